@@ -1,0 +1,3 @@
+"""Endcap: real-time product recommendations for shops."""
+
+__version__ = "1.0.0"

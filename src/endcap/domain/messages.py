@@ -1,0 +1,34 @@
+"""The prose of every error, by code. ``{value}`` is shortened to one line before it gets here.
+
+A message says what is wrong, what is permitted and, where it is not plain, what to do.
+Each section belongs to one package; a test holds the whole table in one golden file.
+"""
+
+MESSAGES: dict[str, str] = {
+    # domain: requests and values
+    "missing_member": "Missing {field}",
+    "k_out_of_range": "{field} must be between 1 and {most}",
+    "not_an_integer": "{field} must be a whole number, not {value!r}",
+    "not_a_number": "{field} must be a finite number, not {value!r}",
+    "not_a_string": "{field} must be a string, not {value!r}",
+    "empty_id": "{field} must not be empty",
+    "id_too_long": "{field} must be at most {most} characters, it has {length}",
+    "id_unprintable": "{field} must not hold control characters: {value!r}",
+    "bad_choice": "{field} must be one of {permitted}, not {value!r}",
+    "bad_time": "{field} must be an ISO 8601 time like 2025-08-16T18:30:00Z, not {value!r}",
+    "time_out_of_range": "{field} must lie between 1970 and one day from now, not {value!r}",
+    "bad_attribute": "attribute {field!r} must be text, a number, true, false, or a list of texts",
+    "too_many_attributes": "{field} has {count} attributes; at most {most} are permitted",
+    # settings
+    "bad_setting": "{field} must be {permitted}, not {value!r}",
+    "unknown_setting": "{field} is not a setting of Endcap; did you mean {nearest}?",
+    # adapters
+    # data
+    # engine
+    # models
+    # evaluation
+    # control
+    # app
+    # serving
+    # cli and entrypoints
+}

@@ -1,0 +1,83 @@
+"""The values that the rest of Endcap speaks of. Frozen; behaviour is functions elsewhere.
+
+Times are integers: microseconds since 1970-01-01 UTC.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+Attribute = str | int | float | bool | list[str] | None
+Attributes = dict[str, Attribute]
+
+# The three event types every shop has keep the codes 0, 1, 2 in arrays; others follow.
+VIEW, ADD_TO_CART, PURCHASE = "view", "add_to_cart", "purchase"
+EVENT_TYPES: tuple[str, ...] = (VIEW, ADD_TO_CART, PURCHASE)
+
+# Seen policies: which items of the shopper's own history an answer leaves out.
+EXCLUDE_PURCHASED, EXCLUDE_SEEN, EXCLUDE_NONE = "exclude_purchased", "exclude_seen", "none"
+SEEN_POLICIES: tuple[str, ...] = (EXCLUDE_PURCHASED, EXCLUDE_SEEN, EXCLUDE_NONE)
+
+PERSONAL, RELATED, TRENDING, POPULAR, RERANK = (
+    "personal", "related", "trending", "popular", "rerank",
+)  # fmt: skip
+SURFACES: tuple[str, ...] = (PERSONAL, RELATED, TRENDING, POPULAR, RERANK)
+
+
+class Event(Struct, frozen=True, omit_defaults=True, array_like=True):
+    """One thing a shopper did with one item. ``event_id`` decides whether it is a repeat."""
+
+    user_id: str
+    item_id: str
+    event_type: str
+    ts: int
+    event_id: str
+    value: float | None = None
+    session_id: str | None = None
+    attributes: Attributes | None = None
+
+
+class Item(Struct, frozen=True, omit_defaults=True, array_like=True):
+    """A product. An upsert replaces the attributes it names and keeps the others.
+
+    Known to the engine: ``name``, ``department``, ``aisle``, ``price``, ``available``
+    (false: never recommended), ``description``, ``created`` (µs).
+    """
+
+    item_id: str
+    attributes: Attributes = field(default_factory=dict)
+
+
+class User(Struct, frozen=True, omit_defaults=True, array_like=True):
+    """A shopper. An upsert replaces the attributes it names and keeps the others."""
+
+    user_id: str
+    attributes: Attributes = field(default_factory=dict)
+
+
+class Query(Struct, frozen=True):
+    """One question to the engine. ``at`` is its time; no code below the edge reads a clock."""
+
+    surface: str
+    at: int
+    k: int = 5
+    user_id: str | None = None
+    item_id: str | None = None
+    item_ids: tuple[str, ...] = ()  # rerank: the list to order
+    event_type: str | None = None  # popular, trending: count this type only
+    seen: str | None = None  # None: the shop's own default
+    context: Attributes = field(default_factory=dict)  # e.g. {"department": "produce"}
+
+
+class ScoredItem(Struct, frozen=True):
+    id: str
+    score: float
+
+
+class Answer(Struct, frozen=True):
+    """What the engine answers, and how it came about."""
+
+    items: tuple[ScoredItem, ...]
+    strategy: str  # e.g. "personal", "popular", "content": documented in docs/engine.md
+    model_version: str  # "" before the first training
+    newest_event_age_s: float | None  # of the shopper's newest event used; None: none used

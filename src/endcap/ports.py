@@ -1,0 +1,114 @@
+"""The Protocols through which the core reaches the world. Nothing else stands here.
+
+Each port has one contract suite in ``tests/contracts`` that every adapter passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+Payloads = Sequence[bytes]
+
+
+class EventLog(Protocol):
+    """An append-only, checksummed log of byte strings, shared by several processes.
+
+    An *offset* counts bytes from the beginning of the log and only grows. A record is whole or
+    absent: a torn tail is cut.
+    """
+
+    def end(self) -> int:
+        """The published end: everything before it can be read. Costs one memory read."""
+
+    def read(self, start: int, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
+        """(offset just behind the record, payload) from ``start`` to ``stop`` (default: end)."""
+
+    def append(self, choose: Callable[[Iterator[tuple[int, bytes]]], Payloads], since: int) -> int:
+        """Under the lock: show ``choose`` what was published after ``since``, write what it
+        returns, publish the new end. Returns that end. Readable at once, durable after sync."""
+
+    def sync(self, offset: int) -> None:
+        """Returns when everything before ``offset`` is on disk. Blocks; call it off the loop."""
+
+    def trim(self, before: int) -> int:
+        """Drop whole segments that end at or before ``before``; returns the first offset kept."""
+
+
+class Document(Struct, frozen=True):
+    """A JSON document. ``version`` counts its writes from 1."""
+
+    key: str
+    version: int
+    body: dict[str, Any]
+
+
+class Documents(Protocol):
+    """Small JSON documents by kind and key, with compare-and-set."""
+
+    def get(self, kind: str, key: str) -> Document | None: ...
+
+    def put(self, kind: str, key: str, body: Mapping[str, Any], expected: int | None = None) -> int:
+        """Write and return the new version. ``expected``: the version that must stand now
+        (0: none), else Conflict; None writes whatever stands."""
+
+    def put_many(self, kind: str, bodies: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write all, each unconditionally."""
+
+    def delete(self, kind: str, key: str, expected: int | None = None) -> bool:
+        """Whether there was one. Conflict as in ``put``."""
+
+    def query(
+        self, kind: str, prefix: str = "", after: str = "", limit: int = 100
+    ) -> list[Document]:
+        """Documents in order of key (by code point), whose key begins with ``prefix`` and is
+        greater than ``after``."""
+
+
+class Artifacts(Protocol):
+    """Immutable, checksummed folders by kind and name: model versions, snapshots, reports."""
+
+    def staging(self, kind: str) -> Path:
+        """A new empty local folder to build in."""
+
+    def publish(self, kind: str, name: str, staged: Path) -> None:
+        """Make the staged folder readable under its name, whole or not at all. Conflict if the
+        name is taken."""
+
+    def open(self, kind: str, name: str, verify: bool = True) -> Path:
+        """A local, read-only folder. NotFound; Damaged when a size or checksum differs."""
+
+    def names(self, kind: str) -> list[str]:
+        """Published names in order."""
+
+    def delete(self, kind: str, name: str) -> None:
+        """Remove it, and staging folders that were left over for more than a day. A reader that
+        has it open keeps its files."""
+
+
+class JobState(Struct, frozen=True):
+    """``status``: one of ``running``, ``done``, ``failed``, ``stopped``."""
+
+    status: str
+    reason: str = ""  # why it failed: the last lines it printed
+    started_at: int = 0  # µs
+    ended_at: int = 0  # µs; 0 while it runs
+
+
+class Jobs(Protocol):
+    """Long work outside the asking process. Survives a restart of the asker."""
+
+    def start(self, name: str, arguments: Sequence[str]) -> str:
+        """Begin ``endcap NAME ARGUMENTS`` and return the job's id."""
+
+    def poll(self, job_id: str) -> JobState:
+        """NotFound for an unknown id."""
+
+    def stop(self, job_id: str) -> None:
+        """Ask it to end, then end it. Nothing happens if it has ended."""
+
+    def jobs(self) -> list[str]:
+        """Ids in the order of their start."""

@@ -1,0 +1,122 @@
+"""One frozen ``Settings``, read once from the environment. Nothing else reads the environment."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from endcap.domain.errors import InvalidInput
+
+
+class Setting(Struct, frozen=True):
+    """How one setting is read: its default, what is permitted, and what it is for."""
+
+    default: Any
+    least: float | None
+    most: float | None
+    about: str
+
+
+def _number(default: float, least: float, most: float, about: str) -> Setting:
+    return Setting(default, least, most, about)
+
+
+def _text(default: str, about: str) -> Setting:
+    return Setting(default, None, None, about)
+
+
+# The environment variable is ENDCAP_ and the name in upper case.
+SETTINGS: dict[str, Setting] = {
+    "home": _text("~/.endcap", "folder that holds all state"),
+    "group": _text("default", "dataset group (one shop) that commands act on"),
+    "workers": _number(2, 1, 64, "worker processes of `endcap serve`"),
+    "segment_mb": _number(64, 1, 1024, "size at which the log begins a new segment"),
+    "history_events": _number(500, 10, 10_000, "newest events kept for each shopper"),
+    "repeat_horizon_hours": _number(
+        72, 1, 8760, "how long event ids and idempotency keys are remembered"
+    ),
+    "snapshot_tail_mb": _number(16, 1, 1024, "log tail that makes the keeper write a snapshot"),
+    "keeper_interval_s": _number(2, 0.05, 3600, "seconds between two rounds of the keeper"),
+    "popular_half_life_days": _number(14, 0.01, 3650, "decay of the popularity counts"),
+    "trending_half_life_days": _number(1, 0.001, 365, "decay of the counts that trending compares"),
+    "memory_mb": _number(1024, 128, 1_000_000, "memory that SQL over the lake may take"),
+    "threads": _number(0, 0, 256, "threads of training and SQL; 0: one for each core"),
+    "max_body_kb": _number(1024, 1, 102_400, "largest request body"),
+    "max_batch": _number(500, 1, 10_000, "most events, items or users in one request"),
+    "keep_versions": _number(5, 2, 1000, "model versions kept beside the one that serves"),
+    "seed": _number(0, 0, 2**31 - 1, "seed of everything that draws at random"),
+    "log_level": _text("info", "debug, info, warning or error"),
+}
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+class Settings(Struct, frozen=True):
+    """See ``SETTINGS`` for the meaning, default and range of each."""
+
+    home: Path
+    group: str
+    workers: int
+    segment_mb: float
+    history_events: int
+    repeat_horizon_hours: float
+    snapshot_tail_mb: float
+    keeper_interval_s: float
+    popular_half_life_days: float
+    trending_half_life_days: float
+    memory_mb: int
+    threads: int
+    max_body_kb: int
+    max_batch: int
+    keep_versions: int
+    seed: int
+    log_level: str
+
+    @property
+    def cores(self) -> int:
+        return self.threads or os.cpu_count() or 1
+
+
+def load_settings(environment: Mapping[str, str], **given: Any) -> Settings:
+    """Settings from ``ENDCAP_…`` variables; ``given`` (not None) goes before them.
+
+    Raises InvalidInput (bad_setting, unknown_setting) naming the variable.
+    """
+    names = {f"ENDCAP_{name.upper()}": name for name in SETTINGS}
+    for variable in environment:
+        if variable.startswith("ENDCAP_") and variable not in names:
+            nearest = difflib.get_close_matches(variable, names, n=1, cutoff=0.0)[0]
+            raise InvalidInput("unknown_setting", field=variable, nearest=nearest)
+    values: dict[str, Any] = {}
+    for variable, name in names.items():
+        raw = given.get(name)
+        if raw is None:
+            raw = environment.get(variable, SETTINGS[name].default)
+        values[name] = _read(variable, name, raw)
+    return Settings(**values)
+
+
+def _read(variable: str, name: str, raw: Any) -> Any:
+    setting, kind = SETTINGS[name], Settings.__annotations__[name]
+    if name == "home":
+        return Path(raw).expanduser().absolute()
+    if name == "log_level" and raw not in LOG_LEVELS:
+        raise InvalidInput(
+            "bad_setting", field=variable, value=raw, permitted="one of " + ", ".join(LOG_LEVELS)
+        )
+    if setting.least is None or setting.most is None:
+        return str(raw)
+    whole = kind == "int"
+    try:
+        number = int(str(raw)) if whole else float(raw)
+    except ValueError:
+        number = float("nan")
+    if not setting.least <= number <= setting.most:
+        permitted = f"a {'whole ' * whole}number from {setting.least:g} to {setting.most:g}"
+        raise InvalidInput("bad_setting", field=variable, value=raw, permitted=permitted)
+    return number
