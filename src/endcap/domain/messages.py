@@ -28,7 +28,13 @@ MESSAGES: dict[str, str] = {
     # models
     # evaluation
     # control
+    "unknown_version": "{value!r} is not a model version; known: {known}",
+    "nothing_to_roll_back": "campaign {value!r} has served no earlier version",
+    "bad_group": "a dataset group is named by up to 63 letters, digits, - and _, not {value!r}",
     # app
+    "key_reused": "this Idempotency-Key was used with another body",
+    "nothing_to_train_on": "there are no events to train on; import some, or post them",
+    "home_not_writable": "cannot write to {value}: {why}; set ENDCAP_HOME to a folder you own",
     # serving
     # cli and entrypoints
 }

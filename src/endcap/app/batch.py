@@ -1,0 +1,64 @@
+"""Batch recommendations: for all users or a list, streamed to a file, and stored for row A8."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from endcap.app.shop import Shop
+from endcap.domain.values import PERSONAL, Answer, Query
+from endcap.engine import answer as engine
+
+STORED = "storeRecommendations"
+STORE_AT_ONCE = 500
+
+
+def answers(
+    shop: Shop, users: Iterable[str] | None, k: int, at: int
+) -> Iterator[tuple[str, Answer]]:
+    """(user id, answer) of each listed user; of every known user when ``users`` is None."""
+    shop.refresh()
+    for user_id in all_users(shop) if users is None else users:
+        query = Query(surface=PERSONAL, at=at, k=k, user_id=user_id)
+        yield user_id, engine.answer(shop.now, query)
+
+
+def all_users(shop: Shop) -> Iterator[str]:
+    users = shop.now.state.users
+    return (user_id for row in range(len(users)) if (user_id := users.id(row)))
+
+
+def row(user_id: str, answer: Answer) -> dict[str, Any]:
+    """One line of a batch file."""
+    return {
+        "userId": user_id,
+        "items": [{"id": item.id, "score": item.score} for item in answer.items],
+        "strategy": answer.strategy,
+        "modelVersion": answer.model_version,
+    }
+
+
+def store(shop: Shop, rows: Iterable[tuple[str, Answer]], at: int) -> int:
+    """Keep the answers for ``GET /v1/users/{userId}/recommendations``. Idempotent."""
+    waiting: dict[str, dict[str, Any]] = {}
+    total = 0
+    for user_id, answer in rows:
+        waiting[user_id] = {
+            "user_id": user_id,
+            "recommendations": [item.id for item in answer.items],
+            "scores": [item.score for item in answer.items],
+            "model_version": answer.model_version,
+            "stored_at": at,
+        }
+        if len(waiting) == STORE_AT_ONCE:
+            shop.documents.put_many(STORED, waiting)
+            total, waiting = total + len(waiting), {}
+    if waiting:
+        shop.documents.put_many(STORED, waiting)
+    return total + len(waiting)
+
+
+def stored(shop: Shop, user_id: str) -> dict[str, Any] | None:
+    """The stored item of a user, as row A4 words it; None when there is none."""
+    document = shop.documents.get(STORED, user_id)
+    return None if document is None else document.body

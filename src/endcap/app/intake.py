@@ -1,0 +1,161 @@
+"""Accepting changes: group commit of everything that arrives in one turn of the event loop.
+
+The order is decision 1 of the design: under the log's lock catch up with other processes, drop
+repeats, write, publish; outside the lock sync; then answer. A repeat waits for the sync as well,
+since the first writing of it may not be on disk yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from endcap.app.shop import Shop
+from endcap.domain.errors import EndcapError, Mismatch
+from endcap.domain.records import AnyRecord, EventsPosted, encode
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """``stored`` counts the events written; ``repeats`` those that were known already."""
+
+    stored: int = 0
+    repeats: int = 0
+
+
+@dataclass
+class Group:
+    """The records of one commit: what is written, and what each asker will be told."""
+
+    written: list[AnyRecord] = field(default_factory=list)
+    outcomes: list[Outcome | EndcapError] = field(default_factory=list)
+    keys: dict[bytes, bytes] = field(default_factory=dict)
+    event_ids: set[str] = field(default_factory=set)
+
+
+def admit(shop: Shop, group: Group, record: AnyRecord) -> None:
+    """Decide what of a record is new, against the state and the records before it."""
+    if record.key:
+        body = group.keys.get(record.key) or shop.now.state.body_of(record.key)
+        if body is not None:
+            same = body == record.body
+            group.outcomes.append(repeat_of(record) if same else Mismatch("key_reused"))
+            return
+        group.keys[record.key] = record.body
+    if isinstance(record, EventsPosted):
+        admit_events(shop, group, record)
+    else:
+        group.written.append(record)
+        group.outcomes.append(Outcome(stored=1))
+
+
+def admit_events(shop: Shop, group: Group, record: EventsPosted) -> None:
+    fresh = []
+    for event in record.events:
+        if event.event_id not in group.event_ids and not shop.now.state.has_event(event.event_id):
+            group.event_ids.add(event.event_id)
+            fresh.append(event)
+    if fresh or record.key:  # a key is remembered even when its events were known
+        group.written.append(replace(record, events=tuple(fresh)))
+    group.outcomes.append(Outcome(len(fresh), len(record.events) - len(fresh)))
+
+
+def repeat_of(record: AnyRecord) -> Outcome:
+    return Outcome(0, len(record.events) if isinstance(record, EventsPosted) else 1)
+
+
+def commit(shop: Shop, records: list[AnyRecord]) -> tuple[list[Outcome | EndcapError], int]:
+    """Write the records that are new; returns an outcome for each, and the offset to sync to.
+
+    Nothing is applied to the state unless the log took it. Raises what the log raises.
+    """
+    group = Group()
+
+    def choose(tail: Iterator[tuple[int, bytes]]) -> list[bytes]:
+        shop.fold(tail)
+        for record in records:
+            admit(shop, group, record)
+        return [encode(record) for record in group.written]
+
+    end = shop.log.append(choose, shop.now.state.offset)
+    for record in group.written:
+        shop.apply(record, end)
+    return group.outcomes, end
+
+
+def write(shop: Shop, record: AnyRecord) -> Outcome:
+    """One record, durable on return: for commands, which have no event loop."""
+    outcomes, end = commit(shop, [record])
+    shop.log.sync(end)
+    if isinstance(outcomes[0], EndcapError):
+        raise outcomes[0]
+    return outcomes[0]
+
+
+Told = list[tuple[asyncio.Future[Outcome], Outcome | EndcapError]]
+
+
+class Intake:
+    """One for each worker and shop; used from the event loop only."""
+
+    def __init__(self, shop: Shop, executor: Executor | None = None) -> None:
+        self._shop = shop
+        self._waiting: list[tuple[AnyRecord, asyncio.Future[Outcome]]] = []
+        self._unsynced: list[tuple[int, Told]] = []
+        self._sync_running = False
+        self._executor = executor or ThreadPoolExecutor(1, "sync")
+
+    async def submit(self, record: AnyRecord) -> Outcome:
+        """Returns when the record, or the first writing of it, is on disk.
+
+        Raises Mismatch (key_reused) and Unavailable (the log cannot write).
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Outcome] = loop.create_future()
+        self._waiting.append((record, future))
+        if len(self._waiting) == 1:
+            loop.call_soon(self._flush, loop)
+        return await future
+
+    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
+        waiting, self._waiting = self._waiting, []
+        try:
+            outcomes, end = commit(self._shop, [record for record, _ in waiting])
+        except Exception as error:  # each asker is told; the worker lives on
+            for _, future in waiting:
+                settle(future, error)
+            return
+        told = list(zip((future for _, future in waiting), outcomes, strict=True))
+        self._unsynced.append((end, told))
+        if not self._sync_running:
+            self._sync_running = True
+            self._task = loop.create_task(self._sync(loop))
+
+    async def _sync(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Sync as long as commits wait; those that arrive meanwhile share the next sync."""
+        while self._unsynced:
+            batch, self._unsynced = self._unsynced, []
+            failure: Exception | None = None
+            try:
+                await loop.run_in_executor(self._executor, self._shop.log.sync, batch[-1][0])
+            except Exception as error:
+                self._shop.telemetry.count("log_sync_failures_total")
+                failure = error
+            for _, told in batch:
+                for future, outcome in told:
+                    settle(future, failure or outcome)
+        self._sync_running = False
+
+
+def settle(future: asyncio.Future[Outcome], result: Outcome | Exception) -> None:
+    """Tell the asker, unless it has gone."""
+    if future.done():
+        return
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)

@@ -1,0 +1,124 @@
+"""Taking up a new snapshot or model version without dropping a request.
+
+``prepare`` builds the next ``Live`` beside the one that serves (in a thread of a worker), then
+``take_up`` catches up and swaps. A damaged version is refused and the old one goes on serving.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from endcap.app.shop import SNAPSHOT, Shop
+from endcap.control.campaigns import campaign
+from endcap.domain.errors import Damaged, EndcapError, NotFound
+from endcap.domain.records import decode
+from endcap.engine.answer import Live, live
+from endcap.engine.serving import UNTRAINED, Serving, bind
+from endcap.engine.snapshot import Snapshot
+from endcap.engine.state import LiveState, StateLimits
+from endcap.models.content import ContentIndex
+from endcap.models.recipe import Recipe
+from endcap.ports import Artifacts, Documents, EventLog
+
+MODELS, SNAPSHOTS = "models", "snapshots"
+POINTERS = "pointer"
+RECIPE, CONTENT = "recipe", "content"  # folders inside a model version
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """``failures`` name what was damaged, and what serves instead."""
+
+    live: Live
+    failures: tuple[EndcapError, ...] = ()
+
+
+def load(log: EventLog, documents: Documents, artifacts: Artifacts, limits: StateLimits) -> Loaded:
+    """Newest sound snapshot + tail of the log + the promoted model (or the one before it)."""
+    state, failures = load_state(log, documents, artifacts, limits)
+    serving, more = load_serving(documents, artifacts, state)
+    return Loaded(live(state, serving), (*failures, *more))
+
+
+def load_state(
+    log: EventLog, documents: Documents, artifacts: Artifacts, limits: StateLimits
+) -> tuple[LiveState, tuple[EndcapError, ...]]:
+    failures: list[EndcapError] = []
+    for name in snapshot_names(documents, artifacts):
+        try:
+            snapshot = Snapshot.open(artifacts.open(SNAPSHOTS, name))
+            return replay(log, LiveState(snapshot, limits)), tuple(failures)
+        except (Damaged, NotFound) as error:
+            failures.append(error)
+    if failures and log.trim(0) > 0:  # the log no longer reaches back to its beginning
+        raise failures[0]
+    return replay(log, LiveState(None, limits)), tuple(failures)
+
+
+def snapshot_names(documents: Documents, artifacts: Artifacts) -> Iterator[str]:
+    """The published pointer first, then older snapshots, newest first."""
+    pointer = documents.get(POINTERS, SNAPSHOT)
+    if pointer is None:
+        return
+    current = str(pointer.body["name"])
+    yield current
+    yield from (name for name in reversed(artifacts.names(SNAPSHOTS)) if name < current)
+
+
+def replay(log: EventLog, state: LiveState) -> LiveState:
+    for end, payload in log.read(state.offset):
+        state.apply(decode(payload), end)
+    return state
+
+
+def load_serving(
+    documents: Documents, artifacts: Artifacts, state: LiveState
+) -> tuple[Serving, tuple[EndcapError, ...]]:
+    """The campaign's version; when it is damaged, the newest sound one served before."""
+    current = campaign(documents)
+    failures: list[EndcapError] = []
+    for version in (current.version, *current.history):
+        if not version:
+            continue
+        try:
+            return load_version(artifacts, version, state), tuple(failures)
+        except (Damaged, NotFound) as error:
+            failures.append(error)
+    return UNTRAINED, tuple(failures)
+
+
+def load_version(artifacts: Artifacts, version: str, state: LiveState) -> Serving:
+    """Raises Damaged, NotFound."""
+    folder = artifacts.open(MODELS, version)
+    content = ContentIndex.load(folder / CONTENT) if (folder / CONTENT).is_dir() else None
+    return bind(version, load_recipe(folder), content, state.items)
+
+
+def load_recipe(folder: Path) -> Recipe:
+    return Recipe.load(folder / RECIPE)
+
+
+def prepare(shop: Shop) -> Loaded:
+    """Safe in another thread: touches nothing that the serving thread changes."""
+    loaded = load(shop.log, shop.documents, shop.artifacts, shop.limits)
+    if shop.now.serving.version and not loaded.live.serving.version:
+        return Loaded(shop.now, loaded.failures)  # nothing sound was found: keep serving
+    return loaded
+
+
+def take_up(shop: Shop, loaded: Loaded) -> None:
+    """Swap, on the serving thread: from here on every answer comes from the new ``Live``."""
+    shop.now = loaded.live
+    shop.refresh()
+    for failure in loaded.failures:
+        shop.telemetry.count("load_failures_total", code=failure.code)
+
+
+def reload(shop: Shop) -> Loaded:
+    """Prepare and take up at once: for commands and the keeper, which answer nobody meanwhile."""
+    shop.moved.clear()
+    loaded = prepare(shop)
+    take_up(shop, loaded)
+    return loaded

@@ -1,0 +1,57 @@
+"""An opened shop: one dataset group with its log, stores, lake and live state.
+
+``bootstrap.open_shop`` builds it; nothing below takes a tenant argument. One thread uses a shop
+(the event loop of a worker, or a command); ``reloading`` builds the next ``Live`` beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+from endcap.data.lake import Lake
+from endcap.domain.records import AnyRecord, Pointed, decode
+from endcap.engine.answer import Live
+from endcap.engine.state import StateLimits
+from endcap.ports import Artifacts, Documents, EventLog, Jobs
+from endcap.settings import Settings
+from endcap.telemetry import Telemetry
+
+# Pointers that the log announces; what they point to stands in the documents.
+CAMPAIGN, SNAPSHOT = "campaign", "snapshot"
+
+
+@dataclass
+class Shop:
+    settings: Settings
+    group: str
+    log: EventLog
+    documents: Documents
+    artifacts: Artifacts
+    lake: Lake
+    jobs: Jobs
+    telemetry: Telemetry
+    limits: StateLimits
+    now: Live
+    # Held by whoever rewrites the lake or publishes snapshots: one process at a time.
+    maintenance: Callable[[], AbstractContextManager[None]]
+    # Names announced by the log since the last reload; ``on_pointer`` is told at once.
+    moved: set[str] = field(default_factory=set)
+    on_pointer: Callable[[], None] = lambda: None
+
+    def refresh(self) -> None:
+        """Apply what any process has written to the log since. One memory read if nothing."""
+        state = self.now.state
+        if self.log.end() != state.offset:
+            self.fold(self.log.read(state.offset))
+
+    def fold(self, tail: Iterable[tuple[int, bytes]]) -> None:
+        for end, payload in tail:
+            self.apply(decode(payload), end)
+
+    def apply(self, record: AnyRecord, end: int) -> None:
+        self.now.state.apply(record, end)
+        if isinstance(record, Pointed):
+            self.moved.add(record.name)
+            self.on_pointer()

@@ -1,0 +1,113 @@
+"""Training: lake → recipe and content index → a registered version → the campaign."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from pathlib import Path
+
+import numba
+import numpy as np
+import scipy
+from msgspec.structs import replace
+
+from endcap import __version__
+from endcap.app.compaction import settle
+from endcap.app.reloading import CONTENT, MODELS, RECIPE
+from endcap.app.shop import Shop
+from endcap.app.versions import promote
+from endcap.control import campaigns, solution_versions
+from endcap.control.solution_versions import SolutionVersion
+from endcap.data.interactions import Interactions
+from endcap.data.training import load_catalogue, load_interactions
+from endcap.domain.errors import InvalidInput
+from endcap.domain.values import Attributes
+from endcap.models.content import ContentIndex
+from endcap.models.recipe import Recipe
+
+Progress = Callable[[str, float], None]
+
+
+def train(
+    shop: Shop, at: int, *, progress: Progress, budget_s: float | None = None, serve: bool = True
+) -> SolutionVersion:
+    """Train the default recipe on everything the shop knows; register it; serve it.
+
+    Raises InvalidInput (nothing_to_train_on). A failure leaves a version with status "failed"
+    and its reason; what served before goes on serving.
+    """
+    progress("reading the log", 0.0)
+    settle(shop, at)
+    version = solution_versions.reserve(shop.documents, at)
+    try:
+        version = fit(shop, version, progress, budget_s)
+    except BaseException as error:
+        failed = replace(version, status="failed", reason=str(error) or type(error).__name__)
+        solution_versions.save(shop.documents, failed)
+        raise
+    solution_versions.save(shop.documents, version)
+    if serve:
+        promote(shop, version.name, at)
+        drop_old_versions(shop)
+    return version
+
+
+def fit(
+    shop: Shop, version: SolutionVersion, progress: Progress, budget_s: float | None
+) -> SolutionVersion:
+    manifest = shop.lake.manifest()
+    progress("reading the lake", 0.0)
+    data = load_interactions(shop.lake)
+    if not len(data):
+        raise InvalidInput("nothing_to_train_on", field="events", value=0)
+    catalogue = load_catalogue(shop.lake, data.item_ids)
+    settings = shop.settings
+    recipe = Recipe.fit(
+        data,
+        catalogue,
+        seed=settings.seed,
+        threads=settings.cores,
+        budget_s=budget_s,
+        progress=progress,
+    )
+    progress("writing the model", 0.0)
+    staged = shop.artifacts.staging(MODELS)
+    write_model(staged, recipe, data, catalogue)
+    shop.artifacts.publish(MODELS, version.name, staged)
+    lineage = {
+        "lake_version": manifest.version,
+        "log_offset": manifest.log_offset,
+        "events": len(data),
+        "users": data.n_users,
+        "items": data.n_items,
+        "newest_event_us": int(data.ts.max()),
+        "seed": settings.seed,
+        "endcap": __version__,
+        "python": platform.python_version(),
+        "libraries": {m.__name__: m.__version__ for m in (np, scipy, numba)},
+    }
+    metrics = {k: float(v) for k, v in dict(recipe.info.get("metrics", {})).items()}
+    return replace(
+        version, status="active", lineage=lineage, metrics=metrics, info=dict(recipe.info)
+    )
+
+
+def write_model(
+    folder: Path, recipe: Recipe, data: Interactions, catalogue: list[Attributes]
+) -> None:
+    """A model version: ``recipe/`` and, where the shop has a catalogue, ``content/``."""
+    (folder / RECIPE).mkdir()
+    recipe.save(folder / RECIPE)
+    if any(catalogue):
+        (folder / CONTENT).mkdir()
+        ContentIndex.build(data.item_ids, catalogue).save(folder / CONTENT)
+
+
+def drop_old_versions(shop: Shop) -> None:
+    """Delete the files of versions beyond ``keep_versions`` that nothing serves or returns to."""
+    current = campaigns.campaign(shop.documents)
+    keep = {current.version, *current.history[: shop.settings.keep_versions]}
+    names = shop.artifacts.names(MODELS)
+    for name in names[: -shop.settings.keep_versions]:
+        if name not in keep:
+            shop.artifacts.delete(MODELS, name)

@@ -1,0 +1,92 @@
+"""From settings to an opened shop. The one place that knows which technology stands where."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from endcap.adapters.folder import FolderArtifacts
+from endcap.adapters.log import FileLog
+from endcap.adapters.sqlite import SqliteDocuments
+from endcap.adapters.subprocesses import SubprocessJobs
+from endcap.app.reloading import load
+from endcap.app.shop import Shop
+from endcap.control.dataset_groups import folder
+from endcap.data.lake import Lake
+from endcap.domain.errors import InvalidInput
+from endcap.engine.state import StateLimits
+from endcap.settings import Settings
+from endcap.telemetry import Telemetry
+
+
+def open_shop(settings: Settings, group: str | None = None) -> Shop:
+    """Open (and, on first use, create) one dataset group.
+
+    Raises InvalidInput (home_not_writable, bad_group) and Damaged, when nothing sound is left.
+    """
+    name = group or settings.group
+    root = make(folder(settings.home, name))
+    log = FileLog(make(root / "log"), int(settings.segment_mb * 2**20))
+    documents = SqliteDocuments(root / "documents.sqlite")
+    artifacts = FolderArtifacts(make(root / "artifacts"))
+    limits = state_limits(settings)
+    loaded = load(log, documents, artifacts, limits)
+    telemetry = Telemetry()
+    for failure in loaded.failures:
+        telemetry.count("load_failures_total", code=failure.code)
+    return Shop(
+        settings=settings,
+        group=name,
+        log=log,
+        documents=documents,
+        artifacts=artifacts,
+        lake=Lake(root / "lake", settings.memory_mb, settings.cores),
+        jobs=SubprocessJobs(make(root / "jobs"), [sys.executable, "-m", "endcap"]),
+        telemetry=telemetry,
+        limits=limits,
+        now=loaded.live,
+        maintenance=lambda: lease(root / "maintenance.lock"),
+    )
+
+
+def state_limits(settings: Settings) -> StateLimits:
+    return StateLimits(
+        history_events=settings.history_events,
+        repeat_horizon=int(settings.repeat_horizon_hours * 3600 * 1e6),
+        popular_half_life_days=settings.popular_half_life_days,
+        trending_half_life_days=settings.trending_half_life_days,
+    )
+
+
+def make(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(
+            "home_not_writable", field="ENDCAP_HOME", value=str(path), why=error.strerror
+        ) from error
+    return path
+
+
+@contextmanager
+def lease(path: Path) -> Iterator[None]:
+    """Wait for, then hold, an exclusive lock that ends with the process at the latest."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def prepare_kernels(settings: Settings) -> None:
+    """Give numba a cache of its own for this version, before anything imports it."""
+    from endcap import __version__
+
+    cache = settings.home / "cache" / f"kernels-{__version__}"
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return  # the kernels then run as numpy, with a warning
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(cache))
