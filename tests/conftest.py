@@ -1,0 +1,118 @@
+"""Fixtures for tests that need the real server: separate processes on a free loopback port."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+READY = "ready "
+
+
+@dataclass
+class Server:
+    """A running ``endcap serve`` in a process group of its own."""
+
+    process: subprocess.Popen[str]
+    url: str
+    home: Path
+
+    def client(self, **options: object) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=30.0, **options)  # type: ignore[arg-type]
+
+    def children(self, name: str) -> list[int]:
+        """Process ids of the group whose command line names ``name``."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            with suppress(OSError, ValueError):
+                pid = int(entry.name)
+                words = (entry / "cmdline").read_bytes().decode().split("\0")
+                if os.getpgid(pid) == self.process.pid and any(name in word for word in words):
+                    found.append(pid)
+        return [pid for pid in found if pid != self.process.pid]
+
+    def kill_everything(self) -> None:
+        """SIGKILL to supervisor, workers and keeper at once."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        """SIGTERM, as a person or a service manager stops it; the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.kill_everything()
+        return self.process.returncode
+
+
+Serve = Callable[..., Server]
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("ENDCAP_")}
+    return {**kept, "ENDCAP_HOME": str(home), **more}
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Start servers; whatever still runs at the end of the test is stopped."""
+    started: list[Server] = []
+
+    def start(home: Path | None = None, workers: int = 2, **settings: str) -> Server:
+        home = home or tmp_path / "home"
+        log = (tmp_path / f"serve-{len(started)}.log").open("w")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "endcap", "serve", "--port", "0", "--workers", str(workers)],
+            env=environment(home, **settings),
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith(READY):
+                server = Server(process, line.removeprefix(READY).strip(), home)
+                started.append(server)
+                return server
+        process.wait(10)
+        pytest.fail("the server did not get ready:\n" + Path(log.name).read_text()[-2000:])
+
+    yield start
+    for server in started:
+        server.stop()
+        assert server.process.stdout is not None
+        server.process.stdout.close()
+
+
+Endcap = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def endcap(tmp_path: Path) -> Endcap:
+    """Run one command to its end: ``endcap("train", home=…)``."""
+
+    def run(*words: str, home: Path | None = None, check: bool = True, **settings: str):  # type: ignore[no-untyped-def]
+        done = subprocess.run(
+            [sys.executable, "-m", "endcap", *words],
+            env=environment(home or tmp_path / "home", **settings),
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert not check or done.returncode == 0, done.stderr
+        return done
+
+    return run

@@ -1,0 +1,214 @@
+"""kill -9 in the middle: every acknowledged event is there after the restart, none twice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from endcap.bootstrap import open_shop
+from endcap.domain.records import EventsPosted, decode
+from endcap.settings import load_settings
+
+pytestmark = pytest.mark.server
+
+EVENTS = 10_000
+CONNECTIONS = 64
+
+
+def logged(home: Path) -> Counter[str]:
+    """Event ids in the log, each with how often it stands there."""
+    shop = open_shop(load_settings({"ENDCAP_HOME": str(home)}))
+    found: Counter[str] = Counter()
+    for _, payload in shop.log.read(0):
+        record = decode(payload)
+        if isinstance(record, EventsPosted):
+            found.update(event.event_id for event in record.events)
+    return found
+
+
+async def post_all(url: str, count: int, acknowledged: set[str], kill_at: int, kill: Any) -> None:
+    """Post ``count`` events over many connections; ``kill`` once ``kill_at`` are acknowledged.
+    A post without an answer is tried again with the same event id, as a client would."""
+    waiting = [f"event-{i}" for i in range(count)]
+    killed = False
+
+    async def poster(client: httpx.AsyncClient) -> None:
+        nonlocal killed
+        while waiting:
+            event_id = waiting.pop()
+            number = int(event_id.split("-")[1])
+            body = {
+                "userId": f"user-{number % 500}",
+                "itemId": f"item-{number % 97}",
+                "event_type": "view",
+                "event_id": event_id,
+            }
+            for attempt in range(3):
+                try:
+                    answer = await client.post("/v1/events", json=body)
+                except httpx.HTTPError:
+                    if killed and attempt == 2:
+                        return  # the server is gone: this event was never acknowledged
+                    await asyncio.sleep(0.2)
+                    continue
+                assert answer.status_code == 202, answer.text
+                acknowledged.add(event_id)
+                break
+            if len(acknowledged) >= kill_at and not killed:
+                killed = True
+                kill()
+
+    limits = httpx.Limits(max_connections=CONNECTIONS)
+    async with httpx.AsyncClient(base_url=url, timeout=10.0, limits=limits) as client:
+        await asyncio.gather(*(poster(client) for _ in range(CONNECTIONS)))
+
+
+def test_a_killed_worker_loses_nothing(tmp_path: Path, serve: Any) -> None:
+    server = serve(workers=3)
+    acknowledged: set[str] = set()
+    workers = server.children("endcap.entrypoints.worker")
+    assert len(workers) == 3
+
+    def kill() -> None:
+        os.kill(random.choice(workers), signal.SIGKILL)
+
+    asyncio.run(post_all(server.url, EVENTS, acknowledged, EVENTS // 2, kill))
+    assert len(acknowledged) == EVENTS  # the others, and the one that came back, took the rest
+    server.stop()
+    found = logged(server.home)
+    assert set(found) == acknowledged
+    assert max(found.values()) == 1
+
+
+def test_killing_everything_loses_nothing_acknowledged(tmp_path: Path, serve: Any) -> None:
+    server = serve(workers=3)
+    acknowledged: set[str] = set()
+    asyncio.run(post_all(server.url, EVENTS, acknowledged, EVENTS // 2, server.kill_everything))
+    assert EVENTS // 2 <= len(acknowledged) < EVENTS
+    found = logged(server.home)
+    assert acknowledged <= set(found)
+    assert max(found.values()) == 1
+
+    again = serve(server.home, workers=2)
+    with again.client() as client:
+        one = next(iter(acknowledged))
+        number = int(one.split("-")[1])
+        body = {
+            "userId": f"user-{number % 500}",
+            "itemId": f"item-{number % 97}",
+            "event_type": "view",
+            "event_id": one,
+        }
+        assert client.post("/v1/events", json=body).json() == {"ok": True}
+    again.stop()
+    assert logged(server.home)[one] == 1
+
+
+def run_and_kill(words: list[str], home: Path, after_s: float) -> int | None:
+    """Start a command, SIGKILL it after a while; its exit code if it ended before."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "endcap", *words],
+        env={**os.environ, "ENDCAP_HOME": str(home), "ENDCAP_SNAPSHOT_TAIL_MB": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    with suppress(subprocess.TimeoutExpired):
+        return process.wait(after_s)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    return None
+
+
+def counts(home: Path) -> tuple[int, int]:
+    """Events in the lake, and distinct ones among them."""
+    shop = open_shop(load_settings({"ENDCAP_HOME": str(home)}))
+    row = (
+        shop.lake.connect()
+        .execute(
+            "select count(*), count(distinct (user_id, item_id, event_type, ts, value)) from events"
+        )
+        .fetchone()
+    )
+    assert row is not None
+    return int(row[0]), int(row[1])
+
+
+def test_import_and_training_survive_kills(tmp_path: Path, endcap: Any, serve: Any) -> None:
+    data, home, calm = tmp_path / "data", tmp_path / "home", tmp_path / "calm"
+    endcap(
+        "generate", "--out", str(data), "--users", "3000", "--items", "300",
+        "--events", "120000", "--format", "csv", "--seed", "5",
+    )  # fmt: skip
+    words = [
+        "import",
+        "--users", str(data / "users.csv"),
+        "--items", str(data / "items.csv"),
+        "--interactions", str(data / "interactions.csv"),
+    ]  # fmt: skip
+    endcap(*words, home=calm)
+    for after_s in (0.6, 0.9, 1.2, 1.6):
+        run_and_kill(words, home, after_s)
+    endcap(*words, home=home)
+    assert counts(home) == counts(calm)
+
+    for after_s in (1.0, 2.5, 4.0):
+        run_and_kill(["train", "--budget", "5"], home, after_s)
+    endcap("train", "--budget", "5", home=home)
+    server = serve(home, workers=1)
+    with server.client() as client:
+        answer = client.get("/v1/recommendations/popular", params={"k": 5})
+        assert len(answer.json()["items"]) == 5
+        assert answer.headers["Endcap-Model-Version"] != ""
+
+
+def test_killed_in_the_middle_of_snapshots(tmp_path: Path, serve: Any) -> None:
+    """A keeper that snapshots all the time, everything killed again and again."""
+    home = tmp_path / "home"
+    acknowledged: set[str] = set()
+    sent = 0
+    for _ in range(4):
+        server = serve(
+            home, workers=2, ENDCAP_SNAPSHOT_TAIL_MB="1", ENDCAP_KEEPER_INTERVAL_S="0.05"
+        )
+        deadline = time.monotonic() + 3
+        with server.client() as client:
+            while time.monotonic() < deadline:
+                batch = [
+                    {
+                        "userId": f"user-{i % 300}",
+                        "itemId": f"item-{i % 41}",
+                        "event_type": "view",
+                        "event_id": f"snap-{sent + i}",
+                    }
+                    for i in range(500)
+                ]
+                answer = client.post("/v1/events/batch", json={"events": batch})
+                assert answer.status_code == 202, answer.text
+                acknowledged |= {e["event_id"] for e in batch}
+                sent += 500
+        server.kill_everything()
+    shop = open_shop(load_settings({"ENDCAP_HOME": str(home)}))
+    assert all(shop.now.state.has_event(event_id) for event_id in acknowledged)
+    in_lake = shop.lake.connect().execute("select count(*), count(distinct event_id) from events")
+    row = in_lake.fetchone()
+    assert row is not None
+    assert row[0] == row[1] > 0
+    total = sum(
+        len(record.events)
+        for _, payload in shop.log.read(shop.lake.manifest().log_offset)
+        if isinstance(record := decode(payload), EventsPosted)
+    )
+    assert row[0] + total == len(acknowledged)
