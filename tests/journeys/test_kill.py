@@ -25,6 +25,7 @@ pytestmark = pytest.mark.server
 
 EVENTS = 10_000
 CONNECTIONS = 64
+BUSY_KEEPER = {"ENDCAP_SNAPSHOT_TAIL_MB": "1", "ENDCAP_KEEPER_INTERVAL_S": "0.05"}
 
 
 def logged(home: Path) -> Counter[str]:

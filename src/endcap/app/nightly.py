@@ -44,12 +44,12 @@ class Nightly:
         files = sorted(glob.glob(pattern, recursive=True)) if pattern else []  # noqa: PTH207
         return {"imported": self.import_files(self.shop, files, self.clock()) if files else {}}
 
-    def settle(self, facts: Facts) -> Facts:
+    def settle(self, _: Facts) -> Facts:
         settle(self.shop, self.clock())
         manifest = self.shop.lake.manifest()
         return {"lake_version": manifest.version, "log_offset": manifest.log_offset}
 
-    def train(self, facts: Facts) -> Facts:
+    def train(self, _: Facts) -> Facts:
         version = training.train(self.shop, self.clock(), progress=self.report, serve=False)
         return {"version": version.name, "metrics": version.metrics}
 
@@ -62,5 +62,3 @@ class Nightly:
         at = self.clock()
         rows = batch.answers(self.shop, None, int(facts["k"]), at)
         return {"stored": batch.store(self.shop, rows, at)}
-
-

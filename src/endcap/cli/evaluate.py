@@ -47,5 +47,3 @@ def command(
         print_json(evaluation)
     else:
         print_evaluation(evaluation)
-
-

@@ -34,7 +34,7 @@ def run_steps(
     documents: Documents,
     *,
     sleep: Callable[[float], None],
-    told: Callable[[str, str], None] = lambda step, what: None,
+    told: Callable[[str, str], None] = lambda _step, _what: None,
 ) -> Run:
     """Run what ``run`` has not done yet. The returned record is also in the documents.
 
