@@ -23,6 +23,17 @@ MESSAGES: dict[str, str] = {
     "bad_setting": "{field} must be {permitted}, not {value!r}",
     "unknown_setting": "{field} is not a setting of Endcap; did you mean {nearest}?",
     # adapters
+    "disk_full": "{field} cannot be written: the disk is full; free some space, nothing was lost",
+    "log_not_written": "the log in {field} cannot be written: {reason}",
+    "log_damaged": "{field} is damaged at offset {value}: the record there does not match its "
+    "checksum; restore the file from a backup, or cut it there to give up all that follows",
+    "log_gap": "{field}: the log breaks off at offset {value} and goes on at {resumes}; "
+    "restore the missing file or part from a backup",
+    "log_too_short": "the log in {field} ends at offset {end}, before {value}, which was asked "
+    "for; restore the log, or what names that offset, from a backup",
+    "log_trimmed": "offset {value} of the log in {field} was dropped already; begin with a newer "
+    "snapshot",
+    "record_too_large": "{field} must be at most {most} bytes",
     # data
     # engine
     # models

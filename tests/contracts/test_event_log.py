@@ -1,0 +1,199 @@
+"""The contract of the port EventLog. A new adapter is one more line in ``LOGS``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from endcap.adapters.log import FileLog
+from endcap.domain.errors import Damaged, NotFound
+from endcap.ports import EventLog
+
+Open = Callable[[], EventLog]
+
+LOGS: dict[str, Callable[[Path], EventLog]] = {
+    "file": lambda folder: FileLog(folder / "log", segment_bytes=1 << 20),
+    "file, tiny segments": lambda folder: FileLog(folder / "log", segment_bytes=50),
+}
+
+
+@pytest.fixture(params=LOGS)
+def open_log(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+    """Each call opens the same log again, as another process would."""
+    return lambda: LOGS[request.param](tmp_path)
+
+
+def add(log: EventLog, *payloads: bytes) -> int:
+    return log.append(lambda _: payloads, log.end())
+
+
+def payloads_of(records: Iterator[tuple[int, bytes]]) -> list[bytes]:
+    return [payload for _, payload in records]
+
+
+def test_a_new_log_is_empty(open_log: Open) -> None:
+    log = open_log()
+    assert log.end() == 0
+    assert list(log.read(0)) == []
+
+
+def test_what_was_appended_is_read_in_order_with_the_offset_behind_it(open_log: Open) -> None:
+    log = open_log()
+    first = add(log, b"a", b"")
+    second = add(log, b"c" * 1000)
+    records = list(log.read(0))
+    assert [payload for _, payload in records] == [b"a", b"", b"c" * 1000]
+    assert [records[1][0], records[2][0]] == [first, second]
+    assert log.end() == second
+
+
+def test_reading_begins_behind_any_record(open_log: Open) -> None:
+    log = open_log()
+    add(log, *(b"%d" % n for n in range(20)))
+    for n, (offset, _) in enumerate(list(log.read(0))):
+        assert payloads_of(log.read(offset)) == [b"%d" % m for m in range(n + 1, 20)]
+
+
+def test_reading_ends_before_a_record_that_passes_stop(open_log: Open) -> None:
+    log = open_log()
+    for n in range(20):
+        add(log, b"%d" % n)
+    offsets = [offset for offset, _ in log.read(0)]
+    assert payloads_of(log.read(0, offsets[4])) == [b"0", b"1", b"2", b"3", b"4"]
+    assert payloads_of(log.read(0, offsets[4] - 1)) == [b"0", b"1", b"2", b"3"]
+    assert payloads_of(log.read(0, log.end() + 1000))[-1] == b"19"
+    assert payloads_of(log.read(offsets[4], offsets[2])) == []
+
+
+def test_reading_does_not_see_what_comes_later(open_log: Open) -> None:
+    log = open_log()
+    add(log, b"a")
+    records = log.read(0)
+    add(log, b"b")
+    assert payloads_of(records) == [b"a"]
+
+
+def test_choose_sees_what_was_published_after_since(open_log: Open) -> None:
+    one, other = open_log(), open_log()
+    since = add(one, b"a")
+    add(other, b"b", b"c")
+    seen: list[bytes] = []
+
+    def choose(records: Iterator[tuple[int, bytes]]) -> Sequence[bytes]:
+        seen.extend(payloads_of(records))
+        return [b"d"]
+
+    end = one.append(choose, since)
+    assert seen == [b"b", b"c"]
+    assert payloads_of(other.read(since, end)) == [b"b", b"c", b"d"]
+
+
+def test_choosing_nothing_changes_nothing(open_log: Open) -> None:
+    log = open_log()
+    end = add(log, b"a")
+    assert log.append(lambda _: [], 0) == end == log.end()
+
+
+def test_an_error_in_choose_writes_nothing_and_frees_the_lock(open_log: Open) -> None:
+    log = open_log()
+
+    def refuse(_: Iterator[tuple[int, bytes]]) -> Sequence[bytes]:
+        raise RuntimeError("refused")
+
+    with pytest.raises(RuntimeError, match="refused"):
+        log.append(refuse, 0)
+    assert log.end() == 0
+    add(open_log(), b"a")
+    assert payloads_of(log.read(0)) == [b"a"]
+
+
+def test_an_opened_log_sees_what_others_append(open_log: Open) -> None:
+    one, other = open_log(), open_log()
+    for n in range(30):
+        add(one if n % 2 else other, b"%d" % n)
+    assert one.end() == other.end()
+    assert payloads_of(one.read(0)) == payloads_of(other.read(0)) == [b"%d" % n for n in range(30)]
+
+
+def test_a_log_opened_again_holds_everything(open_log: Open) -> None:
+    log = open_log()
+    add(log, b"a", b"b")
+    end = add(log, b"c")
+    log.sync(end)
+    del log
+    again = open_log()
+    assert again.end() == end
+    assert payloads_of(again.read(0)) == [b"a", b"b", b"c"]
+    add(again, b"d")
+    assert payloads_of(again.read(end)) == [b"d"]
+
+
+def test_payloads_of_any_size_and_content(open_log: Open) -> None:
+    log = open_log()
+    payloads = [bytes(range(256)), b"\0" * 100, b"\xff" * 300_000, b"x" * 1_000_000, b""]
+    add(log, *payloads)
+    assert payloads_of(log.read(0)) == payloads
+
+
+def test_sync_returns_for_every_offset_up_to_the_end(open_log: Open) -> None:
+    log = open_log()
+    offsets = [add(log, b"%d" % n) for n in range(10)]
+    for offset in [0, offsets[3], offsets[-1], offsets[5], log.end()]:
+        log.sync(offset)
+    assert payloads_of(log.read(offsets[-2])) == [b"9"]
+
+
+def test_trim_keeps_everything_from_before_on(open_log: Open) -> None:
+    log = open_log()
+    offsets = [add(log, b"%d" % n * 10) for n in range(20)]
+    first = log.trim(offsets[9])
+    assert first <= offsets[9]
+    assert payloads_of(log.read(offsets[9])) == [b"%d" % n * 10 for n in range(10, 20)]
+    assert payloads_of(open_log().read(first))[-1] == b"19" * 10
+    assert log.trim(0) == first
+    last = log.trim(log.end())
+    add(log, b"new")
+    assert payloads_of(log.read(last))[-1] == b"new"
+
+
+def test_reading_below_the_first_kept_offset_is_an_error(tmp_path: Path) -> None:
+    log = LOGS["file, tiny segments"](tmp_path)
+    offsets = [add(log, b"%d" % n * 10) for n in range(20)]
+    first = log.trim(offsets[9])
+    assert first > 0
+    with pytest.raises(NotFound) as caught:
+        log.read(0)
+    assert (caught.value.code, caught.value.value) == ("log_trimmed", 0)
+
+
+def test_reading_behind_the_end_is_an_error(open_log: Open) -> None:
+    log = open_log()
+    end = add(log, b"a")
+    with pytest.raises(Damaged) as caught:
+        log.read(end + 1)
+    assert (caught.value.code, caught.value.value) == ("log_too_short", end + 1)
+
+
+def test_threads_read_while_one_appends(open_log: Open) -> None:
+    log = open_log()
+    wrong: list[object] = []
+
+    def read() -> None:
+        offset, count = 0, 0
+        while count < 300 and not wrong:
+            for behind, payload in log.read(offset):
+                if payload != b"%d" % count:
+                    wrong.append((offset, payload, count))
+                offset, count = behind, count + 1
+
+    readers = [Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for n in range(300):
+        add(log, b"%d" % n)
+    for reader in readers:
+        reader.join()
+    assert wrong == []
