@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Thread
+from time import sleep
 
 import pytest
 
@@ -188,6 +189,7 @@ def test_threads_read_while_one_appends(open_log: Open) -> None:
                 if payload != b"%d" % count:
                     wrong.append((offset, payload, count))
                 offset, count = behind, count + 1
+            sleep(0.0005)
 
     readers = [Thread(target=read) for _ in range(3)]
     for reader in readers:

@@ -12,6 +12,7 @@ from zlib import crc32
 
 _LENGTH = struct.Struct("<I")
 _HEADER = struct.Struct("<II")
+HEADER_BYTES = _HEADER.size
 MOST_PAYLOAD_BYTES = 2**31
 CHUNK_BYTES = 256 * 1024
 
@@ -43,7 +44,7 @@ def whole_records(read: ReadAt, position: int, stop: int) -> Iterator[tuple[int,
         if used:
             position, wanted = position + used, CHUNK_BYTES
             continue
-        needed = _needed(chunk)
+        needed = record_bytes(chunk)
         if needed <= len(chunk) or needed > stop - position or len(chunk) < min(wanted, needed):
             return
         wanted = needed
@@ -51,10 +52,10 @@ def whole_records(read: ReadAt, position: int, stop: int) -> Iterator[tuple[int,
 
 def _in_chunk(chunk: bytes) -> Iterator[tuple[int, bytes]]:
     """The whole and valid records at the beginning of ``chunk``."""
-    used, size, unpack, header = 0, len(chunk), _HEADER.unpack_from, _HEADER.size
-    while used + header <= size:
+    used, size, unpack = 0, len(chunk), _HEADER.unpack_from
+    while used + HEADER_BYTES <= size:
         length, checksum = unpack(chunk, used)
-        body = used + header
+        body = used + HEADER_BYTES
         behind = body + length
         if behind > size:
             return
@@ -65,8 +66,9 @@ def _in_chunk(chunk: bytes) -> Iterator[tuple[int, bytes]]:
         used = behind
 
 
-def _needed(chunk: bytes) -> int:
-    """Bytes of the first record of ``chunk`` with its header, as its length says."""
-    if len(chunk) < _HEADER.size:
-        return _HEADER.size
-    return _HEADER.size + int(_LENGTH.unpack_from(chunk)[0])
+def record_bytes(chunk: bytes) -> int:
+    """Bytes of the first record of ``chunk`` with its header, as its length says. Of a part of
+    a header: those of the header."""
+    if len(chunk) < HEADER_BYTES:
+        return HEADER_BYTES
+    return HEADER_BYTES + int(_LENGTH.unpack_from(chunk)[0])

@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from endcap.adapters.endfile import EndFile
-from endcap.adapters.frames import CHUNK_BYTES, whole_records
+from endcap.adapters.frames import CHUNK_BYTES, HEADER_BYTES, record_bytes, whole_records
 from endcap.adapters.segments import Segment, segment_path, segment_starts, sync_folder
 from endcap.domain.errors import Damaged
 
@@ -82,7 +82,7 @@ def _verify(folder: Path, starts: list[int], synced: int) -> tuple[Segment, int]
             segment.cut(following)
     segment = Segment(folder, starts[-1])
     stop = _valid_end(segment, segment.start, segment.stop())
-    if stop < synced and not _is_torn(segment, stop):
+    if stop < synced and not _is_torn(segment, stop, synced):
         raise _damaged(segment, stop)
     return _cut(segment, stop)
 
@@ -100,11 +100,11 @@ def _valid_end(segment: Segment, start: int, stop: int) -> int:
     return end
 
 
-def _is_torn(segment: Segment, offset: int) -> bool:
-    """Whether the file just stops early, or holds nothing but zeros from ``offset`` on."""
+def _is_torn(segment: Segment, offset: int, synced: int) -> bool:
+    """Whether the file just stops before ``synced``, or holds only zeros from ``offset`` on."""
     stop = segment.stop()
-    header = segment.read(offset, 8)
-    if len(header) < 8 or offset + 8 + int.from_bytes(header[:4], "little") > stop:
+    header = segment.read(offset, HEADER_BYTES)
+    if stop < synced and offset + record_bytes(header) > stop:
         return True
     chunks = (segment.read(at, CHUNK_BYTES) for at in range(offset, stop, CHUNK_BYTES))
     return not any(any(chunk) for chunk in chunks)

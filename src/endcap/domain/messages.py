@@ -26,7 +26,7 @@ MESSAGES: dict[str, str] = {
     "disk_full": "{field} cannot be written: the disk is full; free some space, nothing was lost",
     "log_not_written": "the log in {field} cannot be written: {reason}",
     "log_damaged": "{field} is damaged at offset {value}: the record there does not match its "
-    "checksum; restore the file from a backup, or cut it there to give up all that follows",
+    "checksum; restore the file from a backup",
     "log_gap": "{field}: the log breaks off at offset {value} and goes on at {resumes}; "
     "restore the missing file or part from a backup",
     "log_too_short": "the log in {field} ends at offset {end}, before {value}, which was asked "
