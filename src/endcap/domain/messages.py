@@ -33,6 +33,11 @@ MESSAGES: dict[str, str] = {
     "for; restore the log, or what names that offset, from a backup",
     "log_trimmed": "offset {value} of the log in {field} was dropped already; begin with a newer "
     "snapshot",
+    "documents_damaged": "{field} is damaged ({reason}); restore it from a backup",
+    "documents_busy": "{field} is locked by another process; try again",
+    "documents_unusable": "{field} cannot be used: {reason}",
+    "document_changed": "{field} has version {standing}, not {value}: it changed meanwhile",
+    "bad_key": "{field} is no valid Unicode text: {value!r}",
     "record_too_large": "{field} must be at most {most} bytes",
     # data
     # engine
