@@ -38,6 +38,13 @@ MESSAGES: dict[str, str] = {
     "documents_unusable": "{field} cannot be used: {reason}",
     "document_changed": "{field} has version {standing}, not {value}: it changed meanwhile",
     "bad_key": "{field} is no valid Unicode text: {value!r}",
+    "bad_artifact_name": "{field} must be up to 128 letters, digits, '.', '_' and '-', beginning "
+    "with a letter or digit, not {value!r}",
+    "bad_staged_file": "{field} is neither a file nor a folder and cannot be published",
+    "artifact_exists": "{field} has {value!r} already; published folders never change",
+    "artifact_damaged": "{field} is damaged: {reason}; use another version, or restore it",
+    "unknown_artifact": "{field} has no {value!r}",
+    "unknown_job": "there is no job {value!r}",
     "record_too_large": "{field} must be at most {most} bytes",
     # data
     # engine
