@@ -25,6 +25,7 @@ MESSAGES: dict[str, str] = {
     # adapters
     # data
     # engine
+    "bad_snapshot": "the snapshot {field} cannot be used: {value}",
     # models
     # evaluation
     # control
