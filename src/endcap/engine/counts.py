@@ -16,7 +16,7 @@ import numpy as np
 from endcap.domain.arrays import Bools, Float32s, Float64s, Int32s, Int64s
 from endcap.domain.values import EVENT_TYPES
 from endcap.engine.histories import History
-from endcap.engine.limits import MICROSECONDS_PER_DAY, StateLimits
+from endcap.engine.limits import StateLimits, half_life_of
 from endcap.engine.snapshot_folder import FadeMeta, Snapshot
 from endcap.engine.toplist import TopList, TouchedRows
 
@@ -36,7 +36,7 @@ class DecayedCounts:
 
     def __init__(self, values: Float64s, half_life_days: float, landmark: int = 0) -> None:
         self.values = values  # (event types, capacity)
-        self.half_life = max(1, round(half_life_days * MICROSECONDS_PER_DAY))  # µs
+        self.half_life = half_life_of(half_life_days)  # µs
         self.landmark = landmark  # in half-lives since 1970
 
     def weight(self, ts: int) -> float:

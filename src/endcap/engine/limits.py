@@ -37,3 +37,8 @@ def limits_of(settings: Settings) -> StateLimits:
         popular_half_life_days=settings.popular_half_life_days,
         trending_half_life_days=settings.trending_half_life_days,
     )
+
+
+def half_life_of(days: float) -> int:
+    """In µs, at least one."""
+    return max(1, round(days * MICROSECONDS_PER_DAY))
