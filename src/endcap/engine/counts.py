@@ -105,26 +105,35 @@ class Counts:
     def popular(
         self, at: int, n: int, rows: int, code: int | None, allowed: Bools | None
     ) -> tuple[Int32s, Float32s]:
-        """(≤ n,) rows and decayed counts, most first; ties: the lower row. ``code`` None: all
-        types, weighted by TYPE_WEIGHTS. The counts are valued at ``at``, or at the newest event
-        if that is earlier: a shop at rest does not fade away, and the order is the same."""
+        """(≤ n,) rows and decayed counts above 0, most first; ties: the lower row.
+
+        ``code`` None: all types, weighted by TYPE_WEIGHTS. The counts are valued at ``at``, or at the newest event
+        if that is earlier: a shop at rest does not fade away, and the order is the same.
+        """
         top = self._list("popular", code)
-        scale = _power(self.slow.landmark - min(at, self.newest) / self.slow.half_life)
         score = partial(self._sum, self.slow, code, rows)
-        best, values = top.best(n, rows, 0, score, allowed)
-        return best.astype(np.int32), (values * scale).astype(np.float32)
+        return _above_zero(*top.best(n, rows, 0, score, allowed), self._scale(at))
+
+    def popularity(self, at: int, rows: int, which: Int32s) -> Float32s:
+        """(n,) what ``popular`` would say of n rows, of ``rows`` there are."""
+        counts = self._sum(self.slow, None, rows, which.astype(np.int64))
+        return (counts * self._scale(at)).astype(np.float32)
+
+    def _scale(self, at: int) -> float:
+        return _power(self.slow.landmark - min(at, self.newest) / self.slow.half_life)
 
     def trending(
         self, at: int, n: int, rows: int, code: int | None, allowed: Bools | None
     ) -> tuple[Int32s, Float32s]:
-        """(≤ n,) rows and scores, most risen first; ties: the lower row.
+        """(≤ n,) rows and scores above 0, most risen first; ties: the lower row.
 
         ``score = (fast - expected) / sqrt(expected + TRENDING_PRIOR)``. ``fast`` is the count
         with the short half-life, ``expected = slow * short / long`` what it would be if the item
         had always gone at the rate of its own slow count: the excess over its past in standard
         deviations of a Poisson count. A plain ratio would let three clicks on a new item beat
         any rise of a known one; here the prior bounds them, and volume counts as evidence.
-        An item at its usual rate, or never seen, has 0; one that fades is below.
+        An item at its usual rate, or never seen, has 0; one that fades is below: both are left
+        out.
 
         Both counts are valued at the beginning of the season (1/16 of the short half-life,
         counted from 1970) of ``at``, or of the newest event if that is earlier. Within a season
@@ -133,8 +142,7 @@ class Counts:
         season = min(at, self.newest) * SEASONS_PER_HALF_LIFE // self.fast.half_life
         top = self._list("trending", code)
         score = partial(self._excess, season, code, rows)
-        best, values = top.best(n, rows, season, score, allowed)
-        return best.astype(np.int32), values.astype(np.float32)
+        return _above_zero(*top.best(n, rows, season, score, allowed), 1.0)
 
     def set_types(self, names: list[str]) -> None:
         """The names of the event types by code, which decide the weights."""
@@ -186,6 +194,12 @@ def revive(values: Float64s, meta: FadeMeta, half_life_days: float, newest: int)
     moved = newest / counts.half_life - counts.landmark - (newest / meta.half_life - meta.landmark)
     counts.values *= _power(moved)
     return counts
+
+
+def _above_zero(rows: Int64s, values: Float64s, scale: float) -> tuple[Int32s, Float32s]:
+    """``values`` descending."""
+    some = np.count_nonzero(values > 0)
+    return rows[:some].astype(np.int32), (values[:some] * scale).astype(np.float32)
 
 
 def _power(exponent: float) -> float:

@@ -17,6 +17,8 @@ from endcap.engine.limits import StateLimits
 from endcap.engine.repeats import Remembered, RequestKeys
 from endcap.engine.snapshot_folder import EMPTY_SNAPSHOT, Snapshot
 
+__all__ = ["MOST_EVENT_TYPES", "History", "LiveState", "StateLimits"]
+
 MOST_EVENT_TYPES = 255
 
 
@@ -132,17 +134,23 @@ class LiveState:
     def popular(
         self, at: int, n: int, event_type: str | None = None, allowed: Bools | None = None
     ) -> tuple[Int32s, Float32s]:
-        """(≤ n,) rows and decayed counts, most first; see Counts.popular. ``allowed`` (≤ items,)
-        by row; nothing for a type that no event had."""
+        """(≤ n,) rows and decayed counts above 0, most first; see Counts.popular.
+
+        ``allowed`` (≤ items,) by row. Nothing for a type that no event had.
+        """
         code = self._codes.get(event_type) if event_type else None
         if event_type and code is None:
             return self.counts.nothing()
         return self.counts.popular(at, n, len(self.items), code, allowed)
 
+    def popularity(self, at: int, rows: Int32s) -> Float32s:
+        """(n,) decayed counts of n rows, valued as in ``popular``."""
+        return self.counts.popularity(at, len(self.items), rows)
+
     def trending(
         self, at: int, n: int, event_type: str | None = None, allowed: Bools | None = None
     ) -> tuple[Int32s, Float32s]:
-        """(≤ n,) rows and scores, most risen first; see Counts.trending."""
+        """(≤ n,) rows and scores above 0, most risen first; see Counts.trending."""
         code = self._codes.get(event_type) if event_type else None
         if event_type and code is None:
             return self.counts.nothing()

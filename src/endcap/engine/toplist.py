@@ -8,6 +8,9 @@ import numpy as np
 
 from endcap.domain.arrays import Bools, Float64s, Int64s
 
+# Scores of some rows: a slice or (m,) rows to (m,) values.
+Score = Callable[[Int64s | slice], Float64s]
+
 LEAST_KEPT = 512  # rows of a list at least; also the touched rows after which it is built anew
 
 
@@ -55,22 +58,17 @@ class TopList:
     def __init__(self, touched: TouchedRows) -> None:
         self._touched = touched
         self._season: tuple[int, int] | None = None
-        self._base = np.empty(0, np.int64)  # best first
-        self._whole = False  # the base holds every row that there was
-        self._known = 0  # rows there were when the base was built
-        self._seen = 0  # touched rows looked at
-        self._new = np.empty(0, np.int64)  # the distinct touched and later rows, ascending
-        self._order = np.empty(0, np.int64)  # base and new, best first
+        self._base: set[int] = set()  # the best rows when the list was built
+        self._whole = False  # the base held every row that there was
+        self._new: set[int] = set()  # rows touched or come since
+        self._fresh = 0  # how many of the base are untouched
+        self._seen = self._rows = 0  # touched rows looked at, rows there were
+        self._every = np.empty(0, np.int64)  # base and new, ascending
+        self._order = np.empty(0, np.int64)  # the same, best first
         self._values = np.empty(0, np.float64)  # their scores
-        self._fresh = 0  # untouched rows in the base
 
     def best(
-        self,
-        n: int,
-        rows: int,
-        season: int,
-        score: Callable[[Int64s | slice], Float64s],
-        allowed: Bools | None = None,
+        self, n: int, rows: int, season: int, score: Score, allowed: Bools | None = None
     ) -> tuple[Int64s, Float64s]:
         """(≤ n,) rows best first and their scores, of ``rows`` rows, those under ``allowed``."""
         self._refresh(n, rows, season, score)
@@ -79,53 +77,45 @@ class TopList:
         open_rows = np.zeros(rows, np.bool_)
         open_rows[: len(allowed)] = allowed[:rows]
         kept = open_rows[self._order]
-        untouched = self._base[open_rows[self._base]]
-        if self._whole or len(untouched) - np.isin(untouched, self._new).sum() >= n:
+        if self._whole or np.count_nonzero(kept) - len(self._new) >= n:
             return self._order[kept][:n], self._values[kept][:n]
         return _best_among(np.flatnonzero(open_rows), n, score)
 
-    def _refresh(
-        self, n: int, rows: int, season: int, score: Callable[[Int64s | slice], Float64s]
-    ) -> None:
-        touched, key = self._touched, (self._touched.generation, season)
-        current = key == self._season
-        if current and self._seen == len(touched.rows) and self._known + self._later() == rows:
-            if self._whole or self._fresh >= n:
+    def _refresh(self, n: int, rows: int, season: int, score: Score) -> None:
+        key = (self._touched.generation, season)
+        if key == self._season:
+            changed = self._seen < len(self._touched.rows) or self._rows < rows
+            if changed:
+                self._merge(rows)
+            if len(self._new) <= LEAST_KEPT and (self._whole or self._fresh >= n):
+                if changed:
+                    self._order, self._values = _best_among(self._every, len(self._every), score)
                 return
-            current = False
-        if current:
-            self._merge(rows)
-        if not current or len(self._new) > LEAST_KEPT or not (self._whole or self._fresh >= n):
-            self._rebuild(max(LEAST_KEPT, 2 * n), rows, score)
-            self._season = key
-            return
-        every = np.union1d(self._base, self._new)
-        self._order, self._values = _best_among(every, len(every), score)
-
-    def _later(self) -> int:
-        return int(np.count_nonzero(self._new >= self._known))
+        self._rebuild(max(LEAST_KEPT, 2 * n), rows, score)
+        self._season = key
 
     def _merge(self, rows: int) -> None:
         """Take in the rows that were touched or came since the last look."""
-        touched = np.asarray(self._touched.rows[self._seen :], np.int64)
-        came = np.arange(self._known, rows)
-        self._new = np.unique(np.concatenate((self._new, touched, came)))
-        self._seen = len(self._touched.rows)
-        self._fresh = len(self._base) - int(np.isin(self._base, self._new).sum())
+        came = {*self._touched.rows[self._seen :], *range(self._rows, rows)} - self._new
+        self._seen, self._rows = len(self._touched.rows), rows
+        self._new |= came
+        outside = came - self._base
+        self._fresh -= len(came) - len(outside)
+        if outside:
+            added = np.fromiter(outside, np.int64, len(outside))
+            self._every = np.sort(np.concatenate((self._every, added)))
 
-    def _rebuild(self, keep: int, rows: int, score: Callable[[Int64s | slice], Float64s]) -> None:
+    def _rebuild(self, keep: int, rows: int, score: Score) -> None:
         values = score(slice(0, rows))
-        self._base = self._order = top_rows(values, keep)
-        self._values = values[self._base]
-        self._whole = len(self._base) == rows
-        self._known, self._seen = rows, len(self._touched.rows)
-        self._new = np.empty(0, np.int64)
-        self._fresh = len(self._base)
+        self._order = top_rows(values, keep)
+        self._values = values[self._order]
+        self._every = np.sort(self._order)
+        self._base, self._new = set(self._order.tolist()), set()
+        self._whole, self._fresh = len(self._order) == rows, len(self._order)
+        self._seen, self._rows = len(self._touched.rows), rows
 
 
-def _best_among(
-    rows: Int64s, n: int, score: Callable[[Int64s | slice], Float64s]
-) -> tuple[Int64s, Float64s]:
+def _best_among(rows: Int64s, n: int, score: Score) -> tuple[Int64s, Float64s]:
     """``rows`` ascending."""
     values = score(rows)
     best = top_rows(values, n)
