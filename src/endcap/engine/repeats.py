@@ -1,0 +1,111 @@
+"""What arrived within the repeat horizon: event ids and request keys.
+
+Time is the arrival time of the newest record, not a clock, so a replay decides as the first run
+did. Memory is bounded by the overlay of the log's tail; the rest lies in the snapshot's arrays.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import deque
+
+import numpy as np
+
+from endcap.domain.arrays import Int64s, UInt64s
+from endcap.engine.ids import stable_hash
+from endcap.engine.ragged import Blobs
+
+
+class Remembered:
+    """Hashes with their time of arrival: sorted arrays of the snapshot, and a dict.
+
+    64 bits: with ten million remembered ids one new event in 10^12 is taken for a repeat.
+    """
+
+    def __init__(self, hashes: UInt64s, times: Int64s, horizon: int, newest: int = 0) -> None:
+        self.hashes = hashes  # (n,) ascending
+        self.times = times  # (n,) µs
+        self.horizon = horizon
+        self.newest = newest  # the newest arrival seen
+        self._hashes, self._times = hashes.data, times.data
+        self.later: dict[int, int] = {}
+        self._queue: deque[tuple[int, int]] = deque()  # (time, hash) in order of arrival
+
+    def advance(self, at: int) -> None:
+        """A record arrived: forget what has left the horizon."""
+        self.newest = max(self.newest, at)
+        least, queue = self.newest - self.horizon, self._queue
+        while queue and queue[0][0] <= least:
+            time, hashed = queue.popleft()
+            if self.later.get(hashed) == time:
+                del self.later[hashed]
+
+    def knows(self, hashed: int) -> bool:
+        time = self.later.get(hashed)
+        if time is None:
+            time = self._base_time(hashed)
+        return time is not None and time > self.newest - self.horizon
+
+    def _base_time(self, hashed: int) -> int | None:
+        place = self.place(hashed)
+        return None if place < 0 else self._times[place]
+
+    def place(self, hashed: int) -> int:
+        """Where the snapshot's arrays hold this hash; -1: nowhere."""
+        place = bisect_left(self._hashes, hashed)
+        found = place < len(self._hashes) and self._hashes[place] == hashed
+        return place if found else -1
+
+    def add(self, hashed: int, at: int) -> bool:
+        """Whether it is new; then it is remembered."""
+        if self.knows(hashed):
+            return False
+        self.later[hashed] = at
+        self._queue.append((at, hashed))
+        return True
+
+    def merged(self) -> tuple[UInt64s, Int64s]:
+        """All that is within the horizon: (n,) hashes ascending, (n,) times."""
+        count = len(self.later)
+        hashes = np.fromiter(self.later.keys(), np.uint64, count)
+        times = np.fromiter(self.later.values(), np.int64, count)
+        old = ~np.isin(self.hashes, hashes)  # one that expired and came again counts as new
+        hashes = np.concatenate((self.hashes[old], hashes))
+        times = np.concatenate((self.times[old], times))
+        alive = times > self.newest - self.horizon
+        order = np.argsort(hashes[alive])
+        return hashes[alive][order], times[alive][order]
+
+
+class RequestKeys:
+    """Idempotency keys and the hash of the body that each came with."""
+
+    def __init__(self, seen: Remembered, bodies: Blobs) -> None:
+        self.seen = seen
+        self.bodies = bodies  # by place in seen.hashes
+        self._later: dict[int, bytes] = {}
+
+    def body_of(self, key: bytes) -> bytes | None:
+        """None: this key did not come within the horizon."""
+        hashed = stable_hash(key)
+        return self._body(hashed) if self.seen.knows(hashed) else None
+
+    def _body(self, hashed: int) -> bytes:
+        if hashed in self.seen.later:
+            return self._later[hashed]
+        return self.bodies[self.seen.place(hashed)]
+
+    def add(self, key: bytes, body: bytes, at: int) -> bool:
+        """Whether the key is new; then it is remembered."""
+        hashed = stable_hash(key)
+        if not self.seen.add(hashed, at):
+            return False
+        self._later[hashed] = body
+        if len(self._later) > 2 * len(self.seen.later) + 1024:
+            self._later = {known: self._later[known] for known in self.seen.later}
+        return True
+
+    def merged(self) -> tuple[UInt64s, Int64s, Blobs]:
+        """As Remembered.merged, with the bodies in the same order."""
+        hashes, times = self.seen.merged()
+        return hashes, times, Blobs.of([self._body(hashed) for hashed in hashes.tolist()])

@@ -1,0 +1,157 @@
+"""The live state of one shop: a snapshot and everything the log brought since.
+
+The state is a function of the log's records in order and of nothing else: not of clocks, of the
+point at which a snapshot was taken, or of what was asked meanwhile.
+"""
+
+from __future__ import annotations
+
+from endcap.domain.arrays import Bools, Float32s, Int32s
+from endcap.domain.records import AnyRecord, EventsPosted, ItemsPut, UserErased, UsersPut
+from endcap.domain.values import Attributes, Event
+from endcap.engine.attributes import AttributeTable
+from endcap.engine.counts import Counts
+from endcap.engine.histories import Histories, History
+from endcap.engine.ids import Vocabulary, stable_hash
+from endcap.engine.limits import StateLimits
+from endcap.engine.repeats import Remembered, RequestKeys
+from endcap.engine.snapshot_folder import EMPTY_SNAPSHOT, Snapshot
+
+__all__ = ["MOST_EVENT_TYPES", "History", "LiveState", "StateLimits"]
+
+MOST_EVENT_TYPES = 255
+
+
+class LiveState:
+    """See the module. ``apply`` from one thread; arrays that readers were given never change.
+
+    ``offset``: how far into the log the state has come. ``events_ignored``: events whose type
+    would have been the 256th; the intake refuses those, so it stays 0.
+    """
+
+    def __init__(self, snapshot: Snapshot | None, limits: StateLimits) -> None:
+        base = EMPTY_SNAPSHOT if snapshot is None else snapshot
+        horizon, newest = limits.repeat_horizon, base.meta.newest_arrival
+        self.base = base
+        self.limits = limits
+        self.offset = base.log_offset
+        self.items, self.users = Vocabulary(base.items), Vocabulary(base.users)
+        self.event_types: list[str] = list(base.meta.event_types)
+        self.histories = Histories(base.starts, base.history, limits.history_events)
+        self.of_items, self.of_users = AttributeTable(base.of_items), AttributeTable(base.of_users)
+        self.event_ids = Remembered(base.id_hashes, base.id_times, horizon, newest)
+        keys = Remembered(base.key_hashes, base.key_times, horizon, newest)
+        self.keys = RequestKeys(keys, base.key_bodies)
+        self.counts = Counts(base, limits)
+        self.events_ignored = 0
+        self._codes = {name: code for code, name in enumerate(self.event_types)}
+
+    @property
+    def newest_ts(self) -> int:
+        """Time of the newest event in µs, at most its time of arrival; 0: none yet."""
+        return self.counts.newest
+
+    def apply(self, record: AnyRecord, end: int) -> None:
+        """Fold one record of the log, which ends at offset ``end``.
+
+        A record that the state holds already (by its end), whose request key is known, or an
+        event whose id is known, changes nothing.
+        """
+        if end <= self.offset:
+            return
+        self.offset = end
+        self.event_ids.advance(record.at)
+        self.keys.seen.advance(record.at)
+        if record.key and not self.keys.add(record.key, record.body, record.at):
+            return
+        if isinstance(record, EventsPosted):
+            for event in record.events:
+                self._count_event(event, record.at)
+        elif isinstance(record, ItemsPut):
+            for item in record.items:
+                self.of_items.put(self.items.add(item.item_id), item.attributes)
+        elif isinstance(record, UsersPut):
+            for user in record.users:
+                self.of_users.put(self.users.add(user.user_id), user.attributes)
+        elif isinstance(record, UserErased):
+            self._erase(record.user_id, record.at)
+
+    def _count_event(self, event: Event, at: int) -> None:
+        code = self._codes.get(event.event_type)
+        if code is None:
+            code = self._new_code(event.event_type)
+        if code < 0 or not self.event_ids.add(stable_hash(event.event_id.encode()), at):
+            return
+        item = self.items.add(event.item_id)
+        self.histories.add(self.users.add(event.user_id), item, code, event.ts)
+        self.counts.add(item, code, event.ts, at)
+
+    def _new_code(self, name: str) -> int:
+        if len(self.event_types) >= MOST_EVENT_TYPES:
+            self.events_ignored += 1
+            return -1
+        code = self._codes[name] = len(self.event_types)
+        self.event_types.append(name)
+        self.counts.set_types(self.event_types)
+        return code
+
+    def _erase(self, user_id: str, at: int) -> None:
+        """Ids of the erased events stay known as hashes: a late retry must not bring one back."""
+        row = self.users.erase(user_id)
+        if row >= 0:
+            self.counts.take_back(self.histories.get(row), at)
+            self.histories.drop(row)
+            self.of_users.drop(row)
+
+    def history(self, user_id: str) -> History:
+        """The newest ``limits.history_events`` events, oldest first; none for an unknown user."""
+        return self.histories.get(self.users.row(user_id))
+
+    def item_attributes(self, row: int) -> Attributes:
+        """Shared with the state: read it, do not write."""
+        return self.of_items.get(row)
+
+    def user_attributes(self, user_id: str) -> Attributes:
+        """Shared with the state: read it, do not write. Empty for an unknown user."""
+        return self.of_users.get(self.users.row(user_id))
+
+    def has_event(self, event_id: str) -> bool:
+        """Whether an event with this id came within the repeat horizon."""
+        return self.event_ids.knows(stable_hash(event_id.encode()))
+
+    def body_of(self, key: bytes) -> bytes | None:
+        """The hash of the body that came with this request key; None: key unknown."""
+        return self.keys.body_of(key)
+
+    def event_type_code(self, name: str) -> int | None:
+        """None for a type that no event had yet; a shop has at most MOST_EVENT_TYPES."""
+        return self._codes.get(name)
+
+    def new_items(self) -> list[int]:
+        """Rows that came after the snapshot, ascending."""
+        return list(range(len(self.base.items), len(self.items)))
+
+    def popular(
+        self, at: int, n: int, event_type: str | None = None, allowed: Bools | None = None
+    ) -> tuple[Int32s, Float32s]:
+        """(≤ n,) rows and decayed counts above 0, most first; see Counts.popular.
+
+        ``allowed`` (≤ items,) by row. Nothing for a type that no event had.
+        """
+        code = self._codes.get(event_type) if event_type else None
+        if event_type and code is None:
+            return self.counts.nothing()
+        return self.counts.popular(at, n, len(self.items), code, allowed)
+
+    def popularity(self, at: int, rows: Int32s) -> Float32s:
+        """(n,) decayed counts of n rows, valued as in ``popular``."""
+        return self.counts.popularity(at, len(self.items), rows)
+
+    def trending(
+        self, at: int, n: int, event_type: str | None = None, allowed: Bools | None = None
+    ) -> tuple[Int32s, Float32s]:
+        """(≤ n,) rows and scores above 0, most risen first; see Counts.trending."""
+        code = self._codes.get(event_type) if event_type else None
+        if event_type and code is None:
+            return self.counts.nothing()
+        return self.counts.trending(at, n, len(self.items), code, allowed)
