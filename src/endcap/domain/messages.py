@@ -24,6 +24,9 @@ MESSAGES: dict[str, str] = {
     "unknown_setting": "{field} is not a setting of Endcap; did you mean {nearest}?",
     # adapters
     # data
+    "damaged_manifest": "{field} is not a manifest of the lake; restore it from a backup, or "
+    "remove it to go back to the one before",
+    "too_many_event_types": "{field} has {count} different values; at most {most} are permitted",
     # engine
     # models
     # evaluation
