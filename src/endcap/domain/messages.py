@@ -47,6 +47,9 @@ MESSAGES: dict[str, str] = {
     "unknown_job": "there is no job {value!r}",
     "record_too_large": "{field} must be at most {most} bytes",
     # data
+    "damaged_manifest": "{field} is not a manifest of the lake; restore it from a backup, or "
+    "remove it to go back to the one before",
+    "too_many_event_types": "{field} has {count} different values; at most {most} are permitted",
     # engine
     "bad_snapshot": "the snapshot {field} cannot be used: {value}",
     "lake_behind_snapshot": "the lake holds the log up to offset {value}, the snapshot up to "

@@ -1,0 +1,242 @@
+"""The lake: all history of one shop as Parquet files that a manifest names.
+
+Events by UTC date, items and users with one row for each id. Readers get views in DuckDB that
+leave out erased users; writers publish by compare-and-set, so an import is seen whole or not.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import duckdb
+import msgspec
+import pyarrow as pa
+
+from endcap.data.compact import merge_crowded, rewritten
+from endcap.data.entities import upsert_rows
+from endcap.data.manifest import (
+    Erasure,
+    Manifest,
+    Part,
+    read_newest,
+    remove_replaced,
+    remove_unread,
+    write_next,
+)
+from endcap.data.merge import merge_events
+from endcap.data.views import create_views
+from endcap.domain.columns import ITEM_ID, USER_ID
+from endcap.domain.records import content_id
+from endcap.domain.values import Event, Item, User
+
+__all__ = ["Erasure", "Lake", "Manifest", "Part"]
+
+_ROWS = 10_000  # rows of a batch when items and users are streamed
+_connections = itertools.count()
+
+_STAGED = pa.schema(
+    [
+        ("user_id", pa.string()), ("item_id", pa.string()), ("event_type", pa.string()),
+        ("ts", pa.int64()), ("value", pa.float64()), ("event_id", pa.string()),
+        ("session_id", pa.string()), ("attributes", pa.string()), ("arrival", pa.int64()),
+    ]
+)  # fmt: skip
+
+
+class Purged(NamedTuple):
+    manifest: Manifest
+    rows: int  # rows that are physically gone
+    files: int  # files that were written anew
+
+
+class Moved(Exception):
+    """Another writer published since; the work is done again on top of it."""
+
+
+class Lake:
+    def __init__(self, root: Path, memory_mb: int, threads: int) -> None:
+        """``root`` need not exist. The limits hold for each connection."""
+        self.root = root
+        self.memory_mb = memory_mb
+        self.threads = threads
+
+    def manifest(self) -> Manifest:
+        """The newest; an empty one (version 0) on an empty folder. Damaged if unreadable."""
+        return read_newest(self.root / "manifest")
+
+    def publish(self, change: Callable[[Manifest], Manifest]) -> Manifest:
+        """Publish ``change(newest)``, again when another writer was quicker. Durable when it
+        returns. Files that the new manifest names must be synced already."""
+        while True:
+            current = self.manifest()
+            wanted = change(current)
+            following = msgspec.structs.replace(wanted, version=current.version + 1)
+            if write_next(self.root / "manifest", following):
+                remove_unread(self.root, following)
+                return following
+
+    def connect(self, manifest: Manifest | None = None) -> duckdb.DuckDBPyConnection:
+        """A connection with the views events, items, users of a manifest (default: the newest).
+
+        Times zone UTC; memory and threads limited; what does not fit goes to a temporary folder.
+        """
+        folder = self.root / "tmp" / f"{os.getpid()}-{next(_connections)}"
+        connection = duckdb.connect(
+            config={
+                "memory_limit": f"{self.memory_mb}MB",
+                "threads": str(self.threads),
+                "temp_directory": str(folder),
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+            }
+        )
+        connection.execute("SET TimeZone = 'UTC'")
+        create_views(connection, self.root, manifest or self.manifest())
+        return connection
+
+    def append(
+        self,
+        events: Iterable[Event],
+        items: Iterable[Item],
+        users: Iterable[User],
+        erased: Iterable[str],
+        log_offset: int,
+    ) -> Manifest:
+        """Add the log's tail up to ``log_offset``; a tail that is in the lake changes nothing.
+
+        The erasures come after the rows: they also hide what this call brings. Repeats are
+        dropped; upserts merge attributes, an explicit None takes one away.
+        """
+        staged, puts = _staged(events), ([*items], [*users])
+        gone = [*erased]
+        while True:
+            base = self.manifest()
+            if log_offset <= base.log_offset and base.version > 0:
+                return base
+            name = f"log-{log_offset:020d}"
+            with self.connect(base) as connection:
+                connection.register("staged", staged)
+                parts = merge_events(connection, self.root, name, "log").parts if staged else []
+                rows = [(item.item_id, item.attributes) for item in puts[0]]
+                new_items = upsert_rows(connection, self.root, base, "items", rows, name)
+                rows = [(user.user_id, user.attributes) for user in puts[1]]
+                new_users = upsert_rows(connection, self.root, base, "users", rows, name)
+            with self.connect(base) as connection:
+                kept, parts = merge_crowded(connection, self.root, base, parts, name)
+            change = _Change(base, kept, parts, new_items, new_users, gone, log_offset)
+            try:
+                return self.publish(change.apply)
+            except Moved:
+                continue
+
+    def items(self) -> Iterator[Item]:
+        """All items in the order of the files, streamed. Attributes without a value are absent."""
+        for item_id, attributes in self._rows("items", ITEM_ID):
+            yield Item(item_id, attributes)
+
+    def users(self) -> Iterator[User]:
+        for user_id, attributes in self._rows("users", USER_ID):
+            yield User(user_id, attributes)
+
+    def _rows(self, table: str, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        with self.connect() as connection:
+            reader = connection.sql(f"SELECT * FROM {table}").to_arrow_reader(_ROWS)
+            for batch in reader:
+                for row in batch.to_pylist():
+                    row_id = row.pop(key)
+                    yield row_id, {k: v for k, v in row.items() if v is not None}
+
+    def purge(self) -> Purged:
+        """Write parts that hold rows of erased users anew without them, and remove the old files
+        and manifests at once: a reader in the middle fails and has to read again."""
+        while True:
+            base = self.manifest()
+            if not base.erasures:
+                return Purged(base, 0, 0)
+            with self.connect(base) as connection:
+                clean, rows = rewritten(connection, self.root, base)
+            try:
+                manifest = self.publish(partial(_purged, base=base, clean=clean))
+            except Moved:
+                continue
+            replaced = base.paths() - manifest.paths()
+            remove_replaced(self.root, manifest, replaced)
+            return Purged(manifest, rows, len(replaced))
+
+
+class _Change(NamedTuple):
+    """What an append makes of the manifest it was built on."""
+
+    base: Manifest
+    kept: tuple[Part, ...]
+    events: list[Part]
+    items: tuple[Part, ...]
+    users: tuple[Part, ...]
+    erased: list[str]
+    log_offset: int
+
+    def apply(self, now: Manifest) -> Manifest:
+        if now.version != self.base.version:
+            raise Moved
+        after = now.sequence + 1
+
+        def numbered(parts: Iterable[Part]) -> tuple[Part, ...]:
+            return tuple(
+                p if p.sequence else msgspec.structs.replace(p, sequence=after) for p in parts
+            )
+
+        erasures = [e for e in now.erasures if e.user_id not in set(self.erased)]
+        erasures += [Erasure(user_id, after + 1) for user_id in dict.fromkeys(self.erased)]
+        return msgspec.structs.replace(
+            now,
+            log_offset=self.log_offset,
+            sequence=after + 1,
+            events=in_order((*self.kept, *numbered(self.events))),
+            items=numbered(self.items),
+            users=numbered(self.users),
+            erasures=tuple(erasures),
+        )
+
+
+def in_order(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """By date, then arrival: the order in which events are read."""
+    return tuple(sorted(parts, key=lambda part: (part.path.split("/")[1], part.sequence)))
+
+
+def _purged(now: Manifest, base: Manifest, clean: Manifest) -> Manifest:
+    if now.version != base.version:
+        raise Moved
+    return clean
+
+
+def _staged(events: Iterable[Event]) -> pa.Table:
+    """Events as a table with their place of arrival. An id that only repeats the content is left
+    out, so that files and the log agree on what a repeat is."""
+    encode = msgspec.json.Encoder(order="sorted").encode
+    rows = []
+    for arrival, e in enumerate(events):
+        derived = e.event_id == content_id(e.user_id, e.item_id, e.event_type, e.ts, e.value)
+        extra = encode(e.attributes).decode() if e.attributes else None
+        value = None if e.value is None else e.value + 0.0
+        event_id = None if derived else e.event_id
+        rows.append(
+            (
+                e.user_id,
+                e.item_id,
+                e.event_type,
+                e.ts,
+                value,
+                event_id,
+                e.session_id,
+                extra,
+                arrival,
+            )
+        )
+    columns = [*zip(*rows, strict=True)] if rows else [()] * len(_STAGED)
+    arrays = [pa.array(c, kind) for c, kind in zip(columns, _STAGED.types, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=_STAGED)
