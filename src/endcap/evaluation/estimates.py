@@ -21,6 +21,9 @@ class Draws(NamedTuple):
     seed: int = 0
 
 
+DRAWS = Draws()
+
+
 class Estimate(NamedTuple):
     """Of m columns: their figures and the bootstrap means behind them, (resamples, m)."""
 

@@ -11,7 +11,7 @@ from endcap.domain.errors import InvalidInput
 from endcap.domain.values import EXCLUDE_NONE, Attributes
 from endcap.evaluation import metrics
 from endcap.evaluation.baselines import BASELINE_NAMES, POPULARITY, baselines
-from endcap.evaluation.estimates import Draws, Estimate, differences, estimate, finite
+from endcap.evaluation.estimates import DRAWS, Draws, Estimate, differences, estimate, finite
 from endcap.evaluation.protocols import Recommend, Split
 from endcap.evaluation.results import Evaluation, Figure, Row, SliceRow
 from endcap.evaluation.slices import Slice, attribute_slices, categories, standard_slices
@@ -31,7 +31,7 @@ def evaluate(
     catalogue: Sequence[Attributes] | None = None,
     category: str = "department",
     slices: Sequence[Slice] | None = None,
-    draws: Draws = Draws(),
+    draws: Draws = DRAWS,
     batch: int = 1024,
     progress: Progress = lambda _what, _share: None,
 ) -> Evaluation:
@@ -59,7 +59,7 @@ def evaluate(
         slices = [*standard_slices(split), *by_category]
     parts = [_slice_row(part, lists, split, draws) for part in slices]
     progress("done", 1.0)
-    return _evaluation(split, k, seen, draws, rows, parts)
+    return _evaluation(split, k, seen, draws, rows=rows, slices=parts)
 
 
 def rank_all(name: str, recommend: Recommend, split: Split, k: int, batch: int) -> Int32s:
@@ -84,7 +84,7 @@ def rank_all(name: str, recommend: Recommend, split: Split, k: int, batch: int) 
 
 
 def _evaluation(
-    split: Split, k: int, seen: str, draws: Draws, rows: list[Row], parts: list[SliceRow]
+    split: Split, k: int, seen: str, draws: Draws, *, rows: list[Row], slices: list[SliceRow]
 ) -> Evaluation:
     n_items = split.train.n_items
     return Evaluation(
@@ -103,7 +103,7 @@ def _evaluation(
         resamples=draws.resamples,
         seed=draws.seed,
         rows=rows,
-        slices=[part for part in parts if part.users],
+        slices=[part for part in slices if part.users],
         demand_curve=_curve(np.bincount(split.truth.items, minlength=n_items)),
     )
 

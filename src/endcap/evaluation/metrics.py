@@ -32,7 +32,7 @@ def precision(judged: Judged) -> Float64s:
 
     Source: Herlocker et al. (2004).
     """
-    return _asked(judged, np.asarray(judged.hits.mean(axis=1)))
+    return _asked(judged, judged.hits.sum(axis=1) / judged.hits.shape[1])
 
 
 def hit_rate(judged: Judged) -> Float64s:
