@@ -32,7 +32,7 @@ def precision(judged: Judged) -> Float64s:
 
     Source: Herlocker et al. (2004).
     """
-    return _asked(judged, judged.hits.sum(axis=1) / judged.hits.shape[1])
+    return _asked(judged, judged.hits.mean(axis=1))
 
 
 def hit_rate(judged: Judged) -> Float64s:
@@ -40,7 +40,7 @@ def hit_rate(judged: Judged) -> Float64s:
 
     Source: Deshpande & Karypis, "Item-based top-N recommendation algorithms", ACM TOIS 22 (2004).
     """
-    return _asked(judged, judged.hits.any(axis=1).astype(np.float64))
+    return _asked(judged, np.where(judged.hits.any(axis=1), 1.0, 0.0))
 
 
 def mrr(judged: Judged) -> Float64s:
