@@ -57,7 +57,20 @@ MESSAGES: dict[str, str] = {
     "too_many_event_types": "{value} types of events; at most {most} are permitted",
     "lake_busy": "the lake changes too quickly to be read; try again",
     # models
-    # evaluation
+    # evaluation and statistics
+    "level_out_of_range": "{field} must lie between 0 and 1, not {value!r}",
+    "successes_out_of_range": "{field} must lie between 0 and {trials}, not {value!r}",
+    "lengths_differ": "{field} must have as many values as the other: {expected}, not {value}",
+    "split_needs_times": "these events have no times: split them by leave_last or random",
+    "split_needs_order": "the order of these events means nothing: split them by random",
+    "split_empty": "no events {side} the split at {value}; choose a time after {least} and up to "
+    "{most}",
+    "share_out_of_range": "{field} must lie between 0 and 1, not {value!r}",
+    "nothing_to_test": "no user has events on both sides of the split: {needs}",
+    "bad_lists": "recommender {field} must answer item rows of shape {permitted}, not {value}",
+    "bad_rows": "recommender {field} answered item row {value}; permitted are -1 to {most}",
+    "length_of_catalogue": "{field} must have one entry for each of the {expected} items, not "
+    "{value}",
     # control
     "unknown_version": "{value!r} is not a model version; known: {known}",
     "nothing_to_roll_back": "campaign {value!r} has served no earlier version",

@@ -1,0 +1,1 @@
+"""How good are recommendations? Metrics, protocols, evaluation with intervals, reports."""

@@ -1,0 +1,1 @@
+"""Intervals, bootstrap and paired tests. Pure functions over arrays; seeds are arguments."""

@@ -1,0 +1,103 @@
+"""Evaluations in words and rows of text: for the terminal and for reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from endcap.evaluation.metrics import METRICS
+from endcap.evaluation.results import Difference, Evaluation, Figure, Row
+
+MAIN = ("recall", "ndcg", "hr", "mrr")
+BEYOND = ("precision", "map", "coverage", "novelty", "diversity", "personalisation", "gini")
+_PLACES = 4
+
+
+class Cell(NamedTuple):
+    """``tone``: ``better``, ``worse`` or ``plain``; ``detail``: a second line, may be empty."""
+
+    text: str
+    detail: str = ""
+    tone: str = "plain"
+
+
+class Table(NamedTuple):
+    """``rows``: one cell for each column of ``header``, the recommender's name first."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+def evaluation_table(evaluation: Evaluation, names: Sequence[str] = MAIN) -> Table:
+    """Recommenders × metrics, best first by the first metric: ``mean ± half the interval``,
+    below it the paired difference to the reference."""
+    shown = [n for n in names if any(n in row.figures for row in evaluation.rows)]
+    header = ("recommender", *(f"{METRICS[n].title}@{evaluation.k}" for n in shown))
+    rows = sorted(evaluation.rows, key=lambda row: -_order(row, shown))
+    return Table(header, tuple((Cell(row.recommender), *_cells(row, shown)) for row in rows))
+
+
+def terminal_rows(evaluation: Evaluation, names: Sequence[str] = MAIN) -> list[list[str]]:
+    """Header and rows as plain text, differences to the reference in a last column.
+
+    ``[["recommender", "Recall@20", …, "Recall vs popularity"], ["endcap", "0.3120 ± 0.0100", …]]``
+    """
+    table = evaluation_table(evaluation, names)
+    title = METRICS[names[0]].title
+    header = [*table.header, f"{title} vs {evaluation.reference}"]
+    return [header, *([*(c.text for c in row), row[1].detail] for row in table.rows)]
+
+
+def verdict(evaluation: Evaluation, recommender: str, metric: str = "recall") -> str:
+    """One sentence: how the recommender stands against the reference."""
+    row = evaluation.row(recommender)
+    figure, change = row.figures[metric], row.differences.get(metric)
+    what = f"{METRICS[metric].title}@{evaluation.k} of {recommender} is {number(figure.mean)}"
+    if change is None or change.mean is None:
+        return f"{what}."
+    reference = evaluation.row(evaluation.reference).figures[metric].mean
+    times = f", {figure.mean / reference:.1f} times as much" if figure.mean and reference else ""
+    words = {
+        "better": f"better than {evaluation.reference}{times}",
+        "worse": f"worse than {evaluation.reference}",
+        "same": f"not distinguishable from {evaluation.reference}",
+    }[change.verdict]
+    return f"{what}: {words} (difference {difference_text(change)})."
+
+
+def figure_text(figure: Figure) -> str:
+    """``0.3120 ± 0.0100``, or without an interval ``0.3120``."""
+    if figure.mean is None or figure.low is None or figure.high is None:
+        return number(figure.mean)
+    return f"{number(figure.mean)} ± {number((figure.high - figure.low) / 2)}"
+
+
+def difference_text(change: Difference) -> str:
+    """``+0.1620 [+0.1510, +0.1730]``"""
+    ends = ", ".join(_signed(end) for end in (change.low, change.high))
+    return f"{_signed(change.mean)} [{ends}]"
+
+
+def number(value: float | None) -> str:
+    """Four places; a dash where nothing was measured."""
+    return "–" if value is None else f"{value:.{_PLACES}f}"
+
+
+def _signed(value: float | None) -> str:
+    return "–" if value is None else f"{value:+.{_PLACES}f}"
+
+
+def _order(row: Row, shown: Sequence[str]) -> float:
+    mean = row.figures[shown[0]].mean if shown else None
+    return -1.0 if mean is None else mean
+
+
+def _cells(row: Row, shown: Sequence[str]) -> list[Cell]:
+    cells = []
+    for name in shown:
+        change = row.differences.get(name)
+        detail = difference_text(change) if change else ""
+        ranked = METRICS[name].best == "high"  # elsewhere more is neither better nor worse
+        tone = change.verdict if change and ranked and change.verdict != "same" else "plain"
+        cells.append(Cell(figure_text(row.figures.get(name, Figure(None))), detail, tone))
+    return cells
