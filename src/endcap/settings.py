@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,7 @@ SETTINGS: dict[str, Setting] = {
     "log_level": _text("info", "debug, info, warning or error"),
 }
 
+GROUP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")  # also the name of its folder
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -104,7 +106,12 @@ def load_settings(environment: Mapping[str, str], **given: Any) -> Settings:
 def _read(variable: str, name: str, raw: Any) -> Any:
     setting, kind = SETTINGS[name], Settings.__annotations__[name]
     if name == "home":
+        if not str(raw).strip():
+            raise InvalidInput("bad_setting", field=variable, value=raw, permitted="a folder")
         return Path(raw).expanduser().absolute()
+    if name == "group" and not GROUP_NAME.fullmatch(str(raw)):
+        permitted = "1 to 63 letters, digits, - and _, a letter or digit first"
+        raise InvalidInput("bad_setting", field=variable, value=raw, permitted=permitted)
     if name == "log_level" and raw not in LOG_LEVELS:
         raise InvalidInput(
             "bad_setting", field=variable, value=raw, permitted="one of " + ", ".join(LOG_LEVELS)
