@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -54,7 +53,6 @@ SETTINGS: dict[str, Setting] = {
     "log_level": _text("info", "debug, info, warning or error"),
 }
 
-GROUP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")  # also the name of its folder
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -92,7 +90,7 @@ def load_settings(environment: Mapping[str, str], **given: Any) -> Settings:
     names = {f"ENDCAP_{name.upper()}": name for name in SETTINGS}
     for variable in environment:
         if variable.startswith("ENDCAP_") and variable not in names:
-            nearest = difflib.get_close_matches(variable, names, n=1, cutoff=0.0)[0]
+            nearest = difflib.get_close_matches(variable.upper(), names, n=1, cutoff=0.0)[0]
             raise InvalidInput("unknown_setting", field=variable, nearest=nearest)
     values: dict[str, Any] = {}
     for variable, name in names.items():
@@ -109,9 +107,6 @@ def _read(variable: str, name: str, raw: Any) -> Any:
         if not str(raw).strip():
             raise InvalidInput("bad_setting", field=variable, value=raw, permitted="a folder")
         return Path(raw).expanduser().absolute()
-    if name == "group" and not GROUP_NAME.fullmatch(str(raw)):
-        permitted = "1 to 63 letters, digits, - and _, a letter or digit first"
-        raise InvalidInput("bad_setting", field=variable, value=raw, permitted=permitted)
     if name == "log_level" and raw not in LOG_LEVELS:
         raise InvalidInput(
             "bad_setting", field=variable, value=raw, permitted="one of " + ", ".join(LOG_LEVELS)
