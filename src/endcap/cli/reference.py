@@ -6,22 +6,15 @@ holds each equal to what it would write.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from string import Formatter
-from typing import Any
 
 import click
 
-from endcap.cli.failures import MENDABLE
+from endcap.cli.error_reference import MADE, errors_golden, errors_page
 from endcap.cli.main import VERBS, cli
-from endcap.domain import errors
-from endcap.domain.messages import MESSAGES
 from endcap.settings import LOG_LEVELS, SETTINGS
-
-MADE = "<!-- Written by `make docs` from the code; changes made here are lost. -->\n"
 
 
 def cli_page() -> str:
@@ -100,78 +93,6 @@ def settings_page() -> str:
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:g}"
-
-
-# What the placeholders of a message are filled with in the golden file; any other gets its name.
-SAMPLES: dict[str, Any] = {"field": "a_field", "value": "a value", "permitted": "a, b"}
-
-
-class _Facts(dict[str, Any]):
-    """Facts for a message whose formats want numbers or texts: each gets what it can take."""
-
-    def __missing__(self, key: str) -> Any:
-        return SAMPLES.get(key, f"<{key}>")
-
-
-def rendered(code: str) -> str:
-    """The message of ``code`` with sample facts in its placeholders."""
-    facts = _Facts()
-    for _, name, spec, _ in Formatter().parse(MESSAGES[code]):
-        if name and spec and spec[-1] in "dfgen%,":
-            facts[name] = 7
-    return MESSAGES[code].format_map(facts)
-
-
-def errors_golden() -> str:
-    """tests/golden/errors.txt: the prose of every error, one a line, in order of code."""
-    return "".join(f"{code}: {rendered(code)}\n" for code in sorted(MESSAGES))
-
-
-def raised() -> dict[str, set[str]]:
-    """Code → the kinds of error that it is raised as, read from the source."""
-    kinds = {kind.__name__ for kind in errors.EndcapError.__subclasses__()}
-    found: dict[str, set[str]] = {}
-    for path in Path(errors.__file__).parents[1].rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if not isinstance(node, ast.Call) or not node.args:
-                continue
-            name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func
-            name = name.id if isinstance(name, ast.Name) else name
-            code = node.args[0]
-            if name in kinds and isinstance(code, ast.Constant) and code.value in MESSAGES:
-                found.setdefault(str(code.value), set()).add(str(name))
-    return found
-
-
-def errors_page() -> str:
-    """docs/errors.md: kinds of errors with their status, then every code and its message."""
-    kinds = {kind.__name__: kind for kind in errors.EndcapError.__subclasses__()}
-    lines = [
-        "# Errors\n",
-        MADE,
-        "An error carries a `code`, and where they apply the `field`, the `value` and what is"
-        " permitted. The command\nline prints one sentence; the API answers with the status of"
-        " its kind.\n",
-        "| kind | status | exit code | |",
-        "|---|---|---|---|",
-    ]
-    for kind in sorted(kinds.values(), key=lambda k: (k.status, k.__name__)):
-        exit_code = 2 if issubclass(kind, MENDABLE) else 1
-        meaning = " ".join((kind.__doc__ or "").split())
-        lines.append(f"| `{kind.__name__}` | {kind.status} | {exit_code} | {meaning} |")
-    lines += ["", "| code | status | message |", "|---|---|---|"]
-    where = raised()
-    for code in sorted(MESSAGES):
-        statuses = sorted({kinds[name].status for name in where.get(code, ())})
-        cells = [f"`{code}`", ", ".join(map(str, statuses)), _escaped(rendered(code))]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
-def _escaped(text: str) -> str:
-    for character, escape in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|")):
-        text = text.replace(character, escape)
-    return " ".join(text.split())
 
 
 GENERATED: dict[str, Callable[[], str]] = {
