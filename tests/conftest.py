@@ -1,4 +1,4 @@
-"""Fixtures for tests that need the real server: separate processes on a free loopback port."""
+"""What every test stands on: a clean environment, servers, no skip that nobody decided on."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 READY = "ready "
 
@@ -116,3 +117,43 @@ def endcap(tmp_path: Path) -> Endcap:
         return done
 
     return run
+
+
+# A slow machine is no defect: timings never fail a test.
+hypothesis_settings.register_profile("endcap", deadline=None, print_blob=True)
+hypothesis_settings.load_profile("endcap")
+
+PERMITTED = {
+    line.split()[0]
+    for line in (Path(__file__).parent / "permitted_skips.txt").read_text().splitlines()
+    if line.strip() and not line.startswith("#")
+}
+_undecided: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("ENDCAP_"):
+            monkeypatch.delenv(name)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped and not hasattr(report, "wasxfail") and report.nodeid not in PERMITTED:
+        _undecided.append(report.nodeid)
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    if report.skipped and report.nodeid not in PERMITTED:
+        _undecided.append(report.nodeid)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if _undecided and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for nodeid in _undecided:
+        terminalreporter.write_line(f"skipped, but not in tests/permitted_skips.txt: {nodeid}")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from endcap.adapters.folder import FolderArtifacts
 from endcap.adapters.log import FileLog
@@ -19,6 +20,7 @@ from endcap.control.dataset_groups import folder
 from endcap.data.lake import Lake
 from endcap.domain.errors import InvalidInput
 from endcap.engine.state import StateLimits
+from endcap.ports import Artifacts, Documents, EventLog
 from endcap.settings import Settings
 from endcap.telemetry import Telemetry
 
@@ -30,9 +32,8 @@ def open_shop(settings: Settings, group: str | None = None) -> Shop:
     """
     name = group or settings.group
     root = make(folder(settings.home, name))
-    log = FileLog(make(root / "log"), int(settings.segment_mb * 2**20))
-    documents = SqliteDocuments(root / "documents.sqlite")
-    artifacts = FolderArtifacts(make(root / "artifacts"))
+    stores = stores_of(settings, name)
+    log, documents, artifacts = stores.log(), stores.documents(), stores.artifacts()
     limits = state_limits(settings)
     loaded = load(log, documents, artifacts, limits)
     telemetry = Telemetry()
@@ -44,12 +45,32 @@ def open_shop(settings: Settings, group: str | None = None) -> Shop:
         log=log,
         documents=documents,
         artifacts=artifacts,
-        lake=Lake(root / "lake", settings.memory_mb, settings.cores),
+        lake=stores.lake(),
         jobs=SubprocessJobs(make(root / "jobs"), [sys.executable, "-m", "endcap"]),
         telemetry=telemetry,
         limits=limits,
         now=loaded.live,
         maintenance=lambda: lease(root / "maintenance.lock"),
+    )
+
+
+class Stores(NamedTuple):
+    """How to open each store of a group; each may be damaged while the others are sound."""
+
+    log: Callable[[], EventLog]
+    documents: Callable[[], Documents]
+    artifacts: Callable[[], Artifacts]
+    lake: Callable[[], Lake]
+
+
+def stores_of(settings: Settings, group: str) -> Stores:
+    """Raises InvalidInput (bad_group); nothing is opened or made yet."""
+    root = folder(settings.home, group)
+    return Stores(
+        log=lambda: FileLog(make(root / "log"), int(settings.segment_mb * 2**20)),
+        documents=lambda: SqliteDocuments(root / "documents.sqlite"),
+        artifacts=lambda: FolderArtifacts(make(root / "artifacts")),
+        lake=lambda: Lake(root / "lake", settings.memory_mb, settings.cores),
     )
 
 

@@ -90,7 +90,7 @@ def load_settings(environment: Mapping[str, str], **given: Any) -> Settings:
     names = {f"ENDCAP_{name.upper()}": name for name in SETTINGS}
     for variable in environment:
         if variable.startswith("ENDCAP_") and variable not in names:
-            nearest = difflib.get_close_matches(variable, names, n=1, cutoff=0.0)[0]
+            nearest = difflib.get_close_matches(variable.upper(), names, n=1, cutoff=0.0)[0]
             raise InvalidInput("unknown_setting", field=variable, nearest=nearest)
     values: dict[str, Any] = {}
     for variable, name in names.items():
@@ -104,6 +104,8 @@ def load_settings(environment: Mapping[str, str], **given: Any) -> Settings:
 def _read(variable: str, name: str, raw: Any) -> Any:
     setting, kind = SETTINGS[name], Settings.__annotations__[name]
     if name == "home":
+        if not str(raw).strip():
+            raise InvalidInput("bad_setting", field=variable, value=raw, permitted="a folder")
         return Path(raw).expanduser().absolute()
     if name == "log_level" and raw not in LOG_LEVELS:
         raise InvalidInput(

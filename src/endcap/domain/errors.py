@@ -31,6 +31,8 @@ class InvalidInput(EndcapError):
 
 
 class NotFound(EndcapError):
+    """There is none of that name."""
+
     status = 404
 
 
@@ -41,6 +43,8 @@ class Conflict(EndcapError):
 
 
 class TooLarge(EndcapError):
+    """More than Endcap takes at once."""
+
     status = 413
 
 

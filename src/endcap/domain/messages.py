@@ -81,4 +81,6 @@ MESSAGES: dict[str, str] = {
     "home_not_writable": "cannot write to {value}: {why}; set ENDCAP_HOME to a folder you own",
     # serving
     # cli and entrypoints
+    "unreadable_file": "cannot read {value}: {reason}",
+    "unwritable_file": "cannot write {value}: {reason}",
 }

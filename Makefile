@@ -1,0 +1,86 @@
+# Everything a person runs on this repository. `make` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# The first Python of 3.11 or newer; `make setup PYTHON=/path/to/python` chooses another.
+NEW_ENOUGH := import sys, venv; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done)
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
+PACKAGE := $(PIP) --no-deps --no-build-isolation --editable .
+PORT ?= 8000
+HOST ?= 127.0.0.1
+PYTEST ?= $(BIN)/python -m pytest -q
+
+.PHONY: help setup setup-dev demo serve test test-fast check bench docs openapi lock clean
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.runtime ## make .venv with what running Endcap needs
+
+setup-dev: .venv/.dev ## … and with what testing it needs
+
+demo: setup ## a shop from nothing: generate, import, train, evaluate, serve on PORT
+	ENDCAP_HOME="$${ENDCAP_HOME:-.endcap}" $(BIN)/endcap demo --host $(HOST) --port $(PORT)
+
+serve: setup ## serve what is there (ENDCAP_HOME, .endcap by default) on PORT
+	ENDCAP_HOME="$${ENDCAP_HOME:-.endcap}" $(BIN)/endcap serve --host $(HOST) --port $(PORT)
+
+test: setup-dev ## all tests, also those that start servers
+	$(PYTEST) $(TESTS)
+
+test-fast: setup-dev ## the tests for the loop: no servers, under two minutes
+	$(PYTEST) -m "not server" $(TESTS)
+
+check: setup-dev ## style, types, import contracts, sizes, documentation
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(PYTEST) tests/arch tests/docs
+
+bench: setup ## measure; figures go to bench/RESULTS.md by hand
+	$(BIN)/python bench/run.py
+
+docs: setup-dev ## rewrite the pages and golden files that are generated
+	$(BIN)/python -m endcap.cli.reference
+
+openapi: setup-dev ## rewrite openapi.yaml from the routes
+	$(BIN)/python -m endcap.serving.openapi openapi.yaml
+
+LOCK := uv pip compile pyproject.toml --quiet --upgrade --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-annotate --no-header --group build
+
+lock: ## pin the newest dependencies (needs uv)
+	@command -v uv >/dev/null || { echo "make lock needs uv (pip install uv)" >&2; exit 1; }
+	$(LOCK) --output-file requirements.lock
+	$(LOCK) --group dev --output-file requirements-dev.lock
+
+clean: ## remove .venv and caches; data stays
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+		.import_linter_cache .grimp_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Endcap needs Python 3.11 or newer with its venv module;" \
+		"name one: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c '$(NEW_ENOUGH)' || { echo "$(PYTHON) is not Python 3.11 or newer with" \
+		"its venv module" >&2; exit 1; }
+	"$(PYTHON)" -m venv .venv
+
+.venv/.runtime: requirements.lock pyproject.toml | $(BIN)/python
+	$(PIP) --require-hashes --requirement requirements.lock
+	$(PACKAGE)
+	@touch $@
+
+# The development lock holds the runtime's, so one installation serves both.
+.venv/.dev: requirements-dev.lock requirements.lock pyproject.toml | $(BIN)/python
+	$(PIP) --require-hashes --requirement requirements-dev.lock
+	$(PACKAGE)
+	@touch .venv/.runtime $@

@@ -1,0 +1,61 @@
+"""Asking an opened shop and printing its answer: what ``recommend`` and ``related`` share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from endcap.cli.output import note, print_json, print_table
+from endcap.domain.errors import InvalidInput
+from endcap.domain.values import Answer, Query
+from endcap.settings import Settings
+
+if TYPE_CHECKING:
+    from endcap.app.shop import Shop
+
+
+def print_answer(
+    settings: Settings, query: Query, asked: dict[str, str], member: str, *, as_json: bool
+) -> None:
+    """Answer ``query`` and print it. ``asked`` and ``member`` are words of the HTTP answer.
+
+    Raises InvalidInput (empty_id) for an id without characters.
+    """
+    from endcap.app.answers import answer
+    from endcap.bootstrap import open_shop, prepare_kernels
+
+    for name, value in asked.items():
+        if not value:
+            raise InvalidInput("empty_id", field=name, value=value)
+    prepare_kernels(settings)
+    shop = open_shop(settings)
+    found = answer(shop, query)
+    if as_json:
+        items = [{"id": item.id, "score": item.score} for item in found.items]
+        about = {
+            "strategy": found.strategy,
+            "modelVersion": found.model_version,
+            "newestEventAge": found.newest_event_age_s,
+        }
+        print_json({**asked, member: items, **about})
+        return
+    _print_items(shop, found)
+
+
+def _print_items(shop: Shop, found: Answer) -> None:
+    rows = []
+    for rank, item in enumerate(found.items, start=1):
+        row = shop.now.state.items.row(item.id)
+        name = shop.now.state.item_attributes(row).get("name") if row >= 0 else None
+        rows.append([rank, item.id, name, item.score])
+    print_table(["#", "item", "name", "score"], rows)
+    model = found.model_version or "no model yet"
+    age = found.newest_event_age_s
+    fresh = "" if age is None else f", newest event {_duration(age)} old"
+    note(f"strategy {found.strategy}, {model}{fresh}")
+
+
+def _duration(seconds: float) -> str:
+    for size, unit in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,115 @@
+"""The pages and golden files that are generated from the code.
+
+``python -m endcap.cli.reference`` (``make docs``) rewrites them in the current folder; a test
+holds each equal to what it would write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from endcap.cli.error_reference import MADE, errors_golden, errors_page
+from endcap.cli.main import VERBS, cli
+from endcap.settings import LOG_LEVELS, SETTINGS
+
+
+def cli_page() -> str:
+    """docs/cli.md: every verb with its arguments and options, from click's own declarations."""
+    parts = [
+        "# Command line\n",
+        MADE,
+        "`endcap [OPTIONS] VERB …`; every verb answers `--help`. Results go to stdout, progress and"
+        " errors to\nstderr. Exit code 0: done; 1: failed; 2: the call or its input can be mended;"
+        " 130: interrupted.\n",
+        "## endcap\n",
+        _table("option", _options(cli)),
+    ]
+    context = click.Context(cli, info_name="endcap")
+    for verb, (module, _) in VERBS.items():
+        if find_spec(f"endcap.cli.{module}") is None:
+            continue
+        command = cli.get_command(context, verb)
+        if command is not None:
+            parts.extend(_verb("endcap", verb, command))
+    return "\n".join(parts)
+
+
+def _verb(parent: str, name: str, command: click.Command) -> Iterator[str]:
+    path = f"{parent} {name}"
+    yield f"## {path}\n"
+    context = click.Context(command, info_name=path)
+    yield f"`{' '.join([path, *command.collect_usage_pieces(context)])}`\n"
+    if command.help:
+        yield click.unstyle(command.help.replace("\b\n", "")) + "\n"
+    if rows := _options(command):
+        yield _table("option", rows)
+    if isinstance(command, click.Group):
+        for below, subcommand in command.commands.items():
+            yield from _verb(path, below, subcommand)
+
+
+def _options(command: click.Command) -> list[tuple[str, str]]:
+    rows = []
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and not parameter.hidden:
+            record = parameter.get_help_record(click.Context(command))
+            if record is not None:
+                rows.append((f"`{record[0]}`", " ".join(record[1].split())))
+    return rows
+
+
+def _table(head: str, rows: list[tuple[str, str]]) -> str:
+    lines = [f"| {head} | |", "|---|---|"]
+    lines += [f"| {left} | {right.replace('|', chr(92) + '|')} |" for left, right in rows]
+    return "\n".join(lines) + "\n"
+
+
+def settings_page() -> str:
+    """docs/settings.md: every setting with its default and range."""
+    lines = [
+        "# Settings\n",
+        MADE,
+        "Read once, at the start, from environment variables. An unknown `ENDCAP_…` variable is an"
+        " error that names\nthe nearest one. `--home` and `--group` go before their variables.\n",
+        "| variable | default | permitted | |",
+        "|---|---|---|---|",
+    ]
+    for name, setting in SETTINGS.items():
+        permitted = "a name of letters, digits, - and _" if name == "group" else "text"
+        if setting.least is not None and setting.most is not None:
+            permitted = f"{_number(setting.least)} to {_number(setting.most)}"
+        if name == "log_level":
+            permitted = ", ".join(LOG_LEVELS)
+        if name == "home":
+            permitted = "a folder"
+        cells = [f"`ENDCAP_{name.upper()}`", f"`{setting.default}`", permitted, setting.about]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:g}"
+
+
+GENERATED: dict[str, Callable[[], str]] = {
+    "docs/cli.md": cli_page,
+    "docs/settings.md": settings_page,
+    "docs/errors.md": errors_page,
+    "tests/golden/errors.txt": errors_golden,
+}
+
+
+def main() -> None:
+    """Rewrite every generated file below the current folder."""
+    for name, write in GENERATED.items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(write(), encoding="utf-8")
+        print(name)
+
+
+if __name__ == "__main__":
+    main()
