@@ -1,0 +1,100 @@
+"""Sparse item-item matrices: what a fitted model keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from endcap.domain.arrays import Float32s, Float64s, Int32s, Int64s
+
+
+class Neighbours(NamedTuple):
+    """A CSR matrix: row i holds what item i in a history gives to the items ``columns``.
+
+    ``columns`` ascend within a row. float32 weights; no zeros.
+    """
+
+    starts: Int64s  # (rows + 1,)
+    columns: Int32s  # (nnz,)
+    weights: Float32s  # (nnz,)
+
+    @property
+    def n_rows(self) -> int:
+        return len(self.starts) - 1
+
+
+def empty(n_items: int) -> Neighbours:
+    return Neighbours(np.zeros(n_items + 1, np.int64), np.zeros(0, np.int32), np.zeros(0, "f4"))
+
+
+def from_matrix(matrix: Any, keep: int) -> tuple[Neighbours, float]:
+    """The ``keep`` entries of largest absolute value in each row of a scipy sparse matrix.
+
+    Returns the neighbours and the loss: the share of the summed absolute weight left out.
+    """
+    matrix = sparse.csr_matrix(matrix, dtype=np.float32)
+    matrix.sum_duplicates()
+    matrix.eliminate_zeros()
+    starts, size = matrix.indptr.astype(np.int64), np.abs(matrix.data)
+    total = float(size.sum(dtype=np.float64))
+    lengths = np.diff(starts)
+    if len(lengths) and lengths.max() > keep:
+        row = np.repeat(np.arange(len(lengths)), lengths)
+        order = np.lexsort((matrix.indices, -size, row))
+        place = np.arange(len(row)) - np.repeat(starts[:-1], lengths)  # by size in its row
+        kept = np.sort(order[place < keep])
+        matrix.data, matrix.indices = matrix.data[kept], matrix.indices[kept]
+        starts = np.concatenate(([0], np.cumsum(np.minimum(lengths, keep))))
+    left_out = 1 - float(np.abs(matrix.data).sum(dtype=np.float64)) / total if total else 0.0
+    result = Neighbours(
+        starts.astype(np.int64), matrix.indices.astype(np.int32), matrix.data.astype(np.float32)
+    )
+    return result, max(left_out, 0.0)
+
+
+def from_dense(matrix: Float32s | Float64s, keep: int) -> tuple[Neighbours, float]:
+    """As ``from_matrix``, of a dense (items, items) array, a block of rows at a time."""
+    blocks, kept, total = [], 0.0, 0.0
+    for first in range(0, len(matrix), 256):
+        block = np.array(matrix[first : first + 256], np.float32)
+        total += float(np.abs(block).sum(dtype=np.float64))
+        if keep < block.shape[1]:
+            beyond = np.argpartition(-np.abs(block), keep - 1, axis=1)[:, keep:]
+            np.put_along_axis(block, beyond, 0, axis=1)
+        kept += float(np.abs(block).sum(dtype=np.float64))
+        blocks.append(sparse.csr_matrix(block))
+    if not blocks:
+        return empty(0), 0.0
+    whole = from_matrix(sparse.vstack(blocks, format="csr"), matrix.shape[1])[0]
+    return whole, max(0.0, 1 - kept / total) if total else 0.0
+
+
+def identity(n_items: int) -> Neighbours:
+    """Each item gives itself: scores repeats of the own history."""
+    return Neighbours(
+        np.arange(n_items + 1, dtype=np.int64),
+        np.arange(n_items, dtype=np.int32),
+        np.ones(n_items, np.float32),
+    )
+
+
+def stacked(parts: Sequence[Neighbours]) -> Neighbours:
+    """One below another: item i of part c is row c · n_items + i."""
+    offsets = np.concatenate(([0], np.cumsum([len(p.columns) for p in parts]))).astype(np.int64)
+    starts = [p.starts[:-1] + offset for p, offset in zip(parts, offsets[:-1], strict=True)]
+    return Neighbours(
+        np.concatenate([*starts, offsets[-1:]]),
+        np.concatenate([p.columns for p in parts]),
+        np.concatenate([p.weights for p in parts]),
+    )
+
+
+def to_matrix(neighbours: Neighbours, n_items: int) -> Any:
+    """As a scipy CSR matrix (rows, items) over the same arrays."""
+    return sparse.csr_matrix(
+        (neighbours.weights, neighbours.columns, neighbours.starts),
+        shape=(neighbours.n_rows, n_items),
+    )
