@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from urllib.parse import unquote_to_bytes
 
 from endcap.domain.errors import InvalidInput
+from endcap.domain.values import Attributes
 from endcap.serving.shapes import DEFAULT_K, MOST_ID, MOST_K
 
 MOST_QUERY_BYTES = 8192
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _WHOLE = re.compile(r"[0-9]{1,9}")
+
+# What a client may say about the page it asks for: items that share it come first.
+CONTEXT = ("department", "aisle")
 
 Parameters = dict[str, str]
 
@@ -80,3 +84,8 @@ def read_choice(parameters: Parameters, field: str, permitted: Sequence[str]) ->
     if text is None or text in permitted:
         return text
     raise InvalidInput("bad_choice", field=field, value=text, permitted=", ".join(permitted))
+
+
+def read_context(parameters: Parameters) -> Attributes:
+    """Raises InvalidInput as ``check_id`` does."""
+    return {name: check_id(parameters[name], name) for name in CONTEXT if name in parameters}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import endcap
 from endcap.app.answers import answer
-from endcap.app.stored import stored_recommendations
+from endcap.app.batch import stored as stored_of
 from endcap.domain.errors import NotFound
 from endcap.domain.values import (
     EVENT_TYPES,
@@ -15,7 +15,7 @@ from endcap.domain.values import (
     TRENDING,
     Query,
 )
-from endcap.serving.parameters import check_id, read_choice, read_id, read_k
+from endcap.serving.parameters import check_id, read_choice, read_context, read_id, read_k
 from endcap.serving.requests import Desk, Reply, Request, answer_reply, json_reply
 from endcap.serving.shapes import HealthAnswer, ListAnswer, PersonalizedAnswer, RelatedAnswer
 
@@ -28,6 +28,7 @@ def personalized(desk: Desk, request: Request) -> Reply:
         user_id=read_id(asked, "userId"),
         k=read_k(asked),
         seen=read_choice(asked, "seen", SEEN_POLICIES),
+        context=read_context(asked),
     )
     found = answer(desk.shop, query)
     return answer_reply(PersonalizedAnswer(query.user_id or "", found.items), found)
@@ -50,10 +51,14 @@ def popular(desk: Desk, request: Request) -> Reply:
 
 def _listed(desk: Desk, request: Request, surface: str) -> Reply:
     asked = request.query
-    event_type = read_choice(asked, "eventType", EVENT_TYPES)
-    found = answer(
-        desk.shop, Query(surface, at=desk.now(), k=read_k(asked), event_type=event_type)
+    query = Query(
+        surface,
+        at=desk.now(),
+        k=read_k(asked),
+        event_type=read_choice(asked, "eventType", EVENT_TYPES),
+        context=read_context(asked),
     )
+    found = answer(desk.shop, query)
     return answer_reply(ListAnswer(found.items), found)
 
 
@@ -63,7 +68,7 @@ def health(_desk: Desk, _request: Request) -> Reply:
 
 def stored(desk: Desk, request: Request) -> Reply:
     user_id = check_id(request.ids["userId"], "userId")
-    found = stored_recommendations(desk.shop, user_id)
+    found = stored_of(desk.shop, user_id)
     if found is None:
         raise NotFound("no_stored_recommendations", field="userId", value=user_id)
     return json_reply(found)

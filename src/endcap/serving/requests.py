@@ -16,6 +16,7 @@ from endcap.domain.records import digest
 from endcap.domain.values import Answer
 from endcap.serving.bodies import Message, Receive, decode_body, read_body
 from endcap.serving.parameters import Parameters, parse_query
+from endcap.serving.refusals import UnsupportedContent
 from endcap.serving.shapes import MOST_ID, ErrorAnswer
 
 Headers = list[tuple[bytes, bytes]]
@@ -98,8 +99,6 @@ def check_content_type(given: str | None) -> None:
     kind, *options = [part.strip().lower() for part in given.split(";")]
     charsets = [o.partition("=")[2].strip('"') for o in options if o.startswith("charset=")]
     if kind != "application/json" or any(c not in ("utf-8", "utf8") for c in charsets):
-        from endcap.serving.refusals import UnsupportedContent
-
         raise UnsupportedContent("bad_content_type", field="Content-Type", value=given)
 
 

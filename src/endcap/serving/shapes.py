@@ -30,6 +30,16 @@ def _id(about: str) -> Meta:
 UserId = Annotated[str, _id("A shopper: 1 to 256 characters, none of them control characters.")]
 ItemId = Annotated[str, _id("A product: 1 to 256 characters, none of them control characters.")]
 Reference = Annotated[str, _id("1 to 256 characters, none of them control characters.")]
+Key = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=MOST_ID,
+        description="1 to 256 printable ASCII characters.",
+        extra_json_schema={"pattern": "^[!-~]([ -~]*[!-~])?$"},
+    ),
+]
+Count = Annotated[int, Meta(ge=1, le=MOST_K)]
 EventType = Literal["view", "add_to_cart", "purchase"]
 SeenPolicy = Literal["exclude_purchased", "exclude_seen", "none"]
 Time = Annotated[
@@ -158,6 +168,9 @@ class StoredAnswer(Struct):
 
     user_id: str
     recommendations: list[str]
+    scores: list[float] = []
+    model_version: str = ""
+    stored_at: int = 0  # µs since 1970
 
 
 Document = dict[str, Any]

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from endcap.app.answers import answer
+from endcap.app.erasure import erasure, forget_stored
 from endcap.domain.errors import InvalidInput
 from endcap.domain.records import (
     AnyRecord,
     EventsPosted,
     ItemsPut,
-    UserErased,
     UsersPut,
     content_id,
     digest,
@@ -49,8 +49,8 @@ async def post_events(desk: Desk, request: Request) -> Reply:
     check_count(desk, given, "events")
     record = _events_record(desk, request, raw, given, "events[{}].")
     outcome = await desk.intake.submit(record)
-    repeats = len(given) if outcome.repeat else 0
-    return json_reply(EventsAnswer(ok=True, accepted=len(given), repeats=repeats), 202)
+    told = EventsAnswer(ok=True, accepted=len(given), repeats=outcome.repeats)
+    return json_reply(told, 202)
 
 
 def _events_record(
@@ -186,5 +186,6 @@ def _member_id(entry: Attributes, member: str, field: str) -> str:
 async def delete_user(desk: Desk, request: Request) -> Reply:
     user_id = check_id(request.ids["userId"], "userId")
     key, body = request.idempotency(b"")
-    await desk.intake.submit(UserErased(at=desk.now(), key=key, body=body, user_id=user_id))
+    await desk.intake.submit(erasure(user_id, desk.now(), key, body))
+    forget_stored(desk.shop, user_id)
     return json_reply(ErasedAnswer(ok=True, userId=user_id, erased=True), 202)
