@@ -1,0 +1,158 @@
+"""The ASGI application: finds the route, runs it, and turns every failure into a clear answer."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from endcap.app.intake import Intake
+from endcap.app.shop import Shop
+from endcap.domain.errors import EndcapError, NotFound
+from endcap.serving.bodies import Disconnected, Message, Receive
+from endcap.serving.parameters import Parameters, decode_segment
+from endcap.serving.refusals import Internal, MethodNotPermitted
+from endcap.serving.requests import Desk, Reply, Request, error_reply
+from endcap.serving.routes import ROUTES, Route, twin_path
+
+Send = Callable[[Message], Awaitable[None]]
+Methods = dict[str, Route]
+
+log = logging.getLogger("endcap.serving")
+
+
+@dataclass
+class Place:
+    """What answers at one path. ``path`` names it with its variables filled in."""
+
+    methods: Methods = field(default_factory=dict)
+    path: str = ""
+    ids: Parameters = field(default_factory=dict)
+
+
+class Api:
+    """``now`` gives µs since 1970. ``prefix``: a path under which a gateway mounts us
+    (``/prod``), taken off where it stands."""
+
+    def __init__(self, shop: Shop, intake: Intake, now: Callable[[], int], prefix: str = "") -> None:
+        self._desk = Desk(shop, intake, now)
+        self._prefix = prefix.encode()
+        self._fixed: dict[bytes, Place] = {}
+        self._patterns: list[tuple[list[str], Methods]] = []
+        for route in ROUTES:
+            self._add(route, route.path)
+            if route.twin:
+                self._add(route, twin_path(route))
+
+    def _add(self, route: Route, path: str) -> None:
+        if "{" not in path:
+            place = self._fixed.setdefault(path.encode(), Place(path=route.path))
+            place.methods[route.method] = route
+            return
+        segments = path.split("/")
+        known = next((methods for other, methods in self._patterns if other == segments), None)
+        if known is None:
+            known = {}
+            self._patterns.append((segments, known))
+        known[route.method] = route
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await _other(scope, receive, send)
+            return
+        began = time.perf_counter()
+        name = "none"
+        try:
+            place = self._find(scope)
+            route = _route_of(place, scope["method"])
+            name = route.name
+            request = Request(scope, receive, place.path, place.ids)
+            if route.read is not None:
+                reply = route.read(self._desk, request)
+            else:
+                assert route.write is not None  # noqa: S101 - every route has one of the two
+                reply = await route.write(self._desk, request)
+        except EndcapError as error:
+            reply = _refused(error)
+        except Disconnected:
+            return
+        except Exception as error:
+            reply = _failed(error)
+        await _send(send, reply)
+        telemetry = self._desk.shop.telemetry
+        telemetry.observe("request_seconds", time.perf_counter() - began, route=name)
+        telemetry.count("requests_total", route=name, status=str(reply.status))
+
+    def _find(self, scope: Message) -> Place:
+        """Raises NotFound (unknown_path) and InvalidInput (bad_encoding)."""
+        raw = scope.get("raw_path") or scope["path"].encode()
+        if self._prefix and raw.startswith(self._prefix + b"/"):
+            raw = raw[len(self._prefix) :]
+        return self._fixed.get(raw) or self._match(raw)
+
+    def _match(self, raw: bytes) -> Place:
+        given = raw.split(b"/")
+        for segments, methods in self._patterns:
+            if len(segments) != len(given):
+                continue
+            ids: Parameters = {}
+            for segment, part in zip(segments, given, strict=True):
+                if segment.startswith("{"):
+                    ids[segment[1:-1]] = decode_segment(part, segment[1:-1])
+                elif segment.encode() != part:
+                    break
+            else:
+                return Place(methods, raw.decode("latin-1"), ids)
+        raise NotFound("unknown_path", field="path", value=raw.decode("utf-8", "replace"))
+
+
+def _route_of(place: Place, method: str) -> Route:
+    route = place.methods.get("GET" if method == "HEAD" else method)
+    if route is None:
+        permitted = sorted(place.methods) + ["HEAD"] * ("GET" in place.methods)
+        raise MethodNotPermitted(
+            "method_not_permitted", field="method", value=method, permitted=", ".join(permitted)
+        )
+    return route
+
+
+def _refused(error: EndcapError) -> Reply:
+    if error.status >= 500:
+        log.error(
+            "request failed", extra={"facts": {"code": error.code, "status": error.status}}
+        )
+    return error_reply(error)
+
+
+def _failed(error: Exception) -> Reply:
+    """A defect. The log gets the kind and the place of it: messages may hold personal data."""
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    where = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
+    log.error("request failed", extra={"facts": {"kind": type(error).__name__, "where": where}})
+    return error_reply(Internal("internal_error"))
+
+
+async def _send(send: Send, reply: Reply) -> None:
+    headers = [
+        (b"content-type", reply.content_type),
+        (b"content-length", b"%d" % len(reply.body)),
+        *reply.headers,
+    ]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+async def _other(scope: Message, receive: Receive, send: Send) -> None:
+    """Start-up and shutdown messages are acknowledged; web sockets are turned away."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1000})
+        return
+    while scope["type"] == "lifespan":
+        message = await receive()
+        kind = message["type"]
+        await send({"type": f"{kind}.complete"})
+        if kind == "lifespan.shutdown":
+            return

@@ -1,0 +1,175 @@
+"""The OpenAPI 3.1 document, generated from the table of routes and the types of the bodies.
+
+``python -m endcap.serving.openapi`` prints it as YAML: the committed ``openapi.yaml``.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import msgspec
+
+import endcap
+from endcap.serving.routes import ROUTES, Parameter, Route, twin_path
+from endcap.serving.shapes import ErrorAnswer
+from endcap.serving.yaml_text import to_yaml
+
+Schema = dict[str, Any]
+_REF = "#/components/schemas/{name}"
+
+STATUS_WORDS = {
+    200: "The answer",
+    202: "Accepted: it is on disk and counts from the next answer on",
+    400: "Something in the request is wrong; the error says what and what is permitted",
+    404: "There is none",
+    405: "The path does not take this method",
+    408: "The body did not arrive in time",
+    413: "The body is too large",
+    415: "The body is not application/json",
+    422: "The Idempotency-Key was used before with another body; nothing is stored",
+    500: "A failure of the server",
+    503: "For the moment only: try again",
+}
+
+_RANKED_HEADERS = {
+    "Endcap-Model-Version": ("The model version that answered; none before the first training.", {}),
+    "Endcap-Strategy": ("How the items were found: see docs/engine.md.", {}),
+    "Endcap-Newest-Event-Age": (
+        "Seconds since the newest event that the answer used; absent when it used none.",
+        {"pattern": r"^[0-9]+\.[0-9]{3}$"},
+    ),
+}
+_ERROR_HEADERS = {
+    "Endcap-Error-Code": ("What is wrong, as a word that stays the same.", {}),
+    "Endcap-Error-Field": ("The member, parameter or header that is wrong.", {}),
+}
+_MORE_HEADERS = {
+    405: {"Allow": ("The methods that are permitted.", {})},
+    503: {"Retry-After": ("Seconds.", {})},
+}
+
+
+def document() -> Schema:
+    """Plain values, in the order of the table of routes."""
+    schemas, components = _schemas()
+    paths: Schema = {}
+    for route in ROUTES:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas, "")
+        if route.twin:
+            twin = _operation(route, schemas, "Unversioned")
+            paths.setdefault(twin_path(route), {})[route.method.lower()] = twin
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Recs API",
+            "version": endcap.__version__,
+            "description": "Product recommendations that every click changes at once.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {"schemas": components},
+    }
+
+
+def _schemas() -> tuple[dict[int, Schema], Schema]:
+    """(schema of every type in the table by the type's id, components)."""
+    used: list[Any] = [ErrorAnswer]
+    for route in ROUTES:
+        kinds = [route.body, route.answer, *(p.type for p in route.parameters)]
+        used += [kind for kind in kinds if kind is not None and not isinstance(kind, str)]
+    schemas, components = msgspec.json.schema_components(used, ref_template=_REF)
+    found = {id(kind): _plain(schema) for kind, schema in zip(used, schemas, strict=True)}
+    return found, {name: _plain(components[name]) for name in sorted(components)}
+
+
+def _plain(schema: Any) -> Any:
+    """Lists for tuples; a member that is absent by default is not null by default."""
+    if isinstance(schema, dict):
+        absent = "default" in schema and schema["default"] is None
+        kept = {k: v for k, v in schema.items() if not (absent and k == "default")}
+        return {key: _plain(value) for key, value in kept.items()}
+    if isinstance(schema, list | tuple):
+        return [_plain(value) for value in schema]
+    return schema
+
+
+def _operation(route: Route, schemas: dict[int, Schema], suffix: str) -> Schema:
+    tag = "Without version" if suffix else _tag(route)
+    operation: Schema = {
+        "operationId": route.name + suffix,
+        "summary": route.about,
+        "tags": [tag],
+    }
+    if route.parameters:
+        operation["parameters"] = [_parameter(p, schemas) for p in route.parameters]
+    if route.body is not None:
+        content = {"application/json": {"schema": schemas[id(route.body)]}}
+        operation["requestBody"] = {"required": True, "content": content}
+    operation["responses"] = {str(s): _response(route, s, schemas) for s in _statuses(route)}
+    return operation
+
+
+def _tag(route: Route) -> str:
+    if not route.path.startswith("/v1/"):
+        return "Server"
+    words = {"recommendations": "Recommendations", "events": "Events", "items": "Catalogue"}
+    word = route.path.split("/")[2]
+    if word == "users" and not route.path.endswith("/recommendations"):
+        return "Users"
+    return words.get(word, "Server" if word == "health" else "Recommendations")
+
+
+def _parameter(parameter: Parameter, schemas: dict[int, Schema]) -> Schema:
+    schema = dict(schemas[id(parameter.type)])
+    if parameter.default is not None:
+        schema["default"] = parameter.default
+    return {
+        "name": parameter.name,
+        "in": parameter.place,
+        "required": parameter.required,
+        "description": parameter.about,
+        "schema": schema,
+    }
+
+
+def _statuses(route: Route) -> list[int]:
+    return sorted({route.status, *route.errors, 405, 500})
+
+
+def _response(route: Route, status: int, schemas: dict[int, Schema]) -> Schema:
+    response: Schema = {"description": STATUS_WORDS[status]}
+    if status == route.status:
+        headers = _RANKED_HEADERS if route.ranked else {}
+        response |= _with_headers(headers) | {"content": _content(route.answer, schemas)}
+        return response
+    headers = _ERROR_HEADERS | _MORE_HEADERS.get(status, {})
+    content = {"application/json": {"schema": schemas[id(ErrorAnswer)]}}
+    return response | _with_headers(headers) | {"content": content}
+
+
+def _content(answer: Any, schemas: dict[int, Schema]) -> Schema:
+    if isinstance(answer, str):
+        return {answer: {"schema": {"type": "string"}}}
+    return {"application/json": {"schema": schemas[id(answer)]}}
+
+
+def _with_headers(headers: dict[str, tuple[str, Schema]]) -> Schema:
+    if not headers:
+        return {}
+    return {
+        "headers": {
+            name: {"description": about, "schema": {"type": "string", **more}}
+            for name, (about, more) in headers.items()
+        }
+    }
+
+
+def text() -> str:
+    """What ``openapi.yaml`` must hold."""
+    return to_yaml(document())
+
+
+if __name__ == "__main__":
+    sys.stdout.write(text())

@@ -1,0 +1,74 @@
+"""Routes that ask: each parses its parameters, asks the engine and shapes the answer."""
+
+from __future__ import annotations
+
+import endcap
+from endcap.app.answers import answer
+from endcap.app.batch import stored as stored_of
+from endcap.domain.errors import NotFound
+from endcap.domain.values import (
+    EVENT_TYPES,
+    PERSONAL,
+    POPULAR,
+    RELATED,
+    SEEN_POLICIES,
+    TRENDING,
+    Query,
+)
+from endcap.serving.parameters import check_id, read_choice, read_context, read_id, read_k
+from endcap.serving.requests import Desk, Reply, Request, answer_reply, json_reply
+from endcap.serving.shapes import HealthAnswer, ListAnswer, PersonalizedAnswer, RelatedAnswer
+
+
+def personalized(desk: Desk, request: Request) -> Reply:
+    asked = request.query
+    query = Query(
+        PERSONAL,
+        at=desk.now(),
+        user_id=read_id(asked, "userId"),
+        k=read_k(asked),
+        seen=read_choice(asked, "seen", SEEN_POLICIES),
+        context=read_context(asked),
+    )
+    found = answer(desk.shop, query)
+    return answer_reply(PersonalizedAnswer(query.user_id or "", found.items), found)
+
+
+def related(desk: Desk, request: Request) -> Reply:
+    asked = request.query
+    query = Query(RELATED, at=desk.now(), item_id=read_id(asked, "itemId"), k=read_k(asked))
+    found = answer(desk.shop, query)
+    return answer_reply(RelatedAnswer(query.item_id or "", found.items), found)
+
+
+def trending(desk: Desk, request: Request) -> Reply:
+    return _listed(desk, request, TRENDING)
+
+
+def popular(desk: Desk, request: Request) -> Reply:
+    return _listed(desk, request, POPULAR)
+
+
+def _listed(desk: Desk, request: Request, surface: str) -> Reply:
+    asked = request.query
+    query = Query(
+        surface,
+        at=desk.now(),
+        k=read_k(asked),
+        event_type=read_choice(asked, "eventType", EVENT_TYPES),
+        context=read_context(asked),
+    )
+    found = answer(desk.shop, query)
+    return answer_reply(ListAnswer(found.items), found)
+
+
+def health(_desk: Desk, _request: Request) -> Reply:
+    return json_reply(HealthAnswer(ok=True, version=endcap.__version__))
+
+
+def stored(desk: Desk, request: Request) -> Reply:
+    user_id = check_id(request.ids["userId"], "userId")
+    found = stored_of(desk.shop, user_id)
+    if found is None:
+        raise NotFound("no_stored_recommendations", field="userId", value=user_id)
+    return json_reply(found)

@@ -1,0 +1,160 @@
+"""The table of routes. Dispatch and the OpenAPI document are both made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from msgspec import Struct
+
+from endcap.serving import pages, reads, shapes, writes
+from endcap.serving.requests import Desk, Reply, Request
+
+Read = Callable[[Desk, Request], Reply]
+Write = Callable[[Desk, Request], Awaitable[Reply]]
+
+
+class Parameter(Struct, frozen=True):
+    """One parameter of the query string, of the path or among the headers."""
+
+    name: str
+    type: Any
+    about: str
+    place: str = "query"
+    required: bool = False
+    default: Any = None
+
+
+class Route(Struct, frozen=True):
+    """``read`` answers at once; ``write`` waits for a body or for the disk. One of them is set.
+
+    ``errors``: the statuses it may answer with beside 405, 500 and ``status`` itself.
+    """
+
+    method: str
+    path: str
+    name: str
+    about: str
+    answer: Any  # type of the answer's body; a str names a content type that is not JSON
+    read: Read | None = None
+    write: Write | None = None
+    parameters: tuple[Parameter, ...] = ()
+    body: Any = None
+    status: int = 200
+    errors: tuple[int, ...] = (400,)
+    ranked: bool = False  # the answer tells model version, strategy and freshness in headers
+    twin: bool = False  # also answers without /v1
+
+
+USER = Parameter("userId", shapes.UserId, "The shopper.", required=True)
+ITEM = Parameter("itemId", shapes.ItemId, "The item.", required=True)
+USER_IN_PATH = Parameter("userId", shapes.UserId, "The shopper.", "path", True)
+ITEM_IN_PATH = Parameter("itemId", shapes.ItemId, "The item.", "path", True)
+K = Parameter("k", shapes.Count, "How many items.", default=shapes.DEFAULT_K)
+SEEN = Parameter(
+    "seen",
+    shapes.SeenPolicy,
+    "Which of the shopper's own items to leave out. Default: what suits the shop.",
+)
+TYPE = Parameter("eventType", shapes.EventType, "Count events of this type only.")
+DEPARTMENT = Parameter("department", shapes.Reference, "Items of this department come first.")
+AISLE = Parameter("aisle", shapes.Reference, "Items of this aisle come first.")
+KEY = Parameter(
+    "Idempotency-Key",
+    shapes.Key,
+    "A retry with the same key and body changes nothing and gets the same answer.",
+    "header",
+)
+
+READS = (400,)
+WRITES = (400, 408, 413, 415, 422, 503)
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        "GET", "/v1/recommendations/personalized", "personalized",
+        "Items for one shopper, from what the shopper did up to now",
+        shapes.PersonalizedAnswer, read=reads.personalized,
+        parameters=(USER, K, SEEN, DEPARTMENT, AISLE), ranked=True, twin=True,
+    ),
+    Route(
+        "GET", "/v1/recommendations/related", "related", "Items that go with one item",
+        shapes.RelatedAnswer, read=reads.related, parameters=(ITEM, K), ranked=True, twin=True,
+    ),
+    Route(
+        "GET", "/v1/recommendations/trending", "trending",
+        "Items that are in demand now more than before",
+        shapes.ListAnswer, read=reads.trending, parameters=(K, TYPE, DEPARTMENT, AISLE),
+        ranked=True,
+    ),
+    Route(
+        "GET", "/v1/recommendations/popular", "popular", "Items that most shoppers choose",
+        shapes.ListAnswer, read=reads.popular, parameters=(K, TYPE, DEPARTMENT, AISLE),
+        ranked=True,
+    ),
+    Route(
+        "POST", "/v1/recommendations/rerank", "rerank",
+        "A given list in the order that suits one shopper; ids that are unknown are left out",
+        shapes.PersonalizedAnswer, write=writes.rerank, body=shapes.RerankBody,
+        errors=(400, 408, 413, 415), ranked=True,
+    ),
+    Route(
+        "POST", "/v1/events", "postEvent", "Something a shopper did; counts at once",
+        shapes.EventAnswer, write=writes.post_event, parameters=(KEY,), body=shapes.EventBody,
+        status=202, errors=WRITES, twin=True,
+    ),
+    Route(
+        "POST", "/v1/events/batch", "postEvents", "Several events: all are stored, or none",
+        shapes.EventsAnswer, write=writes.post_events, parameters=(KEY,), body=shapes.EventsBody,
+        status=202, errors=WRITES,
+    ),
+    Route(
+        "PUT", "/v1/items", "putItems", "Add or change items",
+        shapes.UpsertAnswer, write=writes.put_items, parameters=(KEY,), body=shapes.ItemsBody,
+        errors=WRITES,
+    ),
+    Route(
+        "PUT", "/v1/items/{itemId}", "putItem", "Add or change one item",
+        shapes.UpsertAnswer, write=writes.put_item, parameters=(ITEM_IN_PATH, KEY),
+        body=shapes.AttributesBody, errors=WRITES,
+    ),
+    Route(
+        "PUT", "/v1/users", "putUsers", "Add or change users",
+        shapes.UpsertAnswer, write=writes.put_users, parameters=(KEY,), body=shapes.UsersBody,
+        errors=WRITES,
+    ),
+    Route(
+        "PUT", "/v1/users/{userId}", "putUser", "Add or change one user",
+        shapes.UpsertAnswer, write=writes.put_user, parameters=(USER_IN_PATH, KEY),
+        body=shapes.AttributesBody, errors=WRITES,
+    ),
+    Route(
+        "DELETE", "/v1/users/{userId}", "deleteUser", "Forget everything about one user",
+        shapes.ErasedAnswer, write=writes.delete_user, parameters=(USER_IN_PATH, KEY),
+        status=202, errors=(400, 422, 503),
+    ),
+    Route(
+        "GET", "/v1/users/{userId}/recommendations", "storedRecommendations",
+        "What the last batch run stored for one user",
+        shapes.StoredAnswer, read=reads.stored, parameters=(USER_IN_PATH,), errors=(400, 404),
+    ),
+    Route(
+        "GET", "/v1/health", "health", "Whether the server answers, and its version",
+        shapes.HealthAnswer, read=reads.health, errors=(), twin=True,
+    ),
+    Route(
+        "GET", "/openapi.json", "openapi", "This document", dict[str, Any],
+        read=pages.openapi, errors=(),
+    ),
+    Route(
+        "GET", "/docs", "docs", "This document as a page", "text/html; charset=utf-8",
+        read=pages.docs, errors=(),
+    ),
+    Route(
+        "GET", "/metrics", "metrics", "Counters of the worker that answers, for Prometheus",
+        pages.PROMETHEUS, read=pages.metrics, errors=(),
+    ),
+)  # fmt: skip
+
+
+def twin_path(route: Route) -> str:
+    return route.path.removeprefix("/v1")

@@ -1,0 +1,176 @@
+"""The bodies of requests and answers. The OpenAPI document is generated from these types.
+
+Member names are the wire's: what the contract spells in camel case stays so.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from endcap.domain.values import Attribute, ScoredItem
+
+MOST_ID = 256
+MOST_K = 100
+DEFAULT_K = 5
+
+PRINTABLE = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"
+
+
+def _id(about: str) -> Meta:
+    return Meta(
+        min_length=1,
+        max_length=MOST_ID,
+        description=about,
+        extra_json_schema={"pattern": PRINTABLE},
+    )
+
+
+UserId = Annotated[str, _id("A shopper: 1 to 256 characters, none of them control characters.")]
+ItemId = Annotated[str, _id("A product: 1 to 256 characters, none of them control characters.")]
+Reference = Annotated[str, _id("1 to 256 characters, none of them control characters.")]
+Key = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=MOST_ID,
+        description="1 to 256 printable ASCII characters.",
+        extra_json_schema={"pattern": "^[!-~]([ -~]*[!-~])?$"},
+    ),
+]
+Count = Annotated[int, Meta(ge=1, le=MOST_K)]
+EventType = Literal["view", "add_to_cart", "purchase"]
+SeenPolicy = Literal["exclude_purchased", "exclude_seen", "none"]
+Time = Annotated[
+    str,
+    Meta(
+        description="ISO 8601, from 1970 to one day from now; without an offset it is UTC.",
+        examples=["2025-08-16T18:30:00Z"],
+        extra_json_schema={"format": "date-time"},
+    ),
+]
+AttributesBody = Annotated[
+    dict[str, Attribute],
+    Meta(
+        description="Free attributes: text, a finite number, true, false, null or a list of texts.",
+        extra_json_schema={"maxProperties": 100},
+    ),
+]
+
+
+class EventBody(Struct):
+    """One thing a shopper did with one item."""
+
+    userId: UserId
+    itemId: ItemId
+    event_type: EventType
+    ts: Time | None = None
+    event_id: Reference | None = None
+    value: float | None = None
+    session_id: Reference | None = None
+    attributes: AttributesBody | None = None
+
+
+class EventsBody(Struct):
+    """Several events, in order. All are stored, or none."""
+
+    events: Annotated[list[EventBody], Meta(extra_json_schema={"minItems": 1})]
+
+
+ItemBody = Annotated[
+    dict[str, Attribute],
+    Meta(
+        description="An item's id and, beside it, the attributes to set.",
+        extra_json_schema={"required": ["itemId"]},
+    ),
+]
+UserBody = Annotated[
+    dict[str, Attribute],
+    Meta(
+        description="A user's id and, beside it, the attributes to set.",
+        extra_json_schema={"required": ["userId"]},
+    ),
+]
+
+
+class ItemsBody(Struct):
+    """Items to add or change. Attributes that are not named stay as they are."""
+
+    items: Annotated[list[ItemBody], Meta(extra_json_schema={"minItems": 1})]
+
+
+class UsersBody(Struct):
+    """Users to add or change. Attributes that are not named stay as they are."""
+
+    users: Annotated[list[UserBody], Meta(extra_json_schema={"minItems": 1})]
+
+
+class RerankBody(Struct):
+    """A list of items to put into the order that suits a user. Repeated ids count once."""
+
+    userId: UserId
+    items: Annotated[list[ItemId], Meta(extra_json_schema={"minItems": 1})]
+    k: Annotated[int, Meta(ge=1, le=MOST_K, description="Default: all of them.")] | None = None
+    seen: SeenPolicy | None = None
+
+
+class PersonalizedAnswer(Struct):
+    userId: str
+    items: tuple[ScoredItem, ...]
+
+
+class RelatedAnswer(Struct):
+    itemId: str
+    related: tuple[ScoredItem, ...]
+
+
+class ListAnswer(Struct):
+    items: tuple[ScoredItem, ...]
+
+
+class EventAnswer(Struct):
+    ok: bool
+
+
+class EventsAnswer(Struct):
+    """``repeats``: how many of the accepted were known already and changed nothing."""
+
+    ok: bool
+    accepted: int
+    repeats: int
+
+
+class UpsertAnswer(Struct):
+    ok: bool
+    accepted: int
+
+
+class ErasedAnswer(Struct):
+    """From this answer on, nothing the user did is used; files lose it at the next purge."""
+
+    ok: bool
+    userId: str
+    erased: bool
+
+
+class HealthAnswer(Struct):
+    ok: bool
+    version: str
+
+
+class ErrorAnswer(Struct):
+    error: str
+
+
+class StoredAnswer(Struct):
+    """What the last batch run stored for this user."""
+
+    user_id: str
+    recommendations: list[str]
+    scores: list[float] = []
+    model_version: str = ""
+    stored_at: int = 0  # µs since 1970
+
+
+Document = dict[str, Any]

@@ -1,0 +1,191 @@
+"""Routes that tell: each makes one record of its body and answers when that record is durable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from endcap.app.answers import answer
+from endcap.app.erasure import erasure, forget_stored
+from endcap.domain.errors import InvalidInput
+from endcap.domain.records import (
+    AnyRecord,
+    EventsPosted,
+    ItemsPut,
+    UsersPut,
+    content_id,
+    digest,
+)
+from endcap.domain.values import RERANK, Attributes, Event, Item, Query, User
+from endcap.serving.attributes import check_attributes
+from endcap.serving.parameters import check_id
+from endcap.serving.requests import Desk, Reply, Request, answer_reply, decode, json_reply
+from endcap.serving.shapes import (
+    AttributesBody,
+    ErasedAnswer,
+    EventAnswer,
+    EventBody,
+    EventsAnswer,
+    EventsBody,
+    ItemsBody,
+    PersonalizedAnswer,
+    RerankBody,
+    UpsertAnswer,
+    UsersBody,
+)
+from endcap.serving.times import read_time
+
+
+async def post_event(desk: Desk, request: Request) -> Reply:
+    raw = await request.body(desk.most_body)
+    record = _events_record(desk, request, raw, [decode(raw, EventBody)], "")
+    await desk.intake.submit(record)
+    return json_reply(EventAnswer(ok=True), 202)
+
+
+async def post_events(desk: Desk, request: Request) -> Reply:
+    raw = await request.body(desk.most_body)
+    given = decode(raw, EventsBody).events
+    check_count(desk, given, "events")
+    record = _events_record(desk, request, raw, given, "events[{}].")
+    outcome = await desk.intake.submit(record)
+    told = EventsAnswer(ok=True, accepted=len(given), repeats=outcome.repeats)
+    return json_reply(told, 202)
+
+
+def _events_record(
+    desk: Desk, request: Request, raw: bytes, given: Sequence[EventBody], place: str
+) -> EventsPosted:
+    at = desk.now()
+    key, body = request.idempotency(raw)
+    events = []
+    for position, event in enumerate(given):
+        prefix = place.format(position)
+        # Events of one request that carry no time keep their order: a microsecond apart.
+        ts = at - (len(given) - 1 - position)
+        if event.ts is not None:
+            ts = read_time(event.ts, f"{prefix}ts", at)
+        events.append(_event(event, prefix, ts, digest(key, str(position)) if key else b""))
+    return EventsPosted(at=at, key=key, body=body, events=tuple(events))
+
+
+def _event(given: EventBody, prefix: str, ts: int, key: bytes) -> Event:
+    user_id = check_id(given.userId, f"{prefix}userId")
+    item_id = check_id(given.itemId, f"{prefix}itemId")
+    if given.event_id is not None:
+        event_id = check_id(given.event_id, f"{prefix}event_id")
+    else:
+        event_id = key.hex() or content_id(user_id, item_id, given.event_type, ts, given.value)
+    if given.session_id is not None:
+        check_id(given.session_id, f"{prefix}session_id")
+    attributes = given.attributes
+    if attributes is not None:
+        check_attributes(attributes, f"{prefix}attributes")
+    return Event(
+        user_id, item_id, given.event_type, ts, event_id, given.value, given.session_id, attributes
+    )
+
+
+def check_count(desk: Desk, given: Sequence[Any], field: str) -> None:
+    """Raises InvalidInput: empty_list, too_many_entries."""
+    most = desk.shop.settings.max_batch
+    if not given:
+        raise InvalidInput("empty_list", field=field)
+    if len(given) > most:
+        raise InvalidInput("too_many_entries", field=field, count=len(given), most=most)
+
+
+async def rerank(desk: Desk, request: Request) -> Reply:
+    raw = await request.body(desk.most_body)
+    body = decode(raw, RerankBody)
+    user_id = check_id(body.userId, "userId")
+    check_count(desk, body.items, "items")
+    ids = tuple(dict.fromkeys(body.items))
+    for position, item_id in enumerate(ids):
+        check_id(item_id, f"items[{position}]")
+    query = Query(
+        RERANK,
+        at=desk.now(),
+        user_id=user_id,
+        item_ids=ids,
+        k=len(ids) if body.k is None else body.k,
+        seen=body.seen,
+    )
+    found = answer(desk.shop, query)
+    return answer_reply(PersonalizedAnswer(user_id, found.items), found)
+
+
+async def put_items(desk: Desk, request: Request) -> Reply:
+    raw = await request.body(desk.most_body)
+    given = decode(raw, ItemsBody).items
+    check_count(desk, given, "items")
+    items = tuple(
+        Item(*_split(entry, "itemId", f"items[{position}]")) for position, entry in enumerate(given)
+    )
+    key, body = request.idempotency(raw)
+    return await _upsert(desk, ItemsPut(at=desk.now(), key=key, body=body, items=items), len(items))
+
+
+async def put_users(desk: Desk, request: Request) -> Reply:
+    raw = await request.body(desk.most_body)
+    given = decode(raw, UsersBody).users
+    check_count(desk, given, "users")
+    users = tuple(
+        User(*_split(entry, "userId", f"users[{position}]")) for position, entry in enumerate(given)
+    )
+    key, body = request.idempotency(raw)
+    return await _upsert(desk, UsersPut(at=desk.now(), key=key, body=body, users=users), len(users))
+
+
+async def put_item(desk: Desk, request: Request) -> Reply:
+    raw = await request.body(desk.most_body)
+    item = Item(*_of_path(request, "itemId", decode(raw, AttributesBody)))
+    key, body = request.idempotency(raw)
+    return await _upsert(desk, ItemsPut(at=desk.now(), key=key, body=body, items=(item,)), 1)
+
+
+async def put_user(desk: Desk, request: Request) -> Reply:
+    raw = await request.body(desk.most_body)
+    user = User(*_of_path(request, "userId", decode(raw, AttributesBody)))
+    key, body = request.idempotency(raw)
+    return await _upsert(desk, UsersPut(at=desk.now(), key=key, body=body, users=(user,)), 1)
+
+
+async def _upsert(desk: Desk, record: AnyRecord, count: int) -> Reply:
+    await desk.intake.submit(record)
+    return json_reply(UpsertAnswer(ok=True, accepted=count))
+
+
+def _split(entry: Attributes, member: str, place: str) -> tuple[str, Attributes]:
+    """(id, the other members) of one entry of a list."""
+    return _member_id(entry, member, f"{place}.{member}"), check_attributes(
+        {name: value for name, value in entry.items() if name != member}, place
+    )
+
+
+def _of_path(request: Request, member: str, attributes: Attributes) -> tuple[str, Attributes]:
+    """(id in the path, attributes of the body). The body may repeat the id, but not differ."""
+    expected = check_id(request.ids[member], member)
+    if member in attributes:
+        given = _member_id(attributes, member, member)
+        if given != expected:
+            raise InvalidInput("id_differs", field=member, value=given, expected=expected)
+        attributes = {name: value for name, value in attributes.items() if name != member}
+    return expected, check_attributes(attributes, "")
+
+
+def _member_id(entry: Attributes, member: str, field: str) -> str:
+    value = entry.get(member)
+    if value is None:
+        raise InvalidInput("missing_member", field=field)
+    if not isinstance(value, str):
+        raise InvalidInput("not_a_string", field=field, value=value)
+    return check_id(value, field)
+
+
+async def delete_user(desk: Desk, request: Request) -> Reply:
+    user_id = check_id(request.ids["userId"], "userId")
+    key, body = request.idempotency(b"")
+    await desk.intake.submit(erasure(user_id, desk.now(), key, body))
+    forget_stored(desk.shop, user_id)
+    return json_reply(ErasedAnswer(ok=True, userId=user_id, erased=True), 202)
