@@ -16,7 +16,8 @@ from msgspec.structs import replace
 
 from endcap.app.shop import Shop
 from endcap.domain.errors import EndcapError, Mismatch
-from endcap.domain.records import AnyRecord, EventsPosted, encode
+from endcap.domain.records import AnyRecord, EventsPosted, ItemsPut, encode
+from endcap.domain.values import Item
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,11 @@ def admit(shop: Shop, group: Group, record: AnyRecord) -> None:
         group.keys[record.key] = record.body
     if isinstance(record, EventsPosted):
         admit_events(shop, group, record)
-    else:
-        group.written.append(record)
-        group.outcomes.append(Outcome(stored=1))
+        return
+    if isinstance(record, ItemsPut):
+        record = replace(record, items=tuple(dated(shop, i, record.at) for i in record.items))
+    group.written.append(record)
+    group.outcomes.append(Outcome(stored=1))
 
 
 def admit_events(shop: Shop, group: Group, record: EventsPosted) -> None:
@@ -62,6 +65,13 @@ def admit_events(shop: Shop, group: Group, record: EventsPosted) -> None:
     if fresh or record.key:  # a key is remembered even when its events were known
         group.written.append(replace(record, events=tuple(fresh)))
     group.outcomes.append(Outcome(len(fresh), len(record.events) - len(fresh)))
+
+
+def dated(shop: Shop, item: Item, at: int) -> Item:
+    """A product that is new to the catalogue gets the time of its creation."""
+    if shop.now.state.item_attributes(shop.now.state.items.row(item.item_id)):
+        return item
+    return replace(item, attributes={"created": at, **item.attributes})
 
 
 def repeat_of(record: AnyRecord) -> Outcome:
@@ -82,8 +92,8 @@ def commit(shop: Shop, records: list[AnyRecord]) -> tuple[list[Outcome | EndcapE
         return [encode(record) for record in group.written]
 
     end = shop.log.append(choose, shop.now.state.offset)
-    for record in group.written:
-        shop.apply(record, end)
+    for i, record in enumerate(group.written, 1 - len(group.written)):
+        shop.apply(record, end + i)  # offsets rise by record; only the last one is ever compared
     return group.outcomes, end
 
 

@@ -24,10 +24,17 @@ from endcap.settings import Settings
     show_default=True,
     help="Share of the newest events that is the test, without --split-at.",
 )
+@click.option("--budget", "budget_s", type=float, help="Most seconds for the search of settings.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.pass_obj
 def command(
-    settings: Settings, k: int, split_at: str | None, test_share: float, as_json: bool
+    settings: Settings,
+    *,
+    k: int,
+    split_at: str | None,
+    test_share: float,
+    budget_s: float | None,
+    as_json: bool,
 ) -> None:
     from endcap.app import reports
     from endcap.app.evaluating import evaluate_shop
@@ -40,7 +47,15 @@ def command(
     at = parse_iso(split_at, "split-at") if split_at else None
     now = time.time_ns() // 1000
     with progress("evaluate") as report:
-        evaluation = evaluate_shop(shop, now, k=k, at=at, share=test_share, progress=report)
+        evaluation = evaluate_shop(
+            shop,
+            now,
+            k=k,
+            split_at=at,
+            share=test_share,
+            budget_s=budget_s,
+            progress=report,
+        )
         page = reports.evaluation_report(shop, evaluation, now)
     note(f"report: {page}")
     if as_json:

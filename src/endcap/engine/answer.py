@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from endcap.domain.arrays import Float32s, Int32s
+from endcap.domain.arrays import Float32s, Int32s, UInt8s
 from endcap.domain.values import (
     EVENT_TYPES,
     EXCLUDE_NONE,
@@ -56,10 +56,15 @@ class Live:
     state: LiveState
     serving: Serving
     cold: ColdItems
+    type_codes: UInt8s  # (256,) the state's event type codes to the model's
 
 
 def live(state: LiveState, serving: Serving) -> Live:
-    return Live(state, serving, ColdItems(state, serving))
+    codes = np.zeros(256, np.uint8)  # a type that the model never saw counts as a view
+    for code, name in enumerate(state.event_types):
+        if name in serving.event_types:
+            codes[code] = serving.event_types.index(name)
+    return Live(state, serving, ColdItems(state, serving), codes)
 
 
 class Moment(NamedTuple):
@@ -99,7 +104,9 @@ def to_model_query(now: Live, history: History, at: int) -> ModelQuery:
         rows[i] = now.cold.stand_in(int(history.items[i]))
     kept = rows >= 0
     ages = np.maximum(at - history.ts, 0) / 1e6
-    return ModelQuery(rows[kept], history.types[kept], ages[kept].astype(np.float32))
+    return ModelQuery(
+        rows[kept], now.type_codes[history.types[kept]], ages[kept].astype(np.float32)
+    )
 
 
 def answer(now: Live, query: Query) -> Answer:
@@ -111,6 +118,13 @@ def answer(now: Live, query: Query) -> Answer:
         ScoredItem(item_id, float(score)) for item_id, score in zip(ids, ranked.scores, strict=True)
     )
     return Answer(items, ranked.strategy, now.serving.version, newest_age(moment))
+
+
+def unknown_items(now: Live, query: Query, known: tuple[ScoredItem, ...]) -> tuple[ScoredItem, ...]:
+    """Ids of a list to order that the shop has never heard of: at the end, as they came."""
+    floor = min((item.score for item in known), default=0.0)
+    strange = dict.fromkeys(i for i in query.item_ids if now.state.items.row(i) < 0)
+    return tuple(ScoredItem(i, min(floor, 0.0)) for i in strange)[: query.k - len(known)]
 
 
 def newest_age(moment: Moment) -> float | None:
@@ -297,7 +311,12 @@ def available(moment: Moment, found: Ranked) -> Ranked:
 
 
 def is_available(state: LiveState, row: int) -> bool:
-    return state.item_attributes(row).get("available") is not False
+    """Whether the shop can sell it: in the catalogue, where there is one, and not withdrawn.
+    An event may name any id; that alone must not put it before other shoppers."""
+    attributes = state.item_attributes(row)
+    if not attributes:
+        return not state.has_catalogue
+    return attributes.get("available") is not False
 
 
 def without(found: Ranked, rows: Int32s) -> Ranked:

@@ -20,6 +20,7 @@ class AttributeTable:
     def __init__(self, base: Blobs) -> None:
         self.base = base
         self.later: dict[int, Attributes] = {}
+        self.some = len(base.flat) > 0  # whether any row has, or had, attributes
 
     def get(self, row: int) -> Attributes:
         """Shared with the state: read it, do not write. Empty for an unknown row."""
@@ -32,6 +33,7 @@ class AttributeTable:
     def put(self, row: int, named: Attributes) -> None:
         """Replace the attributes that are named, remove those named with None."""
         merged = {**self.get(row), **named}
+        self.some = self.some or bool(merged)
         self.later[row] = {name: value for name, value in merged.items() if value is not None}
 
     def drop(self, row: int) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from endcap.domain.arrays import Int32s
-from endcap.domain.values import EXCLUDE_PURCHASED
+from endcap.domain.values import EVENT_TYPES, EXCLUDE_PURCHASED
 from endcap.engine.ids import Vocabulary
 from endcap.models.content import ContentIndex
 from endcap.models.recipe import Recipe
@@ -27,6 +27,7 @@ class Serving:
     to_model: Int32s
     to_row: Int32s
     seen_policy: str
+    event_types: tuple[str, ...] = EVENT_TYPES  # by the codes that the model was trained with
 
     def model_row(self, row: int) -> int:
         return int(self.to_model[row]) if 0 <= row < len(self.to_model) else -1
@@ -52,4 +53,5 @@ def bind(
     known = to_row >= 0
     to_model[to_row[known]] = np.flatnonzero(known).astype(np.int32)
     policy = str(recipe.info.get("seen_policy", EXCLUDE_PURCHASED))
-    return Serving(version, recipe, content, to_model, to_row, policy)
+    types = tuple(recipe.info.get("event_types", EVENT_TYPES))
+    return Serving(version, recipe, content, to_model, to_row, policy, types)

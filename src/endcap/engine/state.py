@@ -111,6 +111,11 @@ class LiveState:
         """Shared with the state: read it, do not write."""
         return self.of_items.get(row)
 
+    @property
+    def has_catalogue(self) -> bool:
+        """Whether any item ever came with attributes; else events alone say what there is."""
+        return self.of_items.some
+
     def user_attributes(self, user_id: str) -> Attributes:
         """Shared with the state: read it, do not write. Empty for an unknown user."""
         return self.of_users.get(self.users.row(user_id))

@@ -51,9 +51,7 @@ def jit(loops: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @jit
-def _keep(
-    rows: Int32s, scores: Float32s, size: int, n: int, row: int, score: float
-) -> int:
+def _keep(rows: Int32s, scores: Float32s, size: int, n: int, row: int, score: float) -> int:
     """Offer one item to the heap of the best n, the worst on top; returns its new size."""
     if size < n:
         child = size

@@ -59,9 +59,7 @@ def top_items(
     for q in range(len(out_rows)):
         entries = slice(entry_starts[q], entry_starts[q + 1])
         values[:] = 0
-        _accumulate(
-            starts, columns, weights, entry_rows[entries], entry_weights[entries], values
-        )
+        _accumulate(starts, columns, weights, entry_rows[entries], entry_weights[entries], values)
         mask = permitted.copy()
         mask[exclude[exclude_starts[q] : exclude_starts[q + 1]]] = False
         rows = np.flatnonzero(mask)
@@ -93,9 +91,7 @@ def score_rows(
         entries = slice(entry_starts[q], entry_starts[q + 1])
         asked = slice(target_starts[q], target_starts[q + 1])
         values[:] = 0
-        _accumulate(
-            starts, columns, weights, entry_rows[entries], entry_weights[entries], values
-        )
+        _accumulate(starts, columns, weights, entry_rows[entries], entry_weights[entries], values)
         out[asked] = values[targets[asked]] + prior[targets[asked]]
     values[:] = 0
 

@@ -37,7 +37,9 @@ class Api:
     """``now`` gives µs since 1970. ``prefix``: a path under which a gateway mounts us
     (``/prod``), taken off where it stands."""
 
-    def __init__(self, shop: Shop, intake: Intake, now: Callable[[], int], prefix: str = "") -> None:
+    def __init__(
+        self, shop: Shop, intake: Intake, now: Callable[[], int], prefix: str = ""
+    ) -> None:
         self._desk = Desk(shop, intake, now)
         self._prefix = prefix.encode()
         self._fixed: dict[bytes, Place] = {}
@@ -121,9 +123,7 @@ def _route_of(place: Place, method: str) -> Route:
 
 def _refused(error: EndcapError) -> Reply:
     if error.status >= 500:
-        log.error(
-            "request failed", extra={"facts": {"code": error.code, "status": error.status}}
-        )
+        log.error("request failed", extra={"facts": {"code": error.code, "status": error.status}})
     return error_reply(error)
 
 

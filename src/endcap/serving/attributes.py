@@ -24,11 +24,16 @@ def check_attributes(attributes: Attributes, field: str) -> Attributes:
     """
     if len(attributes) > MOST_ATTRIBUTES:
         raise InvalidInput(
-            "too_many_attributes", field=field or "body", count=len(attributes), most=MOST_ATTRIBUTES
+            "too_many_attributes",
+            field=field or "body",
+            count=len(attributes),
+            most=MOST_ATTRIBUTES,
         )
     for name, value in attributes.items():
         if not 1 <= len(name) <= MOST_NAME or _CONTROL.search(name):
-            raise InvalidInput("bad_attribute_name", field=field or "body", value=name, most=MOST_NAME)
+            raise InvalidInput(
+                "bad_attribute_name", field=field or "body", value=name, most=MOST_NAME
+            )
         _check_value(f"{field}.{name}" if field else name, value)
     return attributes
 

@@ -33,7 +33,10 @@ STATUS_WORDS = {
 }
 
 _RANKED_HEADERS = {
-    "Endcap-Model-Version": ("The model version that answered; none before the first training.", {}),
+    "Endcap-Model-Version": (
+        "The model version that answered; none before the first training.",
+        {},
+    ),
     "Endcap-Strategy": ("How the items were found: see docs/engine.md.", {}),
     "Endcap-Newest-Event-Age": (
         "Seconds since the newest event that the answer used; absent when it used none.",

@@ -25,9 +25,7 @@ def parse_query(raw: bytes) -> Parameters:
     if not raw:
         return {}
     if len(raw) > MOST_QUERY_BYTES:
-        raise InvalidInput(
-            "query_too_long", field="query", length=len(raw), most=MOST_QUERY_BYTES
-        )
+        raise InvalidInput("query_too_long", field="query", length=len(raw), most=MOST_QUERY_BYTES)
     found: Parameters = {}
     pairs = [part.partition(b"=") for part in raw.split(b"&") if part]
     for raw_name, _, raw_value in pairs:
@@ -56,9 +54,7 @@ def check_id(value: str, field: str) -> str:
     if not value:
         raise InvalidInput("missing_member", field=field)
     if len(value) > MOST_ID:
-        raise InvalidInput(
-            "id_too_long", field=field, value=value, most=MOST_ID, length=len(value)
-        )
+        raise InvalidInput("id_too_long", field=field, value=value, most=MOST_ID, length=len(value))
     if not value.isprintable() and _CONTROL.search(value):
         raise InvalidInput("id_unprintable", field=field, value=value)
     return value
