@@ -1,0 +1,71 @@
+"""``endcap pipeline``."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import click
+
+from endcap.cli.output import note, print_json, print_table, progress
+from endcap.domain.errors import NotFound
+from endcap.domain.times import iso
+from endcap.settings import Settings
+
+
+@click.group("pipeline", help="Run the offline steps of a shop, in order, and look at past runs.")
+def command() -> None:
+    pass
+
+
+@command.command("run", help="Import new files, train, serve, and store every user's answers.")
+@click.option("--interactions", default="", metavar="GLOB", help="Files to import first.")
+@click.option("--k", type=click.IntRange(1, 100), default=20, show_default=True)
+@click.option("--resume", metavar="RUN_ID", help="Go on with a run that failed or was killed.")
+@click.option("--json", "as_json", is_flag=True, help="Print the run record as JSON.")
+@click.pass_obj
+def run(settings: Settings, interactions: str, k: int, resume: str | None, as_json: bool) -> None:
+    from endcap.app.nightly import Nightly
+    from endcap.bootstrap import open_shop, prepare_kernels
+    from endcap.pipeline.runner import DONE, RUNNING, Run, find_run, run_steps
+
+    prepare_kernels(settings)
+    shop = open_shop(settings)
+    at = time.time_ns() // 1000
+    started = Run(iso(at).replace(":", ""), RUNNING, at, {"interactions": interactions, "k": k})
+    if resume:
+        found = find_run(shop.documents, resume)
+        if found is None:
+            raise NotFound("unknown_run", field="--resume", value=resume)
+        started = found
+    note(f"run {started.run_id}")
+    with progress("pipeline") as report:
+        nightly = Nightly(shop, lambda: time.time_ns() // 1000, report, _import)
+        ended = run_steps(
+            nightly.steps(),
+            started,
+            shop.documents,
+            sleep=time.sleep,
+            told=lambda step, what: note(f"{step}: {what}"),
+        )
+    if as_json:
+        print_json(ended)
+    else:
+        print_table(("step", "gave"), [(name, _gave(ended.facts, name)) for name in ended.done])
+    sys.exit(0 if ended.status == DONE else 1)
+
+
+@command.command("runs", help="List past runs.")
+@click.option("--json", "as_json", is_flag=True, help="Print the run records as JSON.")
+@click.pass_obj
+def runs(settings: Settings, as_json: bool) -> None:
+    from endcap.bootstrap import open_shop
+    from endcap.pipeline import runner
+
+    found = runner.runs(open_shop(settings).documents)
+    if as_json:
+        print_json(found)
+    else:
+        rows = [(r.run_id, r.status, r.step, r.reason) for r in found]
+        print_table(("run", "status", "step", "reason"), rows)
