@@ -44,6 +44,8 @@ MESSAGES: dict[str, str] = {
     "artifact_exists": "{field} has {value!r} already; published folders never change",
     "artifact_damaged": "{field} is damaged: {reason}; use another version, or restore it",
     "unknown_artifact": "{field} has no {value!r}",
+    "bad_job_name": "a job is named by up to 41 lower-case letters, digits, _ and -, not {value!r}",
+    "job_not_started": "the job {field} could not be started: {reason}",
     "unknown_job": "there is no job {value!r}",
     "record_too_large": "{field} must be at most {most} bytes",
     # data
