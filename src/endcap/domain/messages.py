@@ -99,11 +99,14 @@ MESSAGES: dict[str, str] = {
     "too_many_entries": "{field} has {count} entries; at most {most} are permitted",
     "number_out_of_range": "{field} is a number outside the permitted range",
     "attribute_too_long": "attribute {field!r} is too long: at most {most} {unit} are permitted",
-    "bad_attribute_name": "an attribute's name must have 1 to {most} printable characters: {value!r}",
+    "bad_attribute_name": "an attribute's name must be 1 to {most} printable characters: {value!r}",
     "id_differs": "{field} is {value!r} in the body but {expected!r} in the path",
     "no_stored_recommendations": "No stored recommendations",
     "internal_error": "The server failed; the reason is in its log",
     # cli and entrypoints
     "unreadable_file": "cannot read {value}: {reason}",
     "unwritable_file": "cannot write {value}: {reason}",
+    "port_in_use": "port {value} of {host} is in use; stop what uses it, or give another --port",
+    "cannot_listen": "cannot listen on {value}: {why}",
+    "cannot_start": "{field} cannot start: {why}",
 }

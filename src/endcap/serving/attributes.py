@@ -17,7 +17,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def check_attributes(attributes: Attributes, field: str) -> Attributes:
-    """The same attributes. ``field`` names them in errors.
+    """The same attributes, with whole numbers beyond 64 bits as floats. ``field`` names them in
+    errors.
 
     Raises InvalidInput: too_many_attributes, bad_attribute_name, attribute_too_long,
     number_out_of_range.
@@ -29,16 +30,17 @@ def check_attributes(attributes: Attributes, field: str) -> Attributes:
             count=len(attributes),
             most=MOST_ATTRIBUTES,
         )
+    checked: Attributes = {}
     for name, value in attributes.items():
         if not 1 <= len(name) <= MOST_NAME or _CONTROL.search(name):
             raise InvalidInput(
                 "bad_attribute_name", field=field or "body", value=name, most=MOST_NAME
             )
-        _check_value(f"{field}.{name}" if field else name, value)
-    return attributes
+        checked[name] = _check_value(f"{field}.{name}" if field else name, value)
+    return checked
 
 
-def _check_value(name: str, value: Attribute) -> None:
+def _check_value(name: str, value: Attribute) -> Attribute:
     if isinstance(value, str):
         if len(value) > MOST_TEXT:
             raise _too_long(name, MOST_TEXT, "characters")
@@ -48,7 +50,15 @@ def _check_value(name: str, value: Attribute) -> None:
         if any(len(text) > MOST_LIST_TEXT for text in value):
             raise _too_long(name, MOST_LIST_TEXT, "characters in each text")
     elif isinstance(value, int) and not -_INT64 <= value < _INT64:
-        raise InvalidInput("number_out_of_range", field=name, value=value)
+        return _as_float(name, value)
+    return value
+
+
+def _as_float(name: str, value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise InvalidInput("number_out_of_range", field=name) from None
 
 
 def _too_long(name: str, most: int, unit: str) -> InvalidInput:

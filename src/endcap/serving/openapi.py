@@ -12,7 +12,7 @@ import msgspec
 
 import endcap
 from endcap.serving.routes import ROUTES, Parameter, Route, twin_path
-from endcap.serving.shapes import ErrorAnswer
+from endcap.serving.shapes import ATTRIBUTE, ErrorAnswer
 from endcap.serving.yaml_text import to_yaml
 
 Schema = dict[str, Any]
@@ -30,6 +30,18 @@ STATUS_WORDS = {
     422: "The Idempotency-Key was used before with another body; nothing is stored",
     500: "A failure of the server",
     503: "For the moment only: try again",
+}
+
+ERROR_NAMES = {
+    400: "BadRequest",
+    404: "NotFound",
+    405: "MethodNotAllowed",
+    408: "RequestTimeout",
+    413: "ContentTooLarge",
+    415: "UnsupportedMediaType",
+    422: "UnprocessableContent",
+    500: "InternalServerError",
+    503: "ServiceUnavailable",
 }
 
 _RANKED_HEADERS = {
@@ -72,7 +84,7 @@ def document() -> Schema:
         },
         "servers": [{"url": "/"}],
         "paths": paths,
-        "components": {"schemas": components},
+        "components": {"responses": _error_responses(schemas), "schemas": components},
     }
 
 
@@ -84,7 +96,8 @@ def _schemas() -> tuple[dict[int, Schema], Schema]:
         used += [kind for kind in kinds if kind is not None and not isinstance(kind, str)]
     schemas, components = msgspec.json.schema_components(used, ref_template=_REF)
     found = {id(kind): _plain(schema) for kind, schema in zip(used, schemas, strict=True)}
-    return found, {name: _plain(components[name]) for name in sorted(components)}
+    named = {**components, "Attribute": ATTRIBUTE}
+    return found, {name: _plain(named[name]) for name in sorted(named)}
 
 
 def _plain(schema: Any) -> Any:
@@ -92,6 +105,8 @@ def _plain(schema: Any) -> Any:
     if isinstance(schema, dict):
         absent = "default" in schema and schema["default"] is None
         kept = {k: v for k, v in schema.items() if not (absent and k == "default")}
+        if "propertyNames" in kept:  # free attributes
+            kept["additionalProperties"] = {"$ref": _REF.format(name="Attribute")}
         return {key: _plain(value) for key, value in kept.items()}
     if isinstance(schema, list | tuple):
         return [_plain(value) for value in schema]
@@ -142,14 +157,26 @@ def _statuses(route: Route) -> list[int]:
 
 
 def _response(route: Route, status: int, schemas: dict[int, Schema]) -> Schema:
-    response: Schema = {"description": STATUS_WORDS[status]}
-    if status == route.status:
-        headers = _RANKED_HEADERS if route.ranked else {}
-        response |= _with_headers(headers) | {"content": _content(route.answer, schemas)}
-        return response
-    headers = _ERROR_HEADERS | _MORE_HEADERS.get(status, {})
+    if status != route.status:
+        return {"$ref": f"#/components/responses/{ERROR_NAMES[status]}"}
+    headers = _with_headers(_RANKED_HEADERS if route.ranked else {})
+    return {
+        "description": STATUS_WORDS[status],
+        **headers,
+        "content": _content(route.answer, schemas),
+    }
+
+
+def _error_responses(schemas: dict[int, Schema]) -> Schema:
     content = {"application/json": {"schema": schemas[id(ErrorAnswer)]}}
-    return response | _with_headers(headers) | {"content": content}
+    return {
+        name: {
+            "description": STATUS_WORDS[status],
+            **_with_headers(_ERROR_HEADERS | _MORE_HEADERS.get(status, {})),
+            "content": content,
+        }
+        for status, name in ERROR_NAMES.items()
+    }
 
 
 def _content(answer: Any, schemas: dict[int, Schema]) -> Schema:

@@ -89,6 +89,8 @@ class Request:
             raise InvalidInput(
                 "id_too_long", field=IDEMPOTENCY_KEY, value=key, most=MOST_ID, length=len(key)
             )
+        if not (key.isascii() and key.isprintable()):
+            raise InvalidInput("id_unprintable", field=IDEMPOTENCY_KEY, value=key)
         return digest(self.method, self.path, key), digest(raw)
 
 

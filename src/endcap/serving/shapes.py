@@ -3,6 +3,7 @@
 Member names are the wire's: what the contract spells in camel case stays so.
 """
 
+# ruff: noqa: N815 - the wire's names
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
@@ -50,11 +51,25 @@ Time = Annotated[
         extra_json_schema={"format": "date-time"},
     ),
 ]
+# The schema of a free attribute's value; the document refers to it by name.
+ATTRIBUTE = {
+    "anyOf": [
+        {"type": "string", "maxLength": 8192},
+        {"type": "number"},
+        {"type": "boolean"},
+        {"type": "array", "items": {"type": "string", "maxLength": 256}, "maxItems": 100},
+        {"type": "null"},
+    ]
+}
+_FREE = {
+    "maxProperties": 100,
+    "propertyNames": {"minLength": 1, "maxLength": 128, "pattern": PRINTABLE},
+}
 AttributesBody = Annotated[
     dict[str, Attribute],
     Meta(
         description="Free attributes: text, a finite number, true, false, null or a list of texts.",
-        extra_json_schema={"maxProperties": 100},
+        extra_json_schema=_FREE,
     ),
 ]
 
@@ -78,19 +93,23 @@ class EventsBody(Struct):
     events: Annotated[list[EventBody], Meta(extra_json_schema={"minItems": 1})]
 
 
+def _entry(member: str, about: str) -> Meta:
+    """An object with its id and, beside it, free attributes."""
+    identity = {"type": "string", "minLength": 1, "maxLength": MOST_ID, "pattern": PRINTABLE}
+    shape = _FREE | {"required": [member], "properties": {member: identity}}
+    return Meta(description=about, extra_json_schema=shape)
+
+
 ItemBody = Annotated[
     dict[str, Attribute],
-    Meta(
-        description="An item's id and, beside it, the attributes to set.",
-        extra_json_schema={"required": ["itemId"]},
+    _entry(
+        "itemId",
+        "An item's id and, beside it, the attributes to set. Known to the engine: name, "
+        "department, aisle, price, description, available (false: never recommended).",
     ),
 ]
 UserBody = Annotated[
-    dict[str, Attribute],
-    Meta(
-        description="A user's id and, beside it, the attributes to set.",
-        extra_json_schema={"required": ["userId"]},
-    ),
+    dict[str, Attribute], _entry("userId", "A user's id and, beside it, the attributes to set.")
 ]
 
 
@@ -106,12 +125,16 @@ class UsersBody(Struct):
     users: Annotated[list[UserBody], Meta(extra_json_schema={"minItems": 1})]
 
 
+# To JSON Schema 5.0 is a whole number too; msgspec's ``int`` would refuse it.
+_LIST_LENGTH = Meta(ge=1, le=MOST_K, multiple_of=1, description="Default: all of them.")
+
+
 class RerankBody(Struct):
     """A list of items to put into the order that suits a user. Repeated ids count once."""
 
     userId: UserId
     items: Annotated[list[ItemId], Meta(extra_json_schema={"minItems": 1})]
-    k: Annotated[int, Meta(ge=1, le=MOST_K, description="Default: all of them.")] | None = None
+    k: Annotated[float, _LIST_LENGTH] | None = None
     seen: SeenPolicy | None = None
 
 

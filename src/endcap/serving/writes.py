@@ -80,7 +80,7 @@ def _event(given: EventBody, prefix: str, ts: int, key: bytes) -> Event:
         check_id(given.session_id, f"{prefix}session_id")
     attributes = given.attributes
     if attributes is not None:
-        check_attributes(attributes, f"{prefix}attributes")
+        attributes = check_attributes(attributes, f"{prefix}attributes")
     return Event(
         user_id, item_id, given.event_type, ts, event_id, given.value, given.session_id, attributes
     )
@@ -108,7 +108,7 @@ async def rerank(desk: Desk, request: Request) -> Reply:
         at=desk.now(),
         user_id=user_id,
         item_ids=ids,
-        k=len(ids) if body.k is None else body.k,
+        k=len(ids) if body.k is None else int(body.k),
         seen=body.seen,
     )
     found = answer(desk.shop, query)

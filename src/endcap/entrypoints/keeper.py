@@ -1,0 +1,73 @@
+"""The keeper: one process for each dataset group that compacts the log and writes snapshots.
+
+It works under a lease (a file lock), so that a second server on the same home only waits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from threading import Event
+
+from endcap.app.compaction import keeper_round
+from endcap.app.shop import Shop
+from endcap.bootstrap import lease, make, open_shop, prepare_kernels
+from endcap.control.dataset_groups import folder
+from endcap.domain.errors import EndcapError
+from endcap.entrypoints.bonds import end_with_supervisor, tell
+from endcap.entrypoints.logs import log_to_stderr
+from endcap.settings import load_settings
+
+log = logging.getLogger("endcap.keeper")
+
+LONGEST_PAUSE_S = 60.0
+
+
+def keep(shop: Shop, stop: Event) -> None:
+    """A round each ``keeper_interval_s`` until ``stop``; a failed round is tried again later."""
+    failures = 0
+    while not stop.wait(min(shop.settings.keeper_interval_s * 2**failures, LONGEST_PAUSE_S)):
+        try:
+            done = keeper_round(shop, time.time_ns() // 1000)
+            failures = 0
+        except Exception:
+            failures = min(failures + 1, 10)
+            log.exception("round failed")
+            continue
+        if done.snapshot:
+            facts = {"snapshot": done.snapshot, "compacted_bytes": done.compacted_bytes}
+            log.info("compacted", extra={"facts": facts})
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m endcap.entrypoints.keeper")
+    for name in ("--status", "--lifeline"):
+        parser.add_argument(name, type=int, required=True)
+    given = parser.parse_args(arguments)
+    settings = load_settings(os.environ)
+    log_to_stderr(settings.log_level)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: the supervisor says when to end
+    end_with_supervisor(given.lifeline)
+    prepare_kernels(settings)
+    stop = Event()
+    try:
+        root = make(folder(settings.home, settings.group))
+        with lease(root / "keeper.lock"):
+            signal.signal(signal.SIGTERM, lambda *_: stop.set())
+            shop = open_shop(settings)
+            tell(given.status, ready=True)
+            keep(shop, stop)
+    except EndcapError as error:
+        log.error("cannot start", extra={"facts": {"code": error.code}})
+        tell(given.status, ready=False, why=str(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""Takes up a new snapshot or model version in a worker while it goes on answering."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from endcap.app.reloading import prepare, take_up
+from endcap.app.shop import Shop
+
+log = logging.getLogger("endcap.worker")
+
+
+class Reloader:
+    """One for each worker. The next ``Live`` is built in a thread, and swapped on the loop."""
+
+    def __init__(self, shop: Shop, loop: asyncio.AbstractEventLoop) -> None:
+        self._shop = shop
+        self._loop = loop
+        self._task: asyncio.Task[None] | None = None
+        shop.on_pointer = self._notice
+        if shop.moved:
+            self._notice()
+
+    def _notice(self) -> None:
+        """Called on the loop's thread, in the middle of applying the log."""
+        if self._task is None:
+            self._task = self._loop.create_task(self._reload())
+
+    async def _reload(self) -> None:
+        try:
+            while self._shop.moved:
+                self._shop.moved.clear()
+                loaded = await asyncio.to_thread(prepare, self._shop)
+                take_up(self._shop, loaded)
+                facts = {
+                    "version": loaded.live.serving.version,
+                    "damaged": [failure.code for failure in loaded.failures],
+                }
+                log.info("took up", extra={"facts": facts})
+        except Exception:
+            self._shop.telemetry.count("load_failures_total", code="unexpected")
+            log.exception("could not take up a new version; the old one goes on serving")
+        finally:
+            self._task = None

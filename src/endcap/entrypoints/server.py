@@ -1,0 +1,207 @@
+"""The supervisor behind ``endcap serve``: one listening socket, N workers, one keeper.
+
+Imports nothing heavy: it starts in a moment and stays small.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import http.client
+import logging
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+from endcap.domain.errors import EndcapError, InvalidInput, Unavailable
+from endcap.entrypoints.bonds import DRAIN_S, GRACE_S, Status, parse_statuses
+from endcap.entrypoints.children import Child, own_environment, single_threaded
+from endcap.entrypoints.logs import log_to_stderr
+from endcap.settings import SETTINGS, Settings, load_settings
+
+log = logging.getLogger("endcap.server")
+
+BACKLOG = 2048
+LOOK_S = 0.5  # how often the children are looked at when nothing wakes the supervisor
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket that children may inherit. Raises InvalidInput: port_in_use,
+    cannot_listen."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        if error.errno == errno.EADDRINUSE:
+            raise InvalidInput("port_in_use", field="--port", value=port, host=host) from None
+        why = error.strerror or str(error)
+        raise InvalidInput(
+            "cannot_listen", field="--host", value=f"{host}:{port}", why=why
+        ) from None
+    sock.set_inheritable(True)
+    return sock
+
+
+def url_of(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class Supervisor:
+    """Keeps the children alive until it is told to stop. ``announce`` gets the URL once."""
+
+    def __init__(
+        self, settings: Settings, sock: socket.socket, prefix: str, announce: Callable[[str], None]
+    ) -> None:
+        self._sock = sock
+        self._announce: Callable[[str], None] | None = announce
+        self._stopping = False
+        self._status_read, status_write = os.pipe()
+        lifeline_read, self._lifeline_write = os.pipe()
+        self._wake_read, self._wake_write = os.pipe()
+        for fd in (self._status_read, self._wake_read, self._wake_write):
+            os.set_blocking(fd, False)
+        bonds = ["--status", str(status_write), "--lifeline", str(lifeline_read)]
+        environment = own_environment() | _as_environment(settings)
+        shared = [status_write, lifeline_read]
+        listening = ["--listen", str(sock.fileno()), "--prefix", prefix]
+        worker = ["endcap.entrypoints.worker", *bonds, *listening]
+        self._workers = [
+            Child(
+                f"worker-{number}",
+                worker,
+                [*shared, sock.fileno()],
+                single_threaded(environment),
+            )
+            for number in range(settings.workers)
+        ]
+        keeper = Child("keeper", ["endcap.entrypoints.keeper", *bonds], shared, environment)
+        self._children = [*self._workers, keeper]
+
+    def run(self) -> None:
+        """Returns after SIGTERM or SIGINT, when every child has ended.
+
+        Raises Unavailable (cannot_start) when a child says so before the first readiness.
+        """
+        self._catch_signals()
+        try:
+            # The first worker compiles and caches the kernels; the others find them ready.
+            while not self._stopping:
+                self._start_due()
+                self._listen_to_children()
+                for child in self._children:
+                    child.reap()
+                self._announce_when_ready()
+        finally:
+            self._drain()
+
+    def _catch_signals(self) -> None:
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # wakes the loop
+
+    def _stop(self, number: int, _frame: FrameType | None) -> None:
+        log.info("stopping", extra={"facts": {"signal": signal.Signals(number).name}})
+        self._stopping = True
+
+    def _start_due(self) -> None:
+        now = time.monotonic()
+        for child in self._children:
+            if child.process is None and child.due <= now:
+                child.start()
+            if self._announce is not None and child is self._workers[0] and not child.ready:
+                return
+
+    def _listen_to_children(self) -> None:
+        waits = [child.due - time.monotonic() for child in self._children if child.process is None]
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._status_read, selectors.EVENT_READ)
+            selector.register(self._wake_read, selectors.EVENT_READ)
+            found = selector.select(max(min([LOOK_S, *waits]), 0.01))
+        for key, _ in found:
+            raw = os.read(key.fd, 65536)
+            if key.fd == self._status_read:
+                for status in parse_statuses(raw):
+                    self._take(status)
+
+    def _take(self, status: Status) -> None:
+        child = next((c for c in self._children if c.pid == status.pid), None)
+        if child is None:
+            return
+        child.ready = status.ready
+        if status.ready:
+            log.info("ready", extra={"facts": {"child": child.name, "child_pid": child.pid}})
+        elif self._announce is not None:
+            raise Unavailable("cannot_start", field=child.name, why=status.why)
+
+    def _announce_when_ready(self) -> None:
+        if self._announce is None or not all(worker.ready for worker in self._workers):
+            return
+        if answers(self._sock):
+            self._announce(url_of(self._sock))
+            self._announce = None
+
+    def _drain(self) -> None:
+        signal.set_wakeup_fd(-1)
+        self._sock.close()
+        for child in self._children:
+            child.terminate()
+        deadline = time.monotonic() + DRAIN_S + GRACE_S
+        for child in self._children:
+            child.wait(deadline)
+        log.info("stopped")
+
+
+def answers(sock: socket.socket) -> bool:
+    """Whether whoever accepts on the socket answers a health request."""
+    host, port = sock.getsockname()[:2]
+    near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared only
+    connection = http.client.HTTPConnection(near, port, timeout=2)
+    try:
+        connection.request("GET", "/v1/health")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def _as_environment(settings: Settings) -> dict[str, str]:
+    return {f"ENDCAP_{name.upper()}": str(getattr(settings, name)) for name in SETTINGS}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code: 0 after an orderly stop, 2 when the caller can mend what is wrong, else 1."""
+    parser = argparse.ArgumentParser(prog="python -m endcap.entrypoints.server")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--prefix", default="")
+    given = parser.parse_args(arguments)
+    try:
+        settings = load_settings(os.environ)
+        log_to_stderr(settings.log_level)
+        sock = listen(given.host, given.port)
+        Supervisor(settings, sock, given.prefix, _print_ready).run()
+    except EndcapError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2 if isinstance(error, InvalidInput) else 1
+    return 0
+
+
+def _print_ready(url: str) -> None:
+    sys.stdout.write(f"ready {url}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

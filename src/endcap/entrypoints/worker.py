@@ -1,0 +1,116 @@
+"""One HTTP worker: an opened shop behind uvicorn, on a socket that the supervisor bound."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from types import FrameType
+
+import uvicorn
+import uvloop
+
+from endcap.app.intake import Intake
+from endcap.app.shop import Shop
+from endcap.bootstrap import open_shop, prepare_kernels
+from endcap.domain.errors import EndcapError
+from endcap.entrypoints.bonds import DRAIN_S, end_with_supervisor, tell
+from endcap.entrypoints.logs import log_to_stderr
+from endcap.entrypoints.reloader import Reloader
+from endcap.serving.api import Api
+from endcap.settings import load_settings
+
+log = logging.getLogger("endcap.worker")
+
+KEEP_ALIVE_S = 75
+CATCH_UP_S = 0.25  # a worker without requests still follows the log
+
+
+def now() -> int:
+    """µs since 1970."""
+    return time.time_ns() // 1000
+
+
+class Worker(uvicorn.Server):
+    """Tells the supervisor when the socket is being served."""
+
+    def __init__(self, config: uvicorn.Config, status: int) -> None:
+        super().__init__(config)
+        self._status = status
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if sig == signal.SIGTERM:  # Ctrl-C reaches the whole group: the supervisor acts on it
+            super().handle_exit(sig, frame)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            tell(self._status, ready=True)
+
+
+async def serve(shop: Shop, sock: socket.socket, status: int, prefix: str) -> None:
+    """Until SIGTERM or SIGINT; requests in flight are finished, for up to ``DRAIN_S`` seconds."""
+    config = uvicorn.Config(
+        Api(shop, Intake(shop), now, prefix),
+        http="httptools",
+        loop="none",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=DRAIN_S,
+    )
+    Reloader(shop, asyncio.get_running_loop())
+    follower = asyncio.create_task(follow(shop))
+    gc.collect()
+    gc.freeze()  # what was loaded at the start stays: later collections skip it
+    try:
+        await Worker(config, status).serve(sockets=[sock])
+    finally:
+        follower.cancel()
+
+
+async def follow(shop: Shop) -> None:
+    """Apply what other processes write, so that no request finds a long tail to fold."""
+    while True:
+        await asyncio.sleep(CATCH_UP_S)
+        try:
+            shop.refresh()
+        except Exception:
+            log.exception("could not follow the log")
+            await asyncio.sleep(1)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m endcap.entrypoints.worker")
+    for name in ("--listen", "--status", "--lifeline"):
+        parser.add_argument(name, type=int, required=True)
+    parser.add_argument("--prefix", default="")
+    given = parser.parse_args(arguments)
+    settings = load_settings(os.environ)
+    log_to_stderr(settings.log_level)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_supervisor(given.lifeline)
+    prepare_kernels(settings)
+    try:
+        shop = open_shop(settings)
+    except EndcapError as error:
+        log.error("cannot start", extra={"facts": {"code": error.code}})
+        tell(given.status, ready=False, why=str(error))
+        return 1
+    with socket.socket(fileno=given.listen) as sock:
+        uvloop.run(serve(shop, sock, given.status, given.prefix))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
