@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -37,9 +37,10 @@ class _Facts(dict[str, Any]):
         return SAMPLES.get(key, f"<{key}>")
 
 
-def _trees() -> Iterator[ast.Module]:
-    for path in sorted(Path(endcap.__file__).parent.rglob("*.py")):
-        yield ast.parse(path.read_text("utf-8"))
+@cache
+def _trees() -> tuple[ast.Module, ...]:
+    paths = sorted(Path(endcap.__file__).parent.rglob("*.py"))
+    return tuple(ast.parse(path.read_text("utf-8")) for path in paths)
 
 
 def kinds() -> dict[str, Kind]:
