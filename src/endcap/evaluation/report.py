@@ -144,7 +144,7 @@ def _shown(evaluation: Evaluation) -> dict[str, Any]:
         "split": time_text(evaluation.split_at) if evaluation.split_at is not None else "",
         "cold": evaluation.cold_users / max(evaluation.users, 1),
         "accuracy": evaluation_table(evaluation, MAIN),
-        "beyond": evaluation_table(evaluation, BEYOND),
+        "beyond": evaluation_table(evaluation, BEYOND, compared=False),
         "explained": [METRICS[name] for name in (*MAIN, *BEYOND)],
     }
 
@@ -153,7 +153,7 @@ def _plots(report: Report) -> dict[str, Any]:
     """SVG by place on the page. matplotlib is imported by the first, if there is any."""
     from endcap.evaluation import plots
 
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = dict.fromkeys(("slices", "search", "days"))
     evaluation = report.evaluation
     if evaluation:
         found["bars"] = plots.metric_bars(evaluation, MAIN)
