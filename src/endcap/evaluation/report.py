@@ -14,7 +14,7 @@ from endcap.data.interactions import Interactions
 from endcap.evaluation.metrics import METRICS
 from endcap.evaluation.results import Evaluation
 from endcap.evaluation.slices import ACTIVITY, HISTORY, ITEM_POPULARITY
-from endcap.evaluation.tables import BEYOND, MAIN, evaluation_table, verdict
+from endcap.evaluation.tables import BEYOND, MAIN, evaluation_table, measured, verdict
 
 _DAY = 86_400_000_000
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -99,7 +99,6 @@ def render_report(report: Report) -> str:
         evaluation=evaluation,
         shown=_shown(evaluation) if evaluation else {},
         plots=_plots(report),
-        metrics=METRICS,
     )
 
 
@@ -145,7 +144,8 @@ def _shown(evaluation: Evaluation) -> dict[str, Any]:
         "cold": evaluation.cold_users / max(evaluation.users, 1),
         "accuracy": evaluation_table(evaluation, MAIN),
         "beyond": evaluation_table(evaluation, BEYOND, compared=False),
-        "explained": [METRICS[name] for name in (*MAIN, *BEYOND)],
+        "beyond_about": [METRICS[name].about for name in measured(evaluation, BEYOND)],
+        "explained": [METRICS[name] for name in MAIN],
     }
 
 

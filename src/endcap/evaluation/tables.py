@@ -33,12 +33,17 @@ def evaluation_table(
 ) -> Table:
     """Recommenders × metrics, best first by the first metric: ``mean ± half the interval``,
     where ``compared`` with the paired difference to the reference as detail."""
-    shown = [n for n in names if any(n in row.figures for row in evaluation.rows)]
+    shown = measured(evaluation, names)
     header = ("recommender", *(f"{METRICS[n].title}@{evaluation.k}" for n in shown))
     rows = sorted(evaluation.rows, key=lambda row: -_order(row, shown))
     return Table(
         header, tuple((Cell(row.recommender), *_cells(row, shown, compared)) for row in rows)
     )
+
+
+def measured(evaluation: Evaluation, names: Sequence[str]) -> list[str]:
+    """Those of the metrics that any recommender has a figure of."""
+    return [n for n in names if any(n in row.figures for row in evaluation.rows)]
 
 
 def terminal_rows(evaluation: Evaluation, names: Sequence[str] = MAIN) -> list[list[str]]:
