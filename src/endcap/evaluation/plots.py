@@ -234,6 +234,7 @@ def event_days(
             panel.axvline(split_at / _DAY, color=INK, ls="--", lw=1.2, label="split")
         panel.set_ylabel(f"events per {'week' if step == 7 else 'day'}")
         panel.set_ylim(bottom=0)
+        panel.yaxis.set_major_formatter("{x:,.0f}")
         panel.margins(x=0)
         panel.grid(axis="y")
         panel.legend(loc="upper left", ncols=4)

@@ -14,7 +14,7 @@ from endcap.data.interactions import Interactions
 from endcap.evaluation.metrics import METRICS
 from endcap.evaluation.results import Evaluation
 from endcap.evaluation.slices import ACTIVITY, HISTORY, ITEM_POPULARITY
-from endcap.evaluation.tables import BEYOND, MAIN, evaluation_table, verdict
+from endcap.evaluation.tables import BEYOND, MAIN, evaluation_table, measured, verdict
 
 _DAY = 86_400_000_000
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -99,7 +99,6 @@ def render_report(report: Report) -> str:
         evaluation=evaluation,
         shown=_shown(evaluation) if evaluation else {},
         plots=_plots(report),
-        metrics=METRICS,
     )
 
 
@@ -144,8 +143,9 @@ def _shown(evaluation: Evaluation) -> dict[str, Any]:
         "split": time_text(evaluation.split_at) if evaluation.split_at is not None else "",
         "cold": evaluation.cold_users / max(evaluation.users, 1),
         "accuracy": evaluation_table(evaluation, MAIN),
-        "beyond": evaluation_table(evaluation, BEYOND),
-        "explained": [METRICS[name] for name in (*MAIN, *BEYOND)],
+        "beyond": evaluation_table(evaluation, BEYOND, compared=False),
+        "beyond_about": [METRICS[name].about for name in measured(evaluation, BEYOND)],
+        "explained": [METRICS[name] for name in MAIN],
     }
 
 
@@ -153,7 +153,7 @@ def _plots(report: Report) -> dict[str, Any]:
     """SVG by place on the page. matplotlib is imported by the first, if there is any."""
     from endcap.evaluation import plots
 
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = dict.fromkeys(("slices", "search", "days"))
     evaluation = report.evaluation
     if evaluation:
         found["bars"] = plots.metric_bars(evaluation, MAIN)

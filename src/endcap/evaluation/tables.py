@@ -28,13 +28,22 @@ class Table(NamedTuple):
     rows: tuple[tuple[Cell, ...], ...]
 
 
-def evaluation_table(evaluation: Evaluation, names: Sequence[str] = MAIN) -> Table:
+def evaluation_table(
+    evaluation: Evaluation, names: Sequence[str] = MAIN, compared: bool = True
+) -> Table:
     """Recommenders × metrics, best first by the first metric: ``mean ± half the interval``,
-    below it the paired difference to the reference."""
-    shown = [n for n in names if any(n in row.figures for row in evaluation.rows)]
+    where ``compared`` with the paired difference to the reference as detail."""
+    shown = measured(evaluation, names)
     header = ("recommender", *(f"{METRICS[n].title}@{evaluation.k}" for n in shown))
     rows = sorted(evaluation.rows, key=lambda row: -_order(row, shown))
-    return Table(header, tuple((Cell(row.recommender), *_cells(row, shown)) for row in rows))
+    return Table(
+        header, tuple((Cell(row.recommender), *_cells(row, shown, compared)) for row in rows)
+    )
+
+
+def measured(evaluation: Evaluation, names: Sequence[str]) -> list[str]:
+    """Those of the metrics that any recommender has a figure of."""
+    return [n for n in names if any(n in row.figures for row in evaluation.rows)]
 
 
 def terminal_rows(evaluation: Evaluation, names: Sequence[str] = MAIN) -> list[list[str]]:
@@ -92,10 +101,10 @@ def _order(row: Row, shown: Sequence[str]) -> float:
     return -1.0 if mean is None else mean
 
 
-def _cells(row: Row, shown: Sequence[str]) -> list[Cell]:
+def _cells(row: Row, shown: Sequence[str], compared: bool) -> list[Cell]:
     cells = []
     for name in shown:
-        change = row.differences.get(name)
+        change = row.differences.get(name) if compared else None
         detail = difference_text(change) if change else ""
         ranked = METRICS[name].best == "high"  # elsewhere more is neither better nor worse
         tone = change.verdict if change and ranked and change.verdict != "same" else "plain"
