@@ -24,6 +24,13 @@ MESSAGES: dict[str, str] = {
     "unknown_setting": "{field} is not a setting of Endcap; did you mean {nearest}?",
     # adapters
     # data
+    "count_out_of_range": "{field} must be a whole number from {least} to {most}, not {value}",
+    "too_many_events": "{field} must be at most {most} for that many users and days, not {value}",
+    "start_out_of_range": "{field} must be a day from 1970-01-01 on whose period ends before "
+    "the year 10000",
+    "folder_not_writable": "cannot write to {value}: {why}; choose a folder you own",
+    "files_exist": "{value} holds {names} already; choose another folder, or replace them with "
+    "--force",
     # engine
     # models
     # evaluation
