@@ -52,6 +52,13 @@ MESSAGES: dict[str, str] = {
     "damaged_manifest": "{field} is not a manifest of the lake; restore it from a backup, or "
     "remove it to go back to the one before",
     "too_many_event_types": "{field} has {count} different values; at most {most} are permitted",
+    "count_out_of_range": "{field} must be a whole number from {least} to {most}, not {value}",
+    "too_many_events": "{field} must be at most {most} for that many users and days, not {value}",
+    "start_out_of_range": "{field} must be a day from 1970-01-01 on whose period ends before "
+    "the year 10000",
+    "folder_not_writable": "cannot write to {value}: {why}; choose a folder you own",
+    "files_exist": "{value} holds {names} already; choose another folder, or replace them with "
+    "--force",
     # engine
     "bad_snapshot": "the snapshot {field} cannot be used: {value}",
     "lake_behind_snapshot": "the lake holds the log up to offset {value}, the snapshot up to "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import gcd
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,18 @@ from endcap.data.synthetic.plan import DAY_S, Plan
 from endcap.data.synthetic.words import AisleWords, aisles, departments
 from endcap.domain.arrays import Bools, Float64s, Int32s, Int64s, UInt8s
 
+MOST_WORDS = 16  # in any list of ``words.toml``
+
+
+class Names(NamedTuple):
+    """What items are called: positions in the aisle's word lists, all (n,)."""
+
+    kind: Int32s
+    quality: Int32s
+    size: Int32s
+    brand: Int32s
+    pack: Int32s  # 1, or how many are sold together
+
 
 @dataclass(frozen=True)
 class Catalogue:
@@ -19,11 +32,7 @@ class Catalogue:
 
     aisle: Int32s
     aisle_starts: Int64s  # (aisles + 1,)
-    kind: Int32s  # positions in the aisle's word lists
-    quality: Int32s
-    size: Int32s
-    brand: Int32s
-    pack: Int32s  # 1, or how many are sold together
+    names: Names
     price: Float64s
     tier: UInt8s  # 0 cheap, 1 middle, 2 dear, within its aisle
     consumable: Bools
@@ -53,8 +62,8 @@ def build_catalogue(plan: Plan, periods: int) -> Catalogue:
     starts = np.arange(count + 1, dtype=np.int64) * n // count
     aisle = np.repeat(np.arange(count, dtype=np.int32), np.diff(starts))
     ordinal = np.arange(n, dtype=np.int64) - starts[aisle]
-    kind, quality, size, brand, pack = _names(aisle, ordinal, rng)
-    price = _prices(aisle, kind, quality, size, brand, pack, rng)
+    names = _names(aisle, ordinal, rng)
+    price = _prices(aisle, names, rng)
     first = _first_periods(ordinal, periods, rng)
     ring, place, ring_start, ring_size = _rings(aisle, rng)
     consumable = np.array([d.consumable for d, _ in aisles()])[aisle]
@@ -64,11 +73,7 @@ def build_catalogue(plan: Plan, periods: int) -> Catalogue:
     return Catalogue(
         aisle=aisle,
         aisle_starts=starts,
-        kind=kind,
-        quality=quality,
-        size=size,
-        brand=brand,
-        pack=pack,
+        names=names,
         price=price,
         tier=_tiers(aisle, price),
         consumable=consumable,
@@ -83,9 +88,7 @@ def build_catalogue(plan: Plan, periods: int) -> Catalogue:
     )
 
 
-def _names(
-    aisle: Int32s, ordinal: Int64s, rng: np.random.Generator
-) -> tuple[Int32s, Int32s, Int32s, Int32s, Int32s]:
+def _names(aisle: Int32s, ordinal: Int64s, rng: np.random.Generator) -> Names:
     """A different combination of words for every item of an aisle, in a scrambled order.
 
     The ordinal times a number prime to the count of combinations walks through all of them;
@@ -106,7 +109,7 @@ def _names(
         digits.append((code % shapes[aisle, column]).astype(np.int32))
         code = code // shapes[aisle, column]
     pack = (ordinal // counts[aisle] + 1).astype(np.int32)
-    return digits[0], digits[1], digits[2], digits[3], pack
+    return Names(digits[0], digits[1], digits[2], digits[3], pack)
 
 
 def _coprime(count: int) -> int:
@@ -116,26 +119,20 @@ def _coprime(count: int) -> int:
     return step
 
 
-def _prices(
-    aisle: Int32s,
-    kind: Int32s,
-    quality: Int32s,
-    size: Int32s,
-    brand: Int32s,
-    pack: Int32s,
-    rng: np.random.Generator,
-) -> Float64s:
+def _prices(aisle: Int32s, names: Names, rng: np.random.Generator) -> Float64s:
     """Log-uniform by kind within the aisle's range, dearer by size, quality and brand."""
+    kind, quality, size, brand, pack = names
     low, high = np.array([a.prices for _, a in aisles()])[aisle].T
-    kind_level = rng.random((len(aisles()), 16))[aisle, kind]
-    quality_factor = np.where(
-        quality > 0, 1.0 + 0.3 * rng.random((len(aisles()), 8))[aisle, quality], 1
-    )
-    brand_factor = 0.75 + 0.6 * rng.random((len(aisles()), 8))[aisle, brand]
-    raw = low * (high / low) ** (0.8 * kind_level) * 1.6**size * quality_factor * brand_factor
-    raw *= pack**0.9 * np.exp(0.04 * rng.standard_normal(len(aisle)))
+    shape = (len(aisles()), MOST_WORDS)
+    kind_level, quality_level, brand_level = rng.random((3, *shape))
+    quality_factor = np.where(quality > 0, 1.0 + 0.3 * quality_level[aisle, quality], 1.0)
+    brand_factor = 0.75 + 0.6 * brand_level[aisle, brand]
+    raw = low * (high / low) ** (0.8 * kind_level[aisle, kind]) * 1.6**size
+    raw *= quality_factor * brand_factor * pack**0.9
+    raw *= np.exp(0.04 * rng.standard_normal(len(aisle)))
     cents = np.where(raw < 10, np.round(raw * 10) * 10 - 1, np.round(raw) * 100 - 1)
-    return np.maximum(cents, 19.0) / 100.0
+    prices: Float64s = np.maximum(cents, 19.0) / 100.0
+    return prices
 
 
 def _tiers(aisle: Int32s, price: Float64s) -> UInt8s:
@@ -153,8 +150,7 @@ def _popularity(aisle: Int32s, starts: Int64s, rng: np.random.Generator) -> Floa
     order = np.lexsort((rng.random(len(aisle)), aisle))
     rank = np.empty(len(aisle), np.int64)
     rank[order] = np.arange(len(aisle))
-    weight: Float64s = 1.0 / (rank - starts[aisle] + 2.0)
-    return weight
+    return np.divide(1.0, rank - starts[aisle] + 2.0, dtype=np.float64)
 
 
 def _first_periods(ordinal: Int64s, periods: int, rng: np.random.Generator) -> Int32s:
@@ -180,15 +176,16 @@ def _rings(aisle: Int32s, rng: np.random.Generator) -> tuple[Int32s, Int32s, Int
 def describe(catalogue: Catalogue, row: int) -> dict[str, str]:
     """Name, brand, department, aisle and description of one item."""
     department, words = aisles()[catalogue.aisle[row]]
+    names = catalogue.names
     kind, quality, size = (
         text.split("|")[position[row]]
         for text, position in (
-            (words.kinds, catalogue.kind),
-            (words.qualities, catalogue.quality),
-            (words.sizes, catalogue.size),
+            (words.kinds, names.kind),
+            (words.qualities, names.quality),
+            (words.sizes, names.size),
         )
     )
-    brand, pack = department.brands[catalogue.brand[row]], int(catalogue.pack[row])
+    brand, pack = department.brands[names.brand[row]], int(names.pack[row])
     title = f"{quality} {kind}".strip()
     return {
         "name": f"{f'{pack} × ' * (pack > 1)}{title} {size}",

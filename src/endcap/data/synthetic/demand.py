@@ -130,7 +130,8 @@ def cumulative(weights: Float64s, groups: Int64s | Int32s) -> Float64s:
     sums = np.cumsum(weights)
     sums -= np.repeat(sums[edges] - weights[edges], lengths)
     sums /= np.repeat(sums[edges + lengths - 1], lengths)
-    return np.minimum(sums, 1.0) + groups
+    result: Float64s = np.minimum(sums, 1.0) + groups
+    return result
 
 
 def _seasons(plan: Plan, periods: int) -> Float64s:

@@ -115,20 +115,21 @@ def _favourites(shop: Shop, keys: UInt64s, aisles: Int32s, tier: Int64s) -> Int3
 
 
 def attributes(shop: Shop, shoppers: Shoppers) -> dict[str, list[str] | Int64s]:
-    """The columns of the users file beside the id, (m,) each."""
+    """The columns of the users file beside the id, (m,) each; CREATED in µs UTC."""
     keys = shoppers.keys
     city = _below(uniforms(keys, Purpose.CITY) ** 1.5, len(CITIES))
     age = np.searchsorted(np.cumsum(AGE_SHARES)[:-1], uniforms(keys, Purpose.AGE))
     device = np.searchsorted(np.cumsum(DEVICE_SHARES)[:-1], uniforms(keys, Purpose.DEVICE))
     before = 700 * DAY_S * uniforms(keys, Purpose.JOINED, 1)
     joined = shop.plan.start_s + shoppers.joined_day * DAY_S
+    created_s = np.where(shoppers.joined_day > 0, joined, joined - before)
     return {
         "CITY": [CITIES[c][0] for c in city],
         "COUNTRY": [CITIES[c][1] for c in city],
         "AGE_BAND": [AGE_BANDS[a] for a in age],
         "DEVICE": [DEVICES[d] for d in device],
         "BUDGET": [("low", "middle", "high")[t] for t in shoppers.tier],
-        "CREATED": np.where(shoppers.joined_day > 0, joined, joined - before).astype(np.int64),
+        "CREATED": created_s.astype(np.int64) * 1_000_000,
     }
 
 

@@ -8,12 +8,18 @@ its standard error. ``docs/synthetic.md`` has the formulas.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import numpy as np
 from msgspec import Struct
 
-from endcap.data.synthetic.behaviour import CHAINS, CONTINUE, OFFSETS, STEPS
+from endcap.data.synthetic.behaviour import (
+    CHAINS,
+    CONTINUE,
+    FAVOURITE_SHARES,
+    OFFSETS,
+    STEPS,
+    TIERS,
+)
 from endcap.data.synthetic.demand import Shop
 from endcap.data.synthetic.shoppers import Shoppers, make_shoppers
 from endcap.data.synthetic.visits import (
@@ -23,10 +29,11 @@ from endcap.data.synthetic.visits import (
     session_rate,
     slot_weights,
 )
-from endcap.domain.arrays import Float64s, Int32s, Int64s
+from endcap.domain.arrays import Bools, Float64s, Int32s, Int64s
+from endcap.domain.times import iso
 
 CUTS = (5, 10, 20)
-MOST_SHOPPERS, MOST_FUTURES, LEAST_FUTURES = 2_000, 100, 10
+MOST_SHOPPERS, MOST_FUTURES, LEAST_FUTURES = 2_000, 50, 10
 MOST_CELLS = 200_000_000  # shoppers × items whose probabilities are computed
 CELLS_AT_ONCE = 4_000_000
 MOST_VISITS = 4_000_000  # in all futures together
@@ -88,8 +95,15 @@ def state_truth(shop: Shop, earlier: Int64s, progress: Callable[[float], None]) 
                 for cut, k in enumerate(CUTS)
             }
         )
-    split = datetime.fromtimestamp(plan.split_s, UTC).isoformat().replace("+00:00", "Z")
-    return Truth(split, plan.split_s, PROTOCOL, len(shoppers), futures, figures[0], figures[1])
+    return Truth(
+        iso(plan.split_s * 1_000_000),
+        plan.split_s,
+        PROTOCOL,
+        len(shoppers),
+        futures,
+        figures[0],
+        figures[1],
+    )
 
 
 def inclusion(shop: Shop, shoppers: Shoppers) -> Float64s:
@@ -129,15 +143,13 @@ def chain_visits(shop: Shop, shoppers: Shoppers, period: int) -> Float64s:
 
 def pick_shares(shop: Shop, shoppers: Shoppers, period: int) -> Float64s:
     """(m, items) the distribution of the first item of a chain; each row sums to 1."""
-    from endcap.data.synthetic.behaviour import FAVOURITE_SHARES
-
     m = len(shoppers)
     result = np.outer(shoppers.curiosity, shop.popular(period))
     everyone = np.arange(m)
     weights = slot_weights(shop, shoppers, everyone, np.full(m, period, np.int32))
     weights /= weights.sum(axis=1, keepdims=True)
     weights *= (1.0 - shoppers.loyalty - shoppers.curiosity)[:, None]
-    tastes = [shop.taste(period, tier) for tier in range(3)]
+    tastes = [shop.taste(period, tier) for tier in range(TIERS)]
     starts = shop.catalogue.aisle_starts
     for shopper in everyone:
         taste = tastes[shoppers.tier[shopper]]
@@ -159,9 +171,7 @@ def best_lists(shop: Shop, shoppers: Shoppers, top: int) -> Int32s:
     return np.concatenate(parts).astype(np.int32)
 
 
-def recalls(
-    shop: Shop, shoppers: Shoppers, ranked: Int32s, world: int
-) -> tuple[Float64s, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+def recalls(shop: Shop, shoppers: Shoppers, ranked: Int32s, world: int) -> tuple[Float64s, Bools]:
     """(m, len(CUTS)) recall of the lists (m, top) in one future, 0 where there is none, and
     (m,) who has later events. World 0 is the written data."""
     shopper, item = later_items(shop, shoppers, world)
@@ -199,9 +209,7 @@ def _sample(shop: Shop) -> tuple[Shoppers, int]:
     return make_shoppers(shop, rows), max(LEAST_FUTURES, min(MOST_FUTURES, futures))
 
 
-def _ratio(
-    recall: Float64s, asked: np.ndarray[tuple[int, int], np.dtype[np.bool_]], whole: bool
-) -> tuple[float, float]:
+def _ratio(recall: Float64s, asked: Bools, whole: bool) -> tuple[float, float]:
     """Mean recall over shoppers and futures (both (m, futures)), and its standard error.
 
     With all shoppers of the shop only the futures are drawn at random; else the shoppers are
