@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from endcap.adapters.sqlite import SqliteDocuments
 
+from endcap.adapters.sqlite import SqliteDocuments
 from endcap.pipeline.runner import DONE, FAILED, STOPPED, Run, find_run, run_steps, runs
 from endcap.pipeline.steps import Facts, Retry, Step, check
 

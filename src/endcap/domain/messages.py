@@ -63,7 +63,6 @@ MESSAGES: dict[str, str] = {
     "bad_snapshot": "the snapshot {field} cannot be used: {value}",
     "lake_behind_snapshot": "the lake holds the log up to offset {value}, the snapshot up to "
     "{least}; append the log to the lake first",
-    "too_many_event_types": "{value} types of events; at most {most} are permitted",
     "lake_busy": "the lake changes too quickly to be read; try again",
     # models
     # evaluation and statistics

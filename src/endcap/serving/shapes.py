@@ -3,7 +3,7 @@
 Member names are the wire's: what the contract spells in camel case stays so.
 """
 
-# ruff: noqa: N815 - the wire's names
+
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
