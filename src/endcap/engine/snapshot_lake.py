@@ -165,7 +165,9 @@ def _event_types(sql: duckdb.DuckDBPyConnection, old: Snapshot) -> list[str]:
     found = sql.sql("SELECT DISTINCT event_type FROM events ORDER BY 1").fetchall()
     names += [name for (name,) in found if name not in names]
     if len(names) > MOST_EVENT_TYPES:
-        raise InvalidInput("too_many_event_types", value=len(names), most=MOST_EVENT_TYPES)
+        raise InvalidInput(
+            "too_many_event_types", field="event_type", count=len(names), most=MOST_EVENT_TYPES
+        )
     return names
 
 
