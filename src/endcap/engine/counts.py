@@ -119,7 +119,12 @@ class Counts:
         return (counts * self._scale(at)).astype(np.float32)
 
     def _scale(self, at: int) -> float:
-        return _power(self.slow.landmark - min(at, self.newest) / self.slow.half_life)
+        return _power(self.slow.landmark - self._moment(at) / self.slow.half_life)
+
+    def _moment(self, at: int) -> int:
+        """The time of reading: ``at``, but not after the newest event and not more than one short
+        half-life before it."""
+        return max(min(at, self.newest), self.newest - self.fast.half_life)
 
     def trending(
         self, at: int, n: int, rows: int, code: int | None, allowed: Bools | None
@@ -138,7 +143,7 @@ class Counts:
         counted from 1970) of ``at``, or of the newest event if that is earlier. Within a season
         the order of items that get no events stands still, which makes the cached list exact.
         """
-        season = min(at, self.newest) * SEASONS_PER_HALF_LIFE // self.fast.half_life
+        season = self._moment(at) * SEASONS_PER_HALF_LIFE // self.fast.half_life
         top = self._list("trending", code)
         score = partial(self._excess, season, code, rows)
         return _above_zero(*top.best(n, rows, season, score, allowed), 1.0)
