@@ -81,8 +81,7 @@ class Counts:
     def add(self, row: int, code: int, ts: int, at: int) -> None:
         """Count one event."""
         if code >= len(self.slow.values) or row >= self.slow.values.shape[1]:
-            self.slow.grow(code + 1, row + 1)
-            self.fast.grow(code + 1, row + 1)
+            self.make_room(code + 1, row + 1)
         ts = max(0, min(ts, at))
         if ts > self.newest:
             self.newest = ts
@@ -107,7 +106,7 @@ class Counts:
     ) -> tuple[Int32s, Float32s]:
         """(≤ n,) rows and decayed counts above 0, most first; ties: the lower row.
 
-        ``code`` None: all types, weighted by TYPE_WEIGHTS. The counts are valued at ``at``, or at the newest event
+        ``code`` None: all types, weighted by TYPE_WEIGHTS. Valued at ``at``, or at the newest event
         if that is earlier: a shop at rest does not fade away, and the order is the same.
         """
         top = self._list("popular", code)
@@ -120,7 +119,12 @@ class Counts:
         return (counts * self._scale(at)).astype(np.float32)
 
     def _scale(self, at: int) -> float:
-        return _power(self.slow.landmark - min(at, self.newest) / self.slow.half_life)
+        return _power(self.slow.landmark - self._moment(at) / self.slow.half_life)
+
+    def _moment(self, at: int) -> int:
+        """The time of reading: ``at``, but not after the newest event and not more than one short
+        half-life before it."""
+        return max(min(at, self.newest), self.newest - self.fast.half_life)
 
     def trending(
         self, at: int, n: int, rows: int, code: int | None, allowed: Bools | None
@@ -139,7 +143,7 @@ class Counts:
         counted from 1970) of ``at``, or of the newest event if that is earlier. Within a season
         the order of items that get no events stands still, which makes the cached list exact.
         """
-        season = min(at, self.newest) * SEASONS_PER_HALF_LIFE // self.fast.half_life
+        season = self._moment(at) * SEASONS_PER_HALF_LIFE // self.fast.half_life
         top = self._list("trending", code)
         score = partial(self._excess, season, code, rows)
         return _above_zero(*top.best(n, rows, season, score, allowed), 1.0)
@@ -147,8 +151,12 @@ class Counts:
     def set_types(self, names: list[str]) -> None:
         """The names of the event types by code, which decide the weights."""
         self._weights = np.array([TYPE_WEIGHTS.get(name, 1.0) for name in names])
-        self.slow.grow(len(names), 0)
-        self.fast.grow(len(names), 0)
+        self.make_room(len(names), 0)
+
+    def make_room(self, types: int, rows: int) -> None:
+        """Both arrays grow together: what fits one fits the other."""
+        self.slow.grow(types, rows)
+        self.fast.grow(types, rows)
 
     def nothing(self) -> tuple[Int32s, Float32s]:
         return np.empty(0, np.int32), np.empty(0, np.float32)
@@ -164,7 +172,7 @@ class Counts:
     ) -> Float64s:
         """Counts at the landmark of some rows; items that no event named yet have 0."""
         if rows > counts.values.shape[1]:
-            counts.grow(0, rows)
+            self.make_room(0, rows)
         if code is not None:
             return counts.values[code, which]
         values: Float64s = self._weights @ counts.values[: len(self._weights), which]

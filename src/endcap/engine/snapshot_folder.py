@@ -75,7 +75,7 @@ class Snapshot:
                 raise ValueError(f"format {meta.format}, not {FORMAT}")
             opened = _open(folder, meta)
             opened.check()
-        except (OSError, ValueError, msgspec.MsgspecError) as error:
+        except (OSError, EOFError, ValueError, msgspec.MsgspecError) as error:
             raise Damaged("bad_snapshot", field=str(folder), value=str(error)) from error
         return opened
 

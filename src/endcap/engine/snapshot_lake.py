@@ -205,7 +205,7 @@ def _write_histories(sql: duckdb.DuckDBPyConnection, folder: Path, users: int, l
         "ts": create_array(folder, "history.ts", total, np.int64),
     }
     done = 0
-    sorted_events = sql.execute("SELECT u, i, t, ts FROM mapped ORDER BY u, ts, i, t")
+    sorted_events = sql.sql("SELECT u, i, t, ts FROM mapped ORDER BY u, ts, i, t")
     for batch in arrow_batches(sorted_events, _BATCH):
         user = batch.column("u").to_numpy()
         place: Int64s = np.arange(done, done + len(user)) + shift[user]  # (batch,)

@@ -52,8 +52,7 @@ def extend_snapshot(state: LiveState, folder: Path, lake_version: int = 0) -> Sn
 
 def write_counts(counts: Counts, folder: Path, shape: tuple[int, int]) -> None:
     """``shape``: (event types, items)."""
-    counts.slow.grow(*shape)
-    counts.fast.grow(*shape)
+    counts.make_room(*shape)
     types, items = shape
     write_array(folder, "counts.slow", counts.slow.values[:types, :items])
     write_array(folder, "counts.fast", counts.fast.values[:types, :items])

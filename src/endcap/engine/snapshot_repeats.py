@@ -82,9 +82,9 @@ def _lake_ids(sql: duckdb.DuckDBPyConnection, after: int) -> tuple[UInt64s, Int6
         f"SELECT ts FROM mapped WHERE ts > $after ORDER BY ts DESC LIMIT 1 OFFSET {MOST_LAKE_IDS}",  # noqa: S608
         {"after": after},
     ).fetchone()
-    found = sql.execute(
+    found = sql.sql(
         "SELECT user_id, item_id, event_type, ts, value, event_id FROM events WHERE ts > $after",
-        {"after": beyond[0] if beyond else after},
+        params={"after": beyond[0] if beyond else after},
     )
     hashes, times = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
     for batch in arrow_batches(found, _BATCH):
@@ -95,6 +95,6 @@ def _lake_ids(sql: duckdb.DuckDBPyConnection, after: int) -> tuple[UInt64s, Int6
     return np.concatenate(hashes), np.concatenate(times)
 
 
-def arrow_batches(found: duckdb.DuckDBPyConnection, rows: int) -> Iterable[pa.RecordBatch]:
-    """The result of the last statement, streamed."""
+def arrow_batches(found: duckdb.DuckDBPyRelation, rows: int) -> Iterable[pa.RecordBatch]:
+    """The rows of a relation, streamed."""
     return cast("Iterable[pa.RecordBatch]", found.to_arrow_reader(rows))
