@@ -8,9 +8,9 @@ from endcap.domain.arrays import Float64s
 from endcap.statistics.intervals import Interval, check_level
 
 # More rows than these are first pooled, at random, into this many sums. Drawing sums instead of
-# rows leaves the expected width as it is; its own error, 1/√(2 · 5000) = 1 % of the width, is
+# rows leaves the expected width as it is; its own error, 1/√(2 · 2000) = 1.6 % of the width, is
 # below that of a thousand resamples.
-MOST_UNITS = 5_000
+MOST_UNITS = 2_000
 # Numbers of one block of draws: 4 million draws are 32 MB of float64 weights.
 _BLOCK = 4_000_000
 
