@@ -63,3 +63,25 @@ def test_small_blocks_change_no_shape(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_percentiles_by_hand() -> None:
     samples = np.arange(101.0)[:, None]
     assert percentile_intervals(samples, 0.9)[0] == pytest.approx((5.0, 95.0))
+
+
+def test_bundles_of_rows_give_the_same_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(8)
+    values = np.column_stack([rng.exponential(1.0, 7_001), rng.random(7_001) < 0.2]).astype(float)
+    values[::3, 1] = np.nan
+    monkeypatch.setattr(bootstrap, "MOST_UNITS", 10_000)
+    each = mean_intervals(values, 0.9, 1_500, 1)
+    monkeypatch.setattr(bootstrap, "MOST_UNITS", 1_000)
+    bundled = mean_intervals(values, 0.9, 1_500, 1)
+    for (low, high), (bundled_low, bundled_high) in zip(each, bundled, strict=True):
+        assert bundled_high - bundled_low == pytest.approx(high - low, rel=0.12)
+        assert bundled_low == pytest.approx(low, abs=0.1 * (high - low))
+
+
+def test_bundles_keep_every_row_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "MOST_UNITS", 4)
+    ones = bootstrap.pool_rows(np.ones((10, 1)), 0)
+    assert sorted(ones[:, 0].tolist()) == [2.0, 2.0, 3.0, 3.0]
+    powers = 2.0 ** np.arange(10)[:, None]
+    assert bootstrap.pool_rows(powers, 0).sum() == 1023.0
+    assert (bootstrap.pool_rows(powers[:4], 0) == powers[:4]).all()

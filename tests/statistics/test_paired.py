@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from endcap.domain.errors import InvalidInput
+from endcap.statistics import bootstrap
 from endcap.statistics.paired import (
     compare_paired,
     flip_p_values,
@@ -34,6 +35,14 @@ def test_flips_of_several_columns_are_those_of_each() -> None:
     together = flip_p_values(change, 500, 1)
     alone = [flip_p_values(change[:, [i]], 500, 1)[0] for i in range(3)]
     assert together == pytest.approx(alone)
+
+
+def test_bundled_signs_reject_as_rarely_as_promised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "MOST_UNITS", 40)
+    rng = np.random.default_rng(9)
+    p = flip_p_values(rng.normal(0.0, 1.0, (300, 400)), 300, 2)  # 400 true nulls of 300 units
+    assert 0.06 <= np.mean(p <= 0.1) <= 0.14
+    assert flip_p_values(rng.normal(0.5, 1.0, (300, 1)), 300, 2)[0] == pytest.approx(1 / 301)
 
 
 def test_the_sign_test_by_hand() -> None:

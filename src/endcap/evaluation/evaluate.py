@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,10 +16,19 @@ from endcap.evaluation.estimates import DRAWS, Draws, Estimate, differences, est
 from endcap.evaluation.protocols import Recommend, Split
 from endcap.evaluation.results import Evaluation, Figure, Row, SliceRow
 from endcap.evaluation.slices import Slice, attribute_slices, categories, standard_slices
-from endcap.evaluation.truth import judge, repeated
+from endcap.evaluation.truth import Judged, judge, repeated
 
 Progress = Callable[[str, float], None]
-Lists = Mapping[str, Int32s]  # recommender → (t, k) item rows of the t tested users
+
+
+class Ranked(NamedTuple):
+    """What one recommender answered to the t tested users."""
+
+    rows: Int32s  # (t, k)
+    judged: Judged
+
+
+Lists = Mapping[str, Ranked]  # by recommender
 SLICE_METRICS = ("recall", "ndcg", "hr", "mrr")
 
 
@@ -47,10 +57,11 @@ def evaluate(
     kinds = _categories(split, catalogue, category)
     own = baselines(split.train, seen=seen, seed=draws.seed)
     table = {**recommenders, **{n: r for n, r in own.items() if n not in recommenders}}
-    lists: dict[str, Int32s] = {}
+    lists: dict[str, Ranked] = {}
     for done, (name, recommend) in enumerate(table.items()):
         progress(f"ranking: {name}", 0.8 * done / len(table))
-        lists[name] = rank_all(name, recommend, split, k, batch)
+        answered = rank_all(name, recommend, split, k, batch)
+        lists[name] = Ranked(answered, judge(answered, split.truth))
     progress("intervals", 0.8)
     rows = _rows(lists, split, kinds[1] if kinds else None, draws)
     progress("slices", 0.9)
@@ -122,7 +133,7 @@ def _rows(lists: Lists, split: Split, category: Int32s | None, draws: Draws) -> 
     }
     rows = []
     for name, (figures, means) in parts.items():
-        exposed = metrics.exposure(lists[name], split.train.n_items)
+        exposed = metrics.exposure(lists[name].rows, split.train.n_items)
         change = []
         if name != POPULARITY:
             drawn = means - parts[POPULARITY].means
@@ -131,9 +142,10 @@ def _rows(lists: Lists, split: Split, category: Int32s | None, draws: Draws) -> 
             Row(
                 recommender=name,
                 baseline=name in BASELINE_NAMES,
-                figures=dict(zip(names, figures, strict=True)) | _together(exposed, lists[name]),
+                figures=dict(zip(names, figures, strict=True))
+                | _together(exposed, lists[name].rows),
                 differences=dict(zip(names, change, strict=False)),
-                recall_curve=_recall_curve(lists[name], split),
+                recall_curve=[finite(v) for v in metrics.recall_curve(lists[name].judged)],
                 exposure_curve=_curve(exposed),
             )
         )
@@ -147,8 +159,7 @@ def _values(lists: Lists, split: Split, category: Int32s | None) -> dict[str, Fl
     users_of_item = np.bincount(pairs % width, minlength=train.n_items)
     n_users = len(np.unique(train.user))
     found = {}
-    for name, rows in lists.items():
-        judged = judge(rows, split.truth)
+    for name, (rows, judged) in lists.items():
         columns = [metric(judged) for metric in metrics.ACCURACY.values()]
         columns.append(metrics.novelty(rows, users_of_item, n_users))
         if category is not None:
@@ -168,21 +179,19 @@ def _together(exposed: Int64s, rows: Int32s) -> dict[str, Figure]:
 
 
 def _slice_row(part: Slice, lists: Lists, split: Split, draws: Draws) -> SliceRow:
-    truth = split.truth if part.items is None else split.truth.only(part.items)
-    users = truth.lengths() > 0
-    if part.users is not None:
-        users &= part.users
+    relevant = split.truth.lengths()
+    if part.items is not None:
+        relevant = split.truth.only(part.items).lengths()
+    users = relevant > 0 if part.users is None else part.users & (relevant > 0)
     columns = []
-    for rows in lists.values():
-        judged = judge(rows[users], truth.of(users))
-        columns += [metrics.ACCURACY[name](judged) for name in SLICE_METRICS]
+    for rows, judged in lists.values():
+        hits = judged.hits[users]
+        if part.items is not None:
+            hits = hits & part.items[rows[users]]  # padding hits nothing anyway
+        columns += [metrics.ACCURACY[n](Judged(hits, relevant[users])) for n in SLICE_METRICS]
     figures = iter(estimate(np.column_stack(columns), draws).figures)
     by_recommender = {name: {metric: next(figures) for metric in SLICE_METRICS} for name in lists}
     return SliceRow(part.family, part.name, int(users.sum()), by_recommender)
-
-
-def _recall_curve(rows: Int32s, split: Split) -> list[float | None]:
-    return [finite(value) for value in metrics.recall_curve(judge(rows, split.truth))]
 
 
 def _categories(

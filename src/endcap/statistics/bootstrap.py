@@ -7,6 +7,10 @@ import numpy as np
 from endcap.domain.arrays import Float64s
 from endcap.statistics.intervals import Interval, check_level
 
+# More rows than these are first pooled, at random, into this many sums. Drawing sums instead of
+# rows leaves the expected width as it is; its own error, 1/√(2 · 2000) = 1.6 % of the width, is
+# below that of a thousand resamples.
+MOST_UNITS = 2_000
 # Numbers of one block of draws: 4 million draws are 32 MB of float64 weights.
 _BLOCK = 4_000_000
 
@@ -17,30 +21,41 @@ def resample_means(values: Float64s, resamples: int = 1000, seed: int = 0) -> Fl
     values: (rows, columns), NaN where a row has no value in a column: it is left out of that
     column's mean. All columns share the drawn rows, so differences of columns are paired.
     Returns (resamples, columns); NaN where a draw held no value. Same seed, same draws.
+    More than ``MOST_UNITS`` rows are drawn in random bundles of equal size.
     """
-    rows, columns = values.shape
-    if rows == 0:
-        return np.full((resamples, columns), np.nan)
+    if len(values) == 0:
+        return np.full((resamples, values.shape[1]), np.nan)
     rng = np.random.default_rng(seed)
     known = ~np.isnan(values)  # (rows, columns)
-    whole = bool(known.all())
-    filled = values if whole else np.where(known, values, 0.0)
-    means = np.empty((resamples, columns))
-    step = max(1, _BLOCK // rows)
+    sums = pool_rows(np.where(known, values, 0.0), seed)  # (units, columns)
+    counts = pool_rows(known.astype(np.float64), seed)
+    means = np.empty((resamples, values.shape[1]))
+    step = max(1, _BLOCK // len(sums))
     for start in range(0, resamples, step):
-        drawn = _draw(rng, min(step, resamples - start), rows)  # (draws, rows)
-        counts = rows if whole else drawn @ known.astype(np.float64)
+        drawn = _draw(rng, min(step, resamples - start), len(sums))  # (draws, units)
         with np.errstate(invalid="ignore"):
-            means[start : start + step] = (drawn @ filled) / counts
+            means[start : start + step] = (drawn @ sums) / (drawn @ counts)
     return means
 
 
-def _draw(rng: np.random.Generator, draws: int, rows: int) -> Float64s:
-    """How often each row comes up in each draw of ``rows`` rows: (draws, rows)."""
-    chosen = rng.integers(0, rows, size=(draws, rows), dtype=np.int64)
-    chosen += np.arange(draws, dtype=np.int64)[:, None] * rows
-    counts = np.bincount(chosen.ravel(), minlength=draws * rows)
-    return counts.reshape(draws, rows).astype(np.float64)
+def pool_rows(values: Float64s, seed: int) -> Float64s:
+    """``values`` (rows, columns) as they are up to ``MOST_UNITS`` rows, else the sums of that
+    many random bundles of rows, which differ by one in size at most. Same seed, same bundles."""
+    rows = len(values)
+    if rows <= MOST_UNITS:
+        return values
+    order = np.random.default_rng((seed, rows)).permutation(rows)
+    begins = np.arange(MOST_UNITS, dtype=np.int64) * rows // MOST_UNITS
+    pooled: Float64s = np.add.reduceat(values[order], begins, axis=0)
+    return pooled
+
+
+def _draw(rng: np.random.Generator, draws: int, units: int) -> Float64s:
+    """How often each unit comes up in each draw of as many units: (draws, units)."""
+    chosen = rng.integers(0, units, size=(draws, units), dtype=np.int64)
+    chosen += np.arange(draws, dtype=np.int64)[:, None] * units
+    counts = np.bincount(chosen.ravel(), minlength=draws * units)
+    return counts.reshape(draws, units).astype(np.float64)
 
 
 def percentile_intervals(samples: Float64s, level: float = 0.95) -> list[Interval]:

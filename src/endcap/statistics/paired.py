@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from endcap.domain.arrays import Float64s
 from endcap.domain.errors import InvalidInput
-from endcap.statistics.bootstrap import mean_intervals
+from endcap.statistics.bootstrap import mean_intervals, pool_rows
 
 _BLOCK = 4_000_000
 
@@ -95,17 +95,16 @@ def flip_p_values(changes: Float64s, resamples: int = 1000, seed: int = 0) -> Fl
     """The p-value of ``permutation_test`` for each column of ``changes`` (units, columns).
 
     All columns share the random signs. NaN counts as no change; a column without any change
-    has p = 1.
+    has p = 1. Very many units get their signs in random bundles, which is a valid test too:
+    under no difference, any set of joint flips leaves the distribution as it is.
     """
-    moving = np.abs(np.nan_to_num(changes))  # signs are drawn, so their own do not matter
-    observed = np.abs(np.nan_to_num(changes).sum(axis=0))  # (columns,)
-    kept = moving.any(axis=1)  # a unit without any change adds nothing under either sign
-    moving = moving[kept]
+    whole = np.nan_to_num(changes)
+    moving = pool_rows(whole[whole.any(axis=1)], seed)  # no change adds nothing under either sign
     units, total = len(moving), moving.sum(axis=0)
     if units == 0:
         return np.ones(changes.shape[1])
     # Sums of the same numbers in another order differ in the last bits: count these as equal.
-    threshold = observed - 1e-9 * total
+    threshold = np.abs(total) - 1e-9 * np.abs(moving).sum(axis=0)
     rng = np.random.default_rng(seed)
     width, step = -(-units // 8), max(1, _BLOCK // units)  # bytes that hold a sign for each unit
     at_least = np.zeros(changes.shape[1])
