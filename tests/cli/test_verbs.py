@@ -196,7 +196,7 @@ def damage_documents(root: Path) -> None:
 
 def damage_lake(root: Path) -> None:
     (root / "lake" / "manifest").mkdir(parents=True, exist_ok=True)
-    (root / "lake" / "manifest" / "9.json").write_text("{")
+    (root / "lake" / "manifest" / f"{9:020d}.json").write_text("{")
 
 
 def lose_model(root: Path) -> None:
