@@ -150,7 +150,8 @@ def _popularity(aisle: Int32s, starts: Int64s, rng: np.random.Generator) -> Floa
     order = np.lexsort((rng.random(len(aisle)), aisle))
     rank = np.empty(len(aisle), np.int64)
     rank[order] = np.arange(len(aisle))
-    return np.divide(1.0, rank - starts[aisle] + 2.0, dtype=np.float64)
+    weight: Float64s = np.divide(1.0, rank - starts[aisle] + 2.0)
+    return weight
 
 
 def _first_periods(ordinal: Int64s, periods: int, rng: np.random.Generator) -> Int32s:

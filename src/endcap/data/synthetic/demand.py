@@ -130,8 +130,7 @@ def cumulative(weights: Float64s, groups: Int64s | Int32s) -> Float64s:
     sums = np.cumsum(weights)
     sums -= np.repeat(sums[edges] - weights[edges], lengths)
     sums /= np.repeat(sums[edges + lengths - 1], lengths)
-    result: Float64s = np.minimum(sums, 1.0) + groups
-    return result
+    return np.add(np.minimum(sums, 1.0), groups.astype(np.float64))
 
 
 def _seasons(plan: Plan, periods: int) -> Float64s:

@@ -34,8 +34,8 @@ from endcap.domain.times import iso
 
 CUTS = (5, 10, 20)
 MOST_SHOPPERS, MOST_FUTURES, LEAST_FUTURES = 2_000, 50, 10
-MOST_CELLS = 200_000_000  # shoppers × items whose probabilities are computed
-CELLS_AT_ONCE = 4_000_000
+MOST_CELLS = 40_000_000  # shoppers × items whose probabilities are computed
+CELLS_AT_ONCE = 500_000
 MOST_VISITS = 4_000_000  # in all futures together
 
 PROTOCOL = (
@@ -70,6 +70,7 @@ class Truth(Struct, frozen=True):
 def state_truth(shop: Shop, earlier: Int64s, progress: Callable[[float], None]) -> Truth:
     """``earlier``: (items,) events of each item before the split, of all shoppers."""
     plan = shop.plan
+    progress(0.0)
     shoppers, futures = _sample(shop)
     top = min(max(CUTS), plan.items)
     best = best_lists(shop, shoppers, top)
@@ -116,7 +117,10 @@ def inclusion(shop: Shop, shoppers: Shoppers) -> Float64s:
         days = plan.split_day + np.flatnonzero(periods == period)
         begin, end = day_window(shop, shoppers, int(days[0]), int(days[-1]) + 1)
         missed = 1.0 - chain_visits(shop, shoppers, int(period))
-        none = sum(share * missed**chains for chains, share in enumerate(CHAINS, start=1))
+        none = np.zeros_like(missed)  # that no chain of a session comes to the item
+        for share in CHAINS[::-1]:
+            none += share
+            none *= missed
         expected += (rate * (end - begin))[:, None] * (1.0 - none)
     result: Float64s = -np.expm1(-expected)
     return result
@@ -127,7 +131,8 @@ def chain_visits(shop: Shop, shoppers: Shoppers, period: int) -> Float64s:
 
     A chain never comes to an item twice, so the probabilities of its steps add up.
     """
-    reached = total = pick_shares(shop, shoppers, period)
+    reached = pick_shares(shop, shoppers, period)
+    total = reached.copy()
     items = np.arange(shop.plan.items, dtype=np.int32)
     before = [
         shop.catalogue.after(items, np.asarray(-offset, np.int64))
@@ -135,9 +140,11 @@ def chain_visits(shop: Shop, shoppers: Shoppers, period: int) -> Float64s:
     ]
     sold = CONTINUE * shop.available(period)  # (items,)
     for _ in range(STEPS):
-        steps = (share * reached[:, rows] for share, rows in zip(OFFSETS, before, strict=True))
-        reached = sold * sum(steps)
-        total = total + reached
+        after = np.zeros_like(reached)
+        for share, rows in zip(OFFSETS, before, strict=True):
+            after += share * reached[:, rows]
+        reached = after * sold
+        total += reached
     return total
 
 
@@ -167,8 +174,15 @@ def best_lists(shop: Shop, shoppers: Shoppers, top: int) -> Int32s:
     parts = []
     for begin in range(0, len(shoppers), step):
         rows = np.arange(begin, min(begin + step, len(shoppers)))
-        parts.append(np.argsort(-inclusion(shop, shoppers.take(rows)), kind="stable")[:, :top])
+        parts.append(_first(inclusion(shop, shoppers.take(rows)), top))
     return np.concatenate(parts).astype(np.int32)
+
+
+def _first(values: Float64s, top: int) -> Int64s:
+    """(m, top) columns of the largest of (m, n), largest first."""
+    chosen = np.argpartition(values, values.shape[1] - top, axis=1)[:, -top:]
+    order = np.argsort(-np.take_along_axis(values, chosen, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(chosen, order, axis=1)
 
 
 def recalls(shop: Shop, shoppers: Shoppers, ranked: Int32s, world: int) -> tuple[Float64s, Bools]:
