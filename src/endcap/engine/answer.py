@@ -30,7 +30,7 @@ from endcap.engine.affinity import by_affinity
 from endcap.engine.cold import ColdItems
 from endcap.engine.serving import Serving
 from endcap.engine.state import History, LiveState
-from endcap.models.recipe import ModelQuery
+from endcap.models.queries import ModelQuery
 
 STRATEGIES = ("personal", "content", "affinity", "popular", "trending", "related", "none")
 PURCHASE_CODE = EVENT_TYPES.index(PURCHASE)

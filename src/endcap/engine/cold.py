@@ -13,7 +13,7 @@ from endcap.domain.arrays import Float32s, Int32s
 from endcap.domain.values import Attributes
 from endcap.engine.serving import Serving
 from endcap.engine.state import LiveState
-from endcap.models.recipe import ModelQuery
+from endcap.models.queries import ModelQuery
 
 NEIGHBOURS = 10
 SHRINK = 0.9
