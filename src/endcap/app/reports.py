@@ -40,7 +40,9 @@ def training_report(shop: Shop, version: SolutionVersion) -> Path:
 
 
 def trial(entry: dict[str, Any]) -> Trial:
-    return Trial(str(entry["name"]), float(entry["score"]), bool(entry.get("chosen", False)))
+    """One line of the search: the family with what was set off its defaults, and what it reached."""
+    worth = float(entry.get("recall@20", 0.0)) + float(entry.get("ndcg@20", 0.0))
+    return Trial(str(entry["name"]), worth, bool(entry.get("chosen", False)))
 
 
 def evaluation_report(shop: Shop, evaluation: Evaluation, at: int) -> Path:

@@ -86,7 +86,7 @@ def fit(
         "python": platform.python_version(),
         "libraries": {m.__name__: m.__version__ for m in (np, scipy, numba)},
     }
-    metrics = {k: float(v) for k, v in dict(recipe.info.get("metrics", {})).items()}
+    metrics = {k: float(v) for k, v in dict(recipe.info.get("held_out", {})).items()}
     return replace(
         version, status="active", lineage=lineage, metrics=metrics, info=dict(recipe.info)
     )

@@ -3,7 +3,6 @@
 Member names are the wire's: what the contract spells in camel case stays so.
 """
 
-
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
