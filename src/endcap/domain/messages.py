@@ -65,6 +65,7 @@ MESSAGES: dict[str, str] = {
     "{least}; append the log to the lake first",
     "lake_busy": "the lake changes too quickly to be read; try again",
     # models
+    "content_unreadable": "the content index in {value} cannot be read: {reason}; train again",
     # evaluation and statistics
     "level_out_of_range": "{field} must lie between 0 and 1, not {value!r}",
     "successes_out_of_range": "{field} must lie between 0 and {trials}, not {value!r}",
