@@ -80,6 +80,8 @@ MESSAGES: dict[str, str] = {
     "bad_rows": "recommender {field} answered item row {value}; permitted are -1 to {most}",
     "length_of_catalogue": "{field} must have one entry for each of the {expected} items, not "
     "{value}",
+    "model_unreadable": "the model in {value!r} cannot be read: {reason}; train again or roll back",
+    # evaluation
     # control
     "unknown_version": "{value!r} is not a model version; known: {known}",
     "nothing_to_roll_back": "campaign {value!r} has served no earlier version",

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from endcap.data.interactions import Interactions
-from endcap.domain.arrays import Float64s, Int32s, Int64s
+from endcap.domain.arrays import Float32s, Float64s, Int32s, Int64s
 
 _CHUNK_PAIRS = 8_000_000  # pairs counted at once: about 200 MB
 
@@ -37,6 +37,17 @@ def gram(matrix: Any, most_per_user: int, seed: int) -> Any:
         part = matrix[first:last]
         total = total + part.T.tocsr() @ part
     return total.tocsr()
+
+
+def dense_gram(matrix: Any) -> Float32s:
+    """XᵀX of scipy sparse (users, items) as a dense array (items, items), users in blocks."""
+    n_users, n = matrix.shape
+    step = max(1, min(n_users, 32_000_000 // max(n, 1)))
+    total = np.zeros((n, n), np.float32)
+    for first in range(0, n_users, step):
+        block = matrix[first : first + step].toarray()  # (users, items)
+        total += block.T @ block
+    return total
 
 
 def _sampled(matrix: Any, most: int, draw: np.random.Generator) -> Any:
@@ -88,6 +99,20 @@ def partial_session_pairs(
             if reach > 1e-4:
                 ahead = ahead + _counts(a, b, np.full(len(a), reach), n_items)
     return past.tocsr(), ahead.tocsr()
+
+
+def followers(user: Int32s, item: Int32s, n_items: int, decay: float, window: int) -> Any:
+    """Directed pair counts, sparse CSR (items, items): cell (a, b) adds decay^(g - 1) for every
+    b that came g ≤ window events after a in the same sequence. user, item: (n,), in order."""
+    last = np.searchsorted(user, user, side="right") - 1 - np.arange(len(user))  # events after
+    total = sparse.csr_matrix((n_items, n_items), dtype=np.float32)
+    for gap in range(1, min(window, int(last.max(initial=0))) + 1):
+        weight = decay ** (gap - 1)
+        if weight < 1e-3:
+            break
+        left = np.flatnonzero(last >= gap)
+        total = total + _counts(item[left], item[left + gap], np.full(len(left), weight), n_items)
+    return total.tocsr()
 
 
 def _geometric(ratio: float, terms: Int64s) -> Float64s:

@@ -1,0 +1,176 @@
+"""Search of each family's settings on held-out data: coordinate by coordinate, within a budget.
+
+The budget is work, not a stopwatch: seconds are estimated from sizes, so that the same data,
+seed and budget give the same model on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from endcap.data.interactions import Interactions
+from endcap.models import item_item
+from endcap.models.item_item import COOCCURRENCE, EASE, REPEAT, TRANSITION, WALK, Family, Room
+from endcap.models.judging import Judge, Quality
+from endcap.models.mixture import Component, Mixture, Reading
+from endcap.models.neighbours import Neighbours
+
+Setting = tuple[Family, Reading]
+DAY_S = 86_400.0
+
+# Where each family's search begins and what it tries, in this order.
+_FAMILIES: dict[str, tuple[Family, dict[str, Sequence[float]]]] = {
+    EASE: (
+        Family(EASE, penalty=2.0, user_exponent=0.5, target_exponent=-0.1),
+        {
+            "target_exponent": (-0.3, -0.2, 0.0),
+            "user_exponent": (0.0, 0.75, 1.0),
+            "penalty": (0.3, 1.0, 4.0, 10.0),
+        },
+    ),
+    COOCCURRENCE: (
+        Family(COOCCURRENCE, penalty=10.0, target_exponent=0.5),
+        {"target_exponent": (0.3, 0.7), "penalty": (1.0, 100.0)},
+    ),
+    TRANSITION: (
+        Family(TRANSITION, penalty=5.0, decay=0.3),
+        {"penalty": (1.0, 20.0, 60.0), "decay": (0.1, 0.6)},
+    ),
+    WALK: (
+        Family(WALK, decay=0.3, backward=1.0, hops=0.5),
+        {"backward": (0.3, 0.0), "hops": (0.0, 0.25, 1.0), "decay": (0.1, 0.6)},
+    ),
+    REPEAT: (Family(REPEAT), {}),
+}
+
+
+class Trial(NamedTuple):
+    """One setting that was tried, and what it reached on held-out data."""
+
+    family: Family
+    reading: Reading
+    quality: Quality
+
+    def record(self) -> dict[str, Any]:
+        """As the model's manifest and reports show it."""
+        return {
+            **msgspec.to_builtins(self.family),
+            "reading": msgspec.to_builtins(self.reading),
+            "recall@20": round(self.quality.recall, 5),
+            "ndcg@20": round(self.quality.ndcg, 5),
+        }
+
+
+class Budget:
+    """Seconds of estimated work that are left; None: no bound."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self.left = float("inf") if seconds is None else seconds
+
+    def spend(self, seconds: float) -> bool:
+        """Whether there was enough; takes it if so."""
+        if seconds > self.left:
+            return False
+        self.left -= seconds
+        return True
+
+
+class Chooser:
+    """Fits and judges settings on one holdout; remembers fits of the family at hand."""
+
+    def __init__(self, judge: Judge, room: Room, budget: Budget) -> None:
+        self.judge, self.room, self.budget = judge, room, budget
+        self.trials: list[Trial] = []
+        self._fitted: dict[Family, Neighbours] = {}
+
+    def choose(self, name: str, tick: Callable[[str], None]) -> tuple[Trial, Neighbours] | None:
+        """The best setting found of a family, None when the budget did not allow one."""
+        family, axes = _FAMILIES[name]
+        self._fitted = {}
+        best = self._try(family, first_reading(name, self.judge.held.fitting))
+        if best is None:
+            return None
+        readings = reading_axes(self.judge.held.fitting)
+        for _ in range(2):
+            before = best
+            best = self._improve(best, 1, readings, tick)
+            best = self._improve(best, 0, axes, tick)
+            if best == before:
+                break
+        return best, self._fitted[best.family]
+
+    def _improve(
+        self, best: Trial, part: int, axes: Mapping[str, Sequence[Any]], tick: Callable[[str], None]
+    ) -> Trial:
+        """Along each axis in turn, take the best value."""
+        for axis, values in axes.items():
+            for value in values:
+                changed = [best.family, best.reading]
+                changed[part] = msgspec.structs.replace(changed[part], **{axis: value})
+                trial = self._try(*changed)  # type: ignore[arg-type]
+                if trial is not None and trial.quality.worth > best.quality.worth:
+                    best = trial
+            tick(f"{best.family.name}: {axis}")
+        return best
+
+    def _try(self, family: Family, reading: Reading) -> Trial | None:
+        for trial in self.trials:
+            if (trial.family, trial.reading) == (family, reading):
+                return trial
+        fitted = self._fitted.get(family)
+        data = self.judge.held.fitting
+        if fitted is None:
+            if not self.budget.spend(fit_seconds(family, data, self.room)):
+                return None
+            fitted = self._fitted[family] = item_item.fit(family, data, self.room)
+        if not self.budget.spend(judge_seconds(self.judge, fitted)):
+            return None
+        mixture = alone(family, reading, fitted, data.n_items)
+        self.trials.append(Trial(family, reading, self.judge.judge(mixture)))
+        return self.trials[-1]
+
+
+def alone(family: Family, reading: Reading, fitted: Neighbours, n_items: int) -> Mixture:
+    """A mixture of one component with weight 1 and no prior."""
+    part = Component(family.name, 1.0, reading)
+    return Mixture(fitted, [part], np.zeros(n_items, np.float32))
+
+
+def first_reading(name: str, data: Interactions) -> Reading:
+    """Where the search of a reading begins."""
+    if not data.ordered:
+        return Reading()
+    return Reading(decay=0.95 if name == EASE else 0.6)
+
+
+def reading_axes(data: Interactions) -> dict[str, Sequence[Any]]:
+    """What is tried of a reading: order, times and types only where the data have them."""
+    axes: dict[str, Sequence[Any]] = {}
+    if data.ordered:
+        axes["decay"] = (0.1, 0.25, 0.4, 0.6, 0.8, 0.9, 0.97, 1.0)
+        axes["last_n"] = (5, 20, 0)
+    if data.timed:
+        axes["half_life_s"] = (3 * DAY_S, 14 * DAY_S, 60 * DAY_S, 180 * DAY_S, 0.0)
+    if len(np.unique(data.type)) > 1:
+        axes["type_weights"] = ((1.0, 2.0, 4.0), (1.0, 3.0, 10.0), (1.0, 1.0, 0.3), ())
+    return axes
+
+
+def fit_seconds(family: Family, data: Interactions, room: Room) -> float:
+    """Estimated work of one fit on one core."""
+    events, n = len(data), data.n_items
+    if family.name == REPEAT:
+        return 0.0
+    if family.name == EASE and item_item.exact(n, room):
+        return (2.0 * data.n_users * n * n + 3.0 * n**3) / 5e10 + 0.05
+    return events * 5e-6 + n * 2e-4 + 0.05
+
+
+def judge_seconds(judge: Judge, fitted: Neighbours) -> float:
+    """Estimated work of answering all held-out queries."""
+    per_row = len(fitted.columns) / max(fitted.n_rows, 1)
+    return (len(judge.held.queries.rows) * per_row * 3 + judge.held.queries.count * 2e4) * 1e-9

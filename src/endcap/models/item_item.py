@@ -1,0 +1,158 @@
+"""The families of item-item models: each turns events into sparse neighbours.
+
+``Family`` names one and its parameters; ``fit`` solves it within a memory budget.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+from scipy import sparse
+
+from endcap.data.interactions import Interactions
+from endcap.domain.arrays import Float32s, Float64s
+from endcap.models import closed_form, kernels, pairs
+from endcap.models.neighbours import Neighbours, empty, from_dense, from_matrix, identity
+
+EASE, COOCCURRENCE, TRANSITION, WALK, REPEAT = (
+    "ease", "cooccurrence", "transition", "walk", "repeat",
+)  # fmt: skip
+FAMILIES = (EASE, COOCCURRENCE, TRANSITION, WALK, REPEAT)
+
+WINDOW = 12  # transitions reach this many events ahead
+MOST_PER_USER = 1000  # items of one user in the Gram matrix; longer histories are sampled
+HOP_NEIGHBOURS = 100  # of each item, where a walk takes its second step
+SOURCES = 100  # rows of each column's regression where the exact form is too large
+
+
+class Family(Struct, frozen=True):
+    """``penalty``: λ as a multiple of the Gram matrix's mean diagonal (ease, transition),
+    shrinkage in users (cooccurrence); ``user_exponent``: how much less long histories count (ease);
+    ``decay``: per step between two events (transition, walk); ``backward``: weight of pairs in
+    the other direction, ``hops``: weight of the second step (walk); ``target_exponent``:
+    the weights to an item are multiplied by (its users / their mean)^exponent (ease), divided by
+    (users of both)^exponent (cooccurrence)."""
+
+    name: str
+    penalty: float = 0.0
+    user_exponent: float = 0.0
+    target_exponent: float = 0.0
+    decay: float = 0.5
+    backward: float = 0.0
+    hops: float = 0.0
+
+
+class Room(Struct, frozen=True):
+    """What fitting may take: bytes of memory, threads, neighbours kept of each item."""
+
+    memory_bytes: int
+    threads: int
+    keep: int
+    seed: int
+
+
+def fit(family: Family, data: Interactions, room: Room) -> Neighbours:
+    """Neighbours (items rows) of one family. Data without any pair give none."""
+    if not len(data):
+        return empty(data.n_items)
+    if family.name == REPEAT:
+        return identity(data.n_items)
+    if family.name == EASE:
+        return _ease(family, data, room)
+    if family.name == COOCCURRENCE:
+        counts = pairs.gram(pairs.user_items(data, 0.0), MOST_PER_USER, room.seed)
+        return from_matrix(shrunk(counts, family.penalty, family.target_exponent), room.keep)[0]
+    if family.name == TRANSITION:
+        return _transition(family, data, room)
+    return _walk(family, data, room)
+
+
+def exact(n_items: int, room: Room) -> bool:
+    """Whether the dense closed form fits the memory (and is not out of proportion)."""
+    return n_items <= 10_000 and closed_form.dense_bytes(n_items) <= room.memory_bytes
+
+
+def _ease(family: Family, data: Interactions, room: Room) -> Neighbours:
+    matrix = pairs.user_items(data, family.user_exponent)
+    n = data.n_items
+    target = _target_scale(data, family.target_exponent)
+    if exact(n, room):
+        gram = pairs.dense_gram(matrix)
+        weights = closed_form.zero_diagonal(gram, _penalty(family, np.diag(gram)))
+        weights *= target
+        return from_dense(weights, room.keep)[0]
+    counts = pairs.gram(matrix, MOST_PER_USER, room.seed)
+    penalty = _penalty(family, counts.diagonal())
+    found = closed_form.local(counts, None, penalty, SOURCES, room.keep, room.threads)
+    return found._replace(weights=found.weights * target[found.columns])
+
+
+def _penalty(family: Family, diagonal: Float32s) -> Float32s:
+    """λ of each item, (items,): the same for all."""
+    mean = float(diagonal[diagonal > 0].mean()) if np.any(diagonal > 0) else 1.0
+    return np.full(len(diagonal), family.penalty * mean, np.float32)
+
+
+def _target_scale(data: Interactions, exponent: float) -> Float32s:
+    """(users of each item / their mean)^exponent, (items,)."""
+    counts = np.bincount(data.item, minlength=data.n_items).astype(np.float64)
+    mean = counts[counts > 0].mean()
+    return np.asarray(np.maximum(counts / mean, 1e-3) ** exponent, np.float32)
+
+
+def _transition(family: Family, data: Interactions, room: Room) -> Neighbours:
+    past, ahead = pairs.partial_session_pairs(
+        data.user, data.item, data.n_items, family.decay, family.decay, WINDOW
+    )
+    penalty = _penalty(family, past.diagonal())
+    return closed_form.local(past, ahead, penalty, SOURCES, room.keep, room.threads)
+
+
+def _walk(family: Family, data: Interactions, room: Room) -> Neighbours:
+    """Shares of what followed: P = D⁻¹(R + backward · Rᵀ), plus ``hops`` · P²."""
+    ahead = pairs.followers(data.user, data.item, data.n_items, family.decay, WINDOW)
+    counts = ahead + family.backward * ahead.T if family.backward else ahead
+    total = np.asarray(counts.sum(axis=1)).ravel() + max(family.penalty, 1e-9)
+    first = sparse.diags(1 / total).astype(np.float32) @ counts.tocsr()
+    if not family.hops:
+        return from_matrix(first, room.keep)[0]
+    return two_steps(first.tocsr(), family.hops, room.keep)
+
+
+def two_steps(first: Any, hops: float, keep: int) -> Neighbours:
+    """P + hops · P² with the ``keep`` largest of each row: each row is a query of the item itself
+    and of its neighbours, so that nothing grows with the square of the catalogue."""
+    n = first.shape[0]
+    one, _ = from_matrix(first, HOP_NEIGHBOURS)
+    lengths = np.diff(one.starts) + 1
+    starts = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+    own = np.zeros(int(starts[-1]), bool)
+    own[starts[:-1]] = True
+    rows, weights = np.empty(len(own), np.int32), np.empty(len(own), np.float32)
+    rows[own], weights[own] = np.arange(n), 1
+    rows[~own], weights[~own] = one.columns, hops * one.weights
+    nothing, nowhere = np.zeros(0, np.int32), np.zeros(n + 1, np.int64)
+    out, scores = np.empty((n, keep), np.int32), np.empty((n, keep), np.float32)
+    kernels.top_items(
+        *one, starts, rows, weights, np.zeros(n, np.float32), nothing, np.zeros(0, np.bool_),
+        nowhere, nothing, np.zeros(n, np.float32), np.zeros(n, np.int32), np.zeros(n, np.int32),
+        out, scores,
+    )  # fmt: skip
+    filled = out >= 0
+    sources = np.broadcast_to(np.arange(n)[:, None], out.shape)[filled]
+    matrix = sparse.coo_matrix((scores[filled], (sources, out[filled])), shape=(n, n))
+    return from_matrix(matrix, keep)[0]
+
+
+def shrunk(counts: Any, shrinkage: float, exponent: float) -> Any:
+    """Co-occurrence as similarity: cᵢⱼ / (cᵢⱼ + shrinkage) · cᵢⱼ / (nᵢ nⱼ)^exponent."""
+    counts = sparse.coo_matrix(counts)
+    own: Float64s = np.maximum(np.asarray(counts.tocsr().diagonal()), 1.0)
+    trust = counts.data / (counts.data + shrinkage)
+    data = trust * counts.data / (own[counts.row] * own[counts.col]) ** exponent
+    off = counts.row != counts.col
+    return sparse.csr_matrix(
+        (data[off], (counts.row[off], counts.col[off])), shape=counts.shape
+    )

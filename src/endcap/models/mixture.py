@@ -1,0 +1,142 @@
+"""A weighted sum of sparse components over a history, plus a prior: the form that is served."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+from msgspec import Struct
+
+from endcap.domain.arrays import Bools, Float32s, Int32s, Int64s
+from endcap.models import kernels
+from endcap.models.neighbours import Neighbours
+from endcap.models.queries import Queries
+
+NONE = np.zeros(0, np.int32)
+ALL = np.zeros(0, np.bool_)
+
+
+class Reading(Struct, frozen=True):
+    """How a component weighs a history: the newest event counts 1, the one before ``decay``,
+    then ``decay``² …; halved for each ``half_life_s`` of age (0: not at all); nothing beyond the
+    newest ``last_n`` (0: all); times the weight of its event type (types beyond the list: the
+    last weight; an empty list: 1); divided by (events counted)^``length_exponent``."""
+
+    decay: float = 1.0
+    half_life_s: float = 0.0
+    last_n: int = 0
+    type_weights: tuple[float, ...] = ()
+    length_exponent: float = 0.0
+
+
+class Component(Struct, frozen=True):
+    """``weight`` times what the neighbours of family ``name`` say of the history so read."""
+
+    name: str
+    weight: float
+    reading: Reading
+
+
+class Scratch(threading.local):
+    """The kernels' reusable arrays, (items,) each, one set for each thread."""
+
+    def __init__(self, n_items: int) -> None:
+        self.values = np.zeros(n_items, np.float32)
+        self.marks = np.zeros(n_items, np.int32)
+        self.touched = np.zeros(n_items, np.int32)
+
+
+def read(reading: Reading, queries: Queries) -> Float32s:
+    """The weight of each event of all histories, (events,)."""
+    lengths = np.diff(queries.starts)
+    behind = np.repeat(queries.starts[1:], lengths) - 1 - np.arange(len(queries.rows))
+    weight = np.power(reading.decay, behind) if reading.decay < 1 else np.ones(len(behind))
+    if reading.half_life_s:
+        weight *= np.exp2(-np.maximum(queries.ages_s, 0) / reading.half_life_s)
+    if reading.last_n:
+        weight[behind >= reading.last_n] = 0
+    if reading.type_weights:
+        table = np.asarray(reading.type_weights)
+        weight *= table[np.minimum(queries.types, len(table) - 1)]
+    if reading.length_exponent:
+        counted = np.minimum(lengths, reading.last_n) if reading.last_n else lengths
+        scale = np.maximum(counted, 1.0) ** -reading.length_exponent
+        weight *= np.repeat(scale, lengths)
+    weight[np.abs(weight) < 1e-6] = 0
+    return weight.astype(np.float32)
+
+
+class Mixture:
+    """Immutable; safe for several threads. ``stack``: the components' neighbours one below
+    another (components · items rows); ``prior`` (items,): added to every score, NaN for an item
+    that cannot be scored."""
+
+    def __init__(
+        self,
+        stack: Neighbours,
+        components: Sequence[Component],
+        prior: Float32s,
+        prior_order: Int32s | None = None,
+    ) -> None:
+        self.stack, self.components, self.prior = stack, tuple(components), prior
+        self.n_items = len(prior)
+        if prior_order is None:
+            order = np.argsort(-prior, kind="stable")
+            prior_order = order[: np.count_nonzero(~np.isnan(prior))].astype(np.int32)
+        self.prior_order = prior_order
+        self._scratch = Scratch(self.n_items)
+
+    def entries(self, queries: Queries) -> tuple[Int64s, Int32s, Float32s]:
+        """(starts, stack rows, weights): for each event of a history one entry a component."""
+        c = len(self.components)
+        offsets = np.arange(c, dtype=np.int32) * np.int32(self.n_items)
+        rows = (queries.rows[:, None] + offsets).astype(np.int32)  # (events, components)
+        weights = np.empty(rows.shape, np.float32)
+        for at, component in enumerate(self.components):
+            weights[:, at] = component.weight * read(component.reading, queries)
+        unknown = (queries.rows < 0) | (queries.rows >= self.n_items)
+        rows[unknown], weights[unknown] = 0, 0
+        return queries.starts * c, rows.reshape(-1), weights.reshape(-1)
+
+    def top(
+        self,
+        queries: Queries,
+        n: int,
+        allowed: Bools | None = None,
+        exclude_starts: Int64s | None = None,
+        exclude: Int32s = NONE,
+    ) -> tuple[Int32s, Float32s]:
+        """The best n items of each query: rows, -1 where there are fewer, and scores
+        (queries, n). ``allowed`` (items,); ``exclude`` with ``exclude_starts`` (queries + 1,)."""
+        n = min(n, len(self.prior_order))
+        rows = np.empty((queries.count, n), np.int32)
+        scores = np.empty((queries.count, n), np.float32)
+        if exclude_starts is None:
+            exclude_starts, exclude = np.zeros(queries.count + 1, np.int64), NONE
+        kernels.top_items(
+            *self.stack, *self.entries(queries), self.prior, self.prior_order,
+            ALL if allowed is None else allowed, exclude_starts, exclude,
+            *self._arrays(), rows, scores,
+        )  # fmt: skip
+        return rows, scores
+
+    def scores(self, queries: Queries, target_starts: Int64s, targets: Int32s) -> Float32s:
+        """The score of each query's targets, (targets,)."""
+        out = np.empty(len(targets), np.float32)
+        kernels.score_rows(
+            *self.stack, *self.entries(queries), self.prior, target_starts, targets,
+            *self._arrays(), out,
+        )  # fmt: skip
+        return out
+
+    def contributions(self, queries: Queries, row: int) -> Float32s:
+        """What each event of the (one) history gives to the score of item ``row``, (events,)."""
+        _, rows, weights = self.entries(queries)
+        out = np.empty(len(rows), np.float32)
+        kernels.contributions(*self.stack, rows, weights, row, out)
+        return np.asarray(out.reshape(len(queries.rows), -1).sum(axis=1), np.float32)
+
+    def _arrays(self) -> tuple[Float32s, Int32s, Int32s]:
+        scratch = self._scratch
+        return scratch.values, scratch.marks, scratch.touched

@@ -1,0 +1,150 @@
+"""The default recipe: chooses between item-item families on held-out data, blends them, refits.
+
+What it holds is sparse and memory-mapped; a shopper's history is the query, so that an answer
+follows a click without training. It keeps no user ids and no per-user arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from endcap.data.interactions import Interactions
+from endcap.domain.arrays import Bools, Float32s, Int32s, Int64s
+from endcap.domain.errors import Damaged
+from endcap.domain.values import Attributes
+from endcap.models.item_ids import ItemIds, save_ids
+from endcap.models.mixture import NONE, Component, Mixture
+from endcap.models.neighbours import Neighbours
+from endcap.models.queries import ModelQuery, Queries, Scored, one
+
+FORMAT = 1
+_STACK = ("starts", "columns", "weights")
+
+
+class Recipe:
+    """A fitted model. Rows are positions in ``item_ids``; ``info`` is what training decided."""
+
+    def __init__(self, item_ids: Sequence[str], mixture: Mixture, info: dict[str, Any]) -> None:
+        self.item_ids, self.mixture, self.info = item_ids, mixture, info
+
+    @staticmethod
+    def fit(
+        data: Interactions,
+        catalogue: Sequence[Attributes] | None = None,
+        *,
+        seed: int = 0,
+        threads: int = 1,
+        budget_s: float | None = None,
+        progress: Callable[[str, float], None] = lambda stage, share: None,
+        memory_mb: int = 4096,
+    ) -> Recipe:
+        """Choose, blend and fit. ``budget_s`` bounds the estimated work of the search, not the
+        final fit; ``memory_mb`` chooses between exact and local solutions. ``catalogue`` (one
+        for each item) is not needed by the item-item families."""
+        from endcap.models.training import train
+
+        del catalogue
+        mixture, info = train(data, seed, threads, budget_s, progress, memory_mb)
+        return Recipe(data.item_ids, mixture, info)
+
+    def candidates(
+        self,
+        query: ModelQuery,
+        n: int,
+        allowed: Bools | None = None,
+        exclude: Int32s | None = None,
+    ) -> Scored:
+        """The best n items for a history, best first; fewer where fewer are permitted."""
+        batch = one(query)
+        left_out = NONE if exclude is None else np.asarray(exclude, np.int32)
+        starts = np.array([0, len(left_out)], np.int64)
+        rows, scores = self.mixture.top(batch, n, allowed, starts, left_out)
+        return _scored(rows[0], scores[0])
+
+    def candidates_many(
+        self,
+        queries: Queries,
+        n: int,
+        exclude_starts: Int64s | None = None,
+        exclude: Int32s = NONE,
+    ) -> tuple[Int32s, Float32s]:
+        """The same for many histories: rows (queries, n), -1 where there are fewer, and scores."""
+        return self.mixture.top(queries, n, None, exclude_starts, exclude)
+
+    def score(self, query: ModelQuery, rows: Int32s) -> Float32s:
+        """Scores of ``rows`` (n,) on the scale of ``candidates``; NaN: cannot be scored."""
+        asked = np.asarray(rows, np.int32)
+        known = (asked >= 0) & (asked < self.mixture.n_items)
+        out = np.full(len(asked), np.nan, np.float32)
+        targets = asked[known]
+        out[known] = self.mixture.scores(
+            one(query), np.array([0, len(targets)], np.int64), targets
+        )
+        return out
+
+    def related(self, row: int, n: int, allowed: Bools | None = None) -> Scored:
+        """The best n items beside item ``row``: the answer to it alone, without itself."""
+        own = ModelQuery(np.array([row], np.int32), np.zeros(1, np.uint8), np.zeros(1, "f4"))
+        known = own.rows[(own.rows >= 0) & (own.rows < self.mixture.n_items)]
+        return self.candidates(own, n, allowed, known)
+
+    def contributions(self, query: ModelQuery, row: int) -> Float32s:
+        """How much each history entry gave to the score of item ``row``, (len(query.rows),).
+        Their sum is the score less the item's prior."""
+        return self.mixture.contributions(one(query), row)
+
+    def save(self, folder: Path) -> None:
+        """Write into an existing empty folder: .npy arrays and manifest.json."""
+        for name, array in zip(_STACK, self.mixture.stack, strict=True):
+            np.save(folder / f"{name}.npy", array)
+        np.save(folder / "prior.npy", self.mixture.prior)
+        np.save(folder / "prior_order.npy", self.mixture.prior_order)
+        save_ids(folder, self.item_ids)
+        manifest = {
+            "format": FORMAT,
+            "components": msgspec.to_builtins(self.mixture.components),
+            "info": self.info,
+        }
+        (folder / "manifest.json").write_bytes(
+            msgspec.json.format(msgspec.json.encode(manifest), indent=2)
+        )
+
+    @staticmethod
+    def load(folder: Path, mmap: bool = True) -> Recipe:
+        """Open a saved folder; arrays are mapped read-only, shared between processes.
+        Raises Damaged (model_unreadable)."""
+        mode = "r" if mmap else None
+
+        def array(name: str) -> Any:
+            return np.load(folder / f"{name}.npy", mmap_mode=mode, allow_pickle=False)
+
+        try:
+            manifest = msgspec.json.decode((folder / "manifest.json").read_bytes())
+            if manifest["format"] != FORMAT:
+                raise ValueError(f"format {manifest['format']}")
+            components = msgspec.convert(manifest["components"], tuple[Component, ...])
+            stack = Neighbours(*(array(name) for name in _STACK))
+            prior, order = array("prior"), array("prior_order")
+            ids = ItemIds(array("id_starts"), array("id_letters"))
+            _check(stack, len(components), prior, ids)
+        except (OSError, ValueError, KeyError, TypeError, EOFError) as problem:
+            raise Damaged("model_unreadable", value=str(folder), reason=str(problem)) from problem
+        return Recipe(ids, Mixture(stack, components, prior, order), manifest["info"])
+
+
+def _check(stack: Neighbours, components: int, prior: Float32s, ids: ItemIds) -> None:
+    """Sizes that must agree before a compiled kernel may read the arrays."""
+    if stack.n_rows != components * len(prior) or len(ids) != len(prior):
+        raise ValueError("the arrays do not belong together")
+    if len(stack.columns) != stack.starts[-1] or len(stack.weights) != stack.starts[-1]:
+        raise ValueError("an array is shorter than it should be")
+
+
+def _scored(rows: Int32s, scores: Float32s) -> Scored:
+    found = int(np.count_nonzero(rows >= 0))
+    return Scored(rows[:found], scores[:found])

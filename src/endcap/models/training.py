@@ -1,0 +1,171 @@
+"""How the default recipe trains: hold out, choose in each family, blend, refit on everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from endcap.data.interactions import Interactions
+from endcap.domain.arrays import Float32s
+from endcap.domain.values import EXCLUDE_SEEN
+from endcap.models import blending, item_item
+from endcap.models.choosing import Budget, Chooser, Trial, alone, first_reading
+from endcap.models.holdout import Holdout, excluded, hold_out, seen_policy
+from endcap.models.item_item import (
+    COOCCURRENCE, EASE, REPEAT, TRANSITION, WALK, Family, Room,
+)  # fmt: skip
+from endcap.models.judging import Judge
+from endcap.models.mixture import Component, Mixture
+from endcap.models.neighbours import Neighbours, empty, stacked
+from endcap.models.popularity import popularity
+
+QUERIES = 4000  # held-out queries that settings are judged on
+LEAST_QUERIES = 20  # with fewer nothing can be learnt from them
+TIE_BREAK = 1e-6  # the prior where the blend gave it no weight: orders equal scores
+HALF_LIVES_DAYS = (None, 60.0, 14.0, 3.0)
+
+Progress = Callable[[str, float], None]
+
+
+class Plan(NamedTuple):
+    """What the held-out data decided: components and the prior, each with its weight."""
+
+    parts: tuple[tuple[Family, Component], ...]
+    prior_half_life_days: float | None
+    prior_weight: float
+    quality: dict[str, float]
+    search: list[dict[str, Any]]
+
+
+def train(
+    data: Interactions,
+    seed: int,
+    threads: int,
+    budget_s: float | None,
+    progress: Progress,
+    memory_mb: int,
+) -> tuple[Mixture, dict[str, Any]]:
+    """(what is served, what was decided)."""
+    rate, policy = seen_policy(data)
+    room = Room(memory_mb << 20, max(threads, 1), neighbours_kept(data.n_items, memory_mb), seed)
+    progress("holding out", 0.0)
+    held = hold_out(data, QUERIES, seed)
+    judge = Judge(held, excluded(held.queries, policy, data.event_types))
+    if held.queries.count < LEAST_QUERIES:
+        plan = default_plan(data)
+    else:
+        plan = search(judge, policy, room, Budget(budget_s), progress)
+    progress("fitting", 0.8)
+    mixture = fit_plan(plan, data, room)
+    progress("done", 1.0)
+    return mixture, _info(plan, data, held, rate, policy, seed)
+
+
+def neighbours_kept(n_items: int, memory_mb: int) -> int:
+    """Neighbours of each item: 500, fewer where five components would not fit an eighth of the
+    memory (8 bytes a neighbour)."""
+    room = (memory_mb << 20) // 8 // (5 * 8 * max(n_items, 1))
+    return int(min(500, max(20, room)))
+
+
+def families(data: Interactions, policy: str) -> list[str]:
+    """Families that can say something: order is asked of the data, repeats of the policy."""
+    names = [EASE, COOCCURRENCE]
+    if data.ordered:
+        names += [TRANSITION, WALK]
+    if policy != EXCLUDE_SEEN:
+        names.append(REPEAT)
+    return names
+
+
+def search(
+    judge: Judge, policy: str, room: Room, budget: Budget, progress: Progress
+) -> Plan:
+    """Choose settings for each family, then the weights of all."""
+    data = judge.held.fitting
+    chooser = Chooser(judge, room, budget)
+    names = families(data, policy)
+    found: list[tuple[Trial, Neighbours]] = []
+    for at, name in enumerate(names):
+        share = 0.7 * at / len(names)
+        best = chooser.choose(name, lambda stage, share=share: progress(stage, share))  # type: ignore[misc]
+        if best is not None:
+            found.append(best)
+    progress("blending", 0.7)
+    half_life, prior = choose_prior(judge)
+    mixtures = [alone(t.family, t.reading, fitted, data.n_items) for t, fitted in found]
+    pools = blending.gather(judge, mixtures, [prior])
+    weights, quality = blending.learn(judge, pools)
+    parts = tuple(
+        (trial.family, Component(trial.family.name, float(weight), trial.reading))
+        for (trial, _), weight in zip(found, weights, strict=False)
+        if weight > 0
+    )
+    figures = {"recall@20": round(quality.recall, 5), "ndcg@20": round(quality.ndcg, 5)}
+    tried = [trial.record() for trial in chooser.trials]
+    return Plan(parts, half_life, float(weights[-1]), figures, tried)
+
+
+def default_plan(data: Interactions) -> Plan:
+    """Too little data to hold any out: co-occurrence with popularity behind it."""
+    family = Family(COOCCURRENCE, penalty=1.0, target_exponent=0.5)
+    part = Component(COOCCURRENCE, 1.0, first_reading(COOCCURRENCE, data))
+    return Plan(((family, part),), None, 0.0, {}, [])
+
+
+def choose_prior(judge: Judge) -> tuple[float | None, Float32s]:
+    """(half life in days, prior): the popularity that alone answers the held-out queries best."""
+    data, options = judge.held.fitting, []
+    for half_life in HALF_LIVES_DAYS if judge.held.fitting.timed else (None,):
+        scores = prior_of(data, half_life)
+        mixture = Mixture(empty(data.n_items), [], np.where(scores > 0, scores, np.nan))
+        options.append((judge.judge(mixture).worth, half_life, scores))
+    best = max(range(len(options)), key=lambda at: options[at][0])
+    return options[best][1:]
+
+
+def prior_of(data: Interactions, half_life_days: float | None) -> Float32s:
+    """log(1 + decayed count), scaled to at most 1, (items,)."""
+    newest = int(data.ts.max()) if len(data) else 0
+    counts = np.log1p(popularity(data, newest, half_life_days if data.timed else None))
+    return np.asarray(counts / max(counts.max(initial=0.0), 1e-12), np.float32)
+
+
+def fit_plan(plan: Plan, data: Interactions, room: Room) -> Mixture:
+    """Fit the chosen components on all of the data."""
+    prior = prior_of(data, plan.prior_half_life_days) * max(plan.prior_weight, TIE_BREAK)
+    seen = np.bincount(data.item, minlength=data.n_items) > 0
+    prior = np.where(seen, prior, np.float32(np.nan)).astype(np.float32)
+    fitted = [item_item.fit(family, data, room) for family, _ in plan.parts]
+    stack = stacked(fitted) if fitted else empty(0)
+    return Mixture(stack, [component for _, component in plan.parts], prior)
+
+
+def _info(
+    plan: Plan, data: Interactions, held: Holdout, rate: float, policy: str, seed: int
+) -> dict[str, Any]:
+    return {
+        "recipe": "default",
+        "events": len(data),
+        "users": data.n_users,
+        "items": data.n_items,
+        "seed": seed,
+        "repeat_rate": round(rate, 5),
+        "seen_policy": policy,
+        "held_out_queries": held.queries.count,
+        "held_out": plan.quality,
+        "components": [
+            {**_plain(family), "weight": component.weight, "reading": _plain(component.reading)}
+            for family, component in plan.parts
+        ],
+        "prior": {"half_life_days": plan.prior_half_life_days, "weight": plan.prior_weight},
+        "search": plan.search,
+    }
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    import msgspec
+
+    return dict(msgspec.to_builtins(value))
