@@ -28,14 +28,22 @@ def baselines(
     counts = np.bincount(train.item, minlength=train.n_items).astype(np.float64)
     found = {POPULARITY: ranked_list(best_first(counts), train, seen)}
     if train.timed and len(train):
-        age_days = (train.ts.max() - train.ts) / _DAY  # (n,)
-        weights = 0.5 ** (age_days / half_life_days)
-        decayed = np.bincount(train.item, weights, train.n_items).astype(np.float64)
-        found[RECENT] = ranked_list(best_first(decayed), train, seen)
+        found[RECENT] = decayed_popularity(train, seen, half_life_days)
     shuffled = np.random.default_rng(seed).permutation(train.n_items).astype(np.int32)
     offsets = np.random.default_rng((seed, 1)).integers(0, max(train.n_items, 1), train.n_users)
     found[RANDOM] = ranked_list(shuffled, train, seen, offsets)
     return found
+
+
+def decayed_popularity(train: Interactions, seen: str, half_life_days: float) -> Recommend:
+    """Items by the number of their events, each counted ½ to the power of age / half-life at the
+    newest event; by plain number where events have no times."""
+    age_days = np.zeros(len(train))  # (n,)
+    if train.timed and len(train):
+        age_days = (train.ts.max() - train.ts) / _DAY
+    weights = 0.5 ** (age_days / half_life_days)
+    scores = np.bincount(train.item, weights, train.n_items).astype(np.float64)
+    return ranked_list(best_first(scores), train, seen)
 
 
 def best_first(scores: Float64s) -> Int32s:
