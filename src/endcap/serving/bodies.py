@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Hashable, MutableMapping
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -19,7 +19,6 @@ MOST_BODY_SECONDS = 30
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
-T = TypeVar("T")
 
 
 class Disconnected(Exception):
@@ -59,25 +58,24 @@ def _within(part: bytes, left: int, most: int | None = None) -> bytes:
     return part
 
 
-def decode_body(raw: bytes, kind: type[T]) -> T:
+def decode_body(raw: bytes, kind: Any) -> Any:
     """Raises InvalidInput naming the member, its value and what is permitted."""
     if not raw.strip():
         raise InvalidInput("empty_body", field="body")
     if is_deeper(raw, MOST_DEPTH):
         raise InvalidInput("nested_too_deep", field="body", most=MOST_DEPTH)
     try:
-        decoded: T = _decoder(kind).decode(raw)
+        return _decoder(kind).decode(raw)
     except UnicodeDecodeError:
         raise InvalidInput("bad_encoding", field="body") from None
     except msgspec.ValidationError as error:
         raise explain(str(error), raw) from None
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidInput("bad_json", field="body", reason=str(error)) from None
-    return decoded
 
 
 @cache
-def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+def _decoder(kind: Hashable) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind)
 
 

@@ -1,11 +1,12 @@
 """The OpenAPI 3.1 document, generated from the table of routes and the types of the bodies.
 
-``python -m endcap.serving.openapi`` prints it as YAML: the committed ``openapi.yaml``.
+``python -m endcap.serving.openapi openapi.yaml`` writes it as YAML to the committed file.
 """
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -44,7 +45,9 @@ ERROR_NAMES = {
     503: "ServiceUnavailable",
 }
 
-_RANKED_HEADERS = {
+Headers = dict[str, tuple[str, Schema]]  # what it says, and more of its schema
+
+_RANKED_HEADERS: Headers = {
     "Endcap-Model-Version": (
         "The model version that answered; none before the first training.",
         {},
@@ -55,11 +58,11 @@ _RANKED_HEADERS = {
         {"pattern": r"^[0-9]+\.[0-9]{3}$"},
     ),
 }
-_ERROR_HEADERS = {
+_ERROR_HEADERS: Headers = {
     "Endcap-Error-Code": ("What is wrong, as a word that stays the same.", {}),
     "Endcap-Error-Field": ("The member, parameter or header that is wrong.", {}),
 }
-_MORE_HEADERS = {
+_MORE_HEADERS: dict[int, Headers] = {
     405: {"Allow": ("The methods that are permitted.", {})},
     503: {"Retry-After": ("Seconds.", {})},
 }
@@ -185,7 +188,7 @@ def _content(answer: Any, schemas: dict[int, Schema]) -> Schema:
     return {"application/json": {"schema": schemas[id(answer)]}}
 
 
-def _with_headers(headers: dict[str, tuple[str, Schema]]) -> Schema:
+def _with_headers(headers: Headers) -> Schema:
     if not headers:
         return {}
     return {
@@ -202,4 +205,7 @@ def text() -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(text())
+    if len(sys.argv) > 1:
+        Path(sys.argv[1]).write_text(text(), "utf-8")
+    else:
+        sys.stdout.write(text())

@@ -14,7 +14,7 @@ from endcap.app.shop import Shop
 from endcap.domain.errors import EndcapError, InvalidInput, Unavailable
 from endcap.domain.records import digest
 from endcap.domain.values import Answer
-from endcap.serving.bodies import Message, Receive, decode_body, read_body
+from endcap.serving.bodies import Message, Receive, read_body
 from endcap.serving.parameters import Parameters, parse_query
 from endcap.serving.refusals import UnsupportedContent
 from endcap.serving.shapes import MOST_ID, ErrorAnswer
@@ -102,10 +102,6 @@ def check_content_type(given: str | None) -> None:
     charsets = [o.partition("=")[2].strip('"') for o in options if o.startswith("charset=")]
     if kind != "application/json" or any(c not in ("utf-8", "utf8") for c in charsets):
         raise UnsupportedContent("bad_content_type", field="Content-Type", value=given)
-
-
-def decode(raw: bytes, kind: type[msgspec.Struct] | Any) -> Any:
-    return decode_body(raw, kind)
 
 
 def json_reply(value: Any, status: int = 200) -> Reply:

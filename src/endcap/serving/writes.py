@@ -18,8 +18,9 @@ from endcap.domain.records import (
 )
 from endcap.domain.values import RERANK, Attributes, Event, Item, Query, User
 from endcap.serving.attributes import check_attributes
+from endcap.serving.bodies import decode_body
 from endcap.serving.parameters import check_id
-from endcap.serving.requests import Desk, Reply, Request, answer_reply, decode, json_reply
+from endcap.serving.requests import Desk, Reply, Request, answer_reply, json_reply
 from endcap.serving.shapes import (
     AttributesBody,
     ErasedAnswer,
@@ -38,14 +39,14 @@ from endcap.serving.times import read_time
 
 async def post_event(desk: Desk, request: Request) -> Reply:
     raw = await request.body(desk.most_body)
-    record = _events_record(desk, request, raw, [decode(raw, EventBody)], "")
+    record = _events_record(desk, request, raw, [decode_body(raw, EventBody)], "")
     await desk.intake.submit(record)
     return json_reply(EventAnswer(ok=True), 202)
 
 
 async def post_events(desk: Desk, request: Request) -> Reply:
     raw = await request.body(desk.most_body)
-    given = decode(raw, EventsBody).events
+    given = decode_body(raw, EventsBody).events
     check_count(desk, given, "events")
     record = _events_record(desk, request, raw, given, "events[{}].")
     outcome = await desk.intake.submit(record)
@@ -97,7 +98,7 @@ def check_count(desk: Desk, given: Sequence[Any], field: str) -> None:
 
 async def rerank(desk: Desk, request: Request) -> Reply:
     raw = await request.body(desk.most_body)
-    body = decode(raw, RerankBody)
+    body = decode_body(raw, RerankBody)
     user_id = check_id(body.userId, "userId")
     check_count(desk, body.items, "items")
     ids = tuple(dict.fromkeys(body.items))
@@ -117,7 +118,7 @@ async def rerank(desk: Desk, request: Request) -> Reply:
 
 async def put_items(desk: Desk, request: Request) -> Reply:
     raw = await request.body(desk.most_body)
-    given = decode(raw, ItemsBody).items
+    given = decode_body(raw, ItemsBody).items
     check_count(desk, given, "items")
     items = tuple(
         Item(*_split(entry, "itemId", f"items[{position}]")) for position, entry in enumerate(given)
@@ -128,7 +129,7 @@ async def put_items(desk: Desk, request: Request) -> Reply:
 
 async def put_users(desk: Desk, request: Request) -> Reply:
     raw = await request.body(desk.most_body)
-    given = decode(raw, UsersBody).users
+    given = decode_body(raw, UsersBody).users
     check_count(desk, given, "users")
     users = tuple(
         User(*_split(entry, "userId", f"users[{position}]")) for position, entry in enumerate(given)
@@ -139,14 +140,14 @@ async def put_users(desk: Desk, request: Request) -> Reply:
 
 async def put_item(desk: Desk, request: Request) -> Reply:
     raw = await request.body(desk.most_body)
-    item = Item(*_of_path(request, "itemId", decode(raw, AttributesBody)))
+    item = Item(*_of_path(request, "itemId", decode_body(raw, AttributesBody)))
     key, body = request.idempotency(raw)
     return await _upsert(desk, ItemsPut(at=desk.now(), key=key, body=body, items=(item,)), 1)
 
 
 async def put_user(desk: Desk, request: Request) -> Reply:
     raw = await request.body(desk.most_body)
-    user = User(*_of_path(request, "userId", decode(raw, AttributesBody)))
+    user = User(*_of_path(request, "userId", decode_body(raw, AttributesBody)))
     key, body = request.idempotency(raw)
     return await _upsert(desk, UsersPut(at=desk.now(), key=key, body=body, users=(user,)), 1)
 
