@@ -15,6 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --qui
 PACKAGE := $(PIP) --no-deps --no-build-isolation --editable .
 PORT ?= 8000
 HOST ?= 127.0.0.1
+CODE := src tests $(wildcard bench)
 PYTEST ?= $(BIN)/python -m pytest -q
 
 .PHONY: help setup setup-dev demo serve test test-fast check bench docs openapi lock clean
@@ -39,8 +40,8 @@ test-fast: setup-dev ## the tests for the loop: no servers, under two minutes
 	$(PYTEST) -m "not server" $(TESTS)
 
 check: setup-dev ## style, types, import contracts, sizes, documentation
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(PYTEST) tests/arch tests/docs

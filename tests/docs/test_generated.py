@@ -20,13 +20,19 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("name", GENERATED)
-def test_generated_file_is_current(name: str) -> None:
+def test_generated_file_is_current(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
     assert (ROOT / name).read_text("utf-8") == GENERATED[name](), "run `make docs`"
 
 
 def commands() -> dict[str, click.Command]:
+    """Every verb, and what groups hold as ``verb subverb``."""
     context = click.Context(cli, info_name="endcap")
-    return {verb: found for verb in VERBS if (found := cli.get_command(context, verb))}
+    found = {verb: command for verb in VERBS if (command := cli.get_command(context, verb))}
+    for verb, group in list(found.items()):
+        if isinstance(group, click.Group):
+            found |= {f"{verb} {name}": command for name, command in group.commands.items()}
+    return found
 
 
 def test_every_verb_and_option_is_on_the_page_and_explained() -> None:

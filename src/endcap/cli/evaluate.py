@@ -15,7 +15,13 @@ from endcap.settings import Settings
     help="Train on the past, measure on the later events: every item ranked, with baselines "
     "and intervals. What serves is not touched.",
 )
-@click.option("--k", type=click.IntRange(1, 100), default=20, show_default=True)
+@click.option(
+    "--k",
+    type=click.IntRange(1, 100),
+    default=20,
+    show_default=True,
+    help="How many items are judged.",
+)
 @click.option("--split-at", metavar="ISO", help="Events from this time on are the test.")
 @click.option(
     "--test-share",

@@ -32,6 +32,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "recommend": ("recommend", "Recommend items to one user."),
     "related": ("related", "List the items related to one item."),
     "batch": ("batch", "Write recommendations for many users to a file."),
+    "pipeline": ("pipeline", "Run the offline steps in order, and look at past runs."),
     "versions": ("versions", "List the model versions and which one serves."),
     "rollback": ("rollback", "Put an earlier model version back into service."),
     "doctor": ("doctor", "Check the state on disk and say what to do."),

@@ -6,6 +6,7 @@ holds each equal to what it would write.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -95,11 +96,44 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:g}"
 
 
+def index_page() -> str:
+    """docs/index.md: every page below ``docs`` of the current folder, decisions last."""
+    pages = sorted(page for page in Path("docs").glob("*.md") if page.name != "index.md")
+    lines = [
+        "# Documentation\n",
+        MADE,
+        "Where the parts lie and what may import what: [ARCHITECTURE.md](../ARCHITECTURE.md).\n",
+        "| page | |",
+        "|---|---|",
+        *map(_entry, pages),
+        "\n## Decisions",
+        "Why it is built as it is; each page has the context and what follows.\n",
+        *(f"- {_link(page)}" for page in sorted(Path("docs/adr").glob("*.md"))),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _link(page: Path) -> str:
+    title = page.read_text("utf-8").splitlines()[0].removeprefix("# ")
+    return f"[{title}]({page.relative_to('docs')})"
+
+
+def _entry(page: Path) -> str:
+    """A row of the index: the title, and the first sentence of the first paragraph."""
+    paragraphs = page.read_text("utf-8").split("\n\n")
+    prose = [p for p in paragraphs[1:] if p[:1].isalpha() or re.match("`[^`]", p)]
+    opening = paragraphs[0].partition("\n")[2].strip() or (prose[0] if prose else "")
+    sentence = re.split(r"(?<=[.?]) ", " ".join(opening.split()), maxsplit=1)[0]
+    plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", sentence).rstrip(".")
+    return f"| {_link(page)} | {plain.replace('|', chr(92) + '|')} |"
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "docs/cli.md": cli_page,
     "docs/settings.md": settings_page,
     "docs/errors.md": errors_page,
     "tests/golden/errors.txt": errors_golden,
+    "docs/index.md": index_page,  # last: it quotes the others
 }
 
 

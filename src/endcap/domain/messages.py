@@ -90,6 +90,8 @@ MESSAGES: dict[str, str] = {
     "key_reused": "this Idempotency-Key was used with another body",
     "nothing_to_train_on": "there are no events to train on; import some, or post them",
     "home_not_writable": "cannot write to {value}: {why}; set ENDCAP_HOME to a folder you own",
+    "nothing_to_evaluate": "there are no events to evaluate on; import some, or post them",
+    "unknown_run": "{value!r} is no run; endcap pipeline runs lists them",
     # serving
     "duplicate_parameter": "{field} is given {count} times; give it once",
     "bad_encoding": "{field} is not valid UTF-8",
@@ -113,6 +115,7 @@ MESSAGES: dict[str, str] = {
     "no_stored_recommendations": "No stored recommendations",
     "internal_error": "The server failed; the reason is in its log",
     # cli and entrypoints
+    "file_exists": "{value} is there already; choose another folder, or --force to replace it",
     "unreadable_file": "cannot read {value}: {reason}",
     "unwritable_file": "cannot write {value}: {reason}",
     "port_in_use": "port {value} of {host} is in use; stop what uses it, or give another --port",
