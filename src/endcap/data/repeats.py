@@ -31,14 +31,22 @@ def drop_event_id_repeats(connection: duckdb.DuckDBPyConnection) -> None:
     if not len(suspects):
         return
     connection.register("suspects", {"hash": suspects})
-    connection.execute(
-        "INSERT INTO dropped WITH suspected AS (SELECT event_id, arrival FROM staged WHERE event_id "
-        "IS NOT NULL AND hash(event_id) IN (SELECT hash FROM suspects)), known AS (SELECT event_id "
-        "FROM events WHERE event_id IS NOT NULL AND hash(event_id) IN (SELECT hash FROM suspects)) "
-        "SELECT arrival FROM (SELECT event_id, arrival, row_number() OVER (PARTITION BY event_id "
-        "ORDER BY arrival) AS place FROM suspected) WHERE place > 1 "
-        "OR event_id IN (SELECT event_id FROM known)"
-    )
+    connection.execute("""
+        INSERT INTO dropped
+        WITH suspected AS (
+            SELECT event_id, arrival FROM staged
+            WHERE event_id IS NOT NULL AND hash(event_id) IN (SELECT hash FROM suspects)
+        ), known AS (
+            SELECT event_id FROM events
+            WHERE event_id IS NOT NULL AND hash(event_id) IN (SELECT hash FROM suspects)
+        ), placed AS (
+            SELECT event_id, arrival,
+                   row_number() OVER (PARTITION BY event_id ORDER BY arrival) AS place
+            FROM suspected
+        )
+        SELECT arrival FROM placed
+        WHERE place > 1 OR event_id IN (SELECT event_id FROM known)
+    """)
     connection.unregister("suspects")
 
 
@@ -60,16 +68,25 @@ def drop_content_repeats(connection: duckdb.DuckDBPyConnection, least: int, end:
     put their ``arrival`` into ``dropped``."""
     content = ", ".join(CONTENT)
     equal = " AND ".join(f"b.{name} = known.{name}" for name in CONTENT[:-1])
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE again AS "
-        f"WITH plain AS (SELECT {content}, arrival, hash({content}) AS key FROM bucket "
-        "WHERE event_id IS NULL), twice AS (SELECT key FROM plain GROUP BY key HAVING count(*) > 1) "
-        f"SELECT arrival FROM (SELECT arrival, row_number() OVER (PARTITION BY {content} ORDER BY "
-        "arrival) AS place FROM plain SEMI JOIN twice USING (key)) WHERE place > 1 "
-        f"UNION SELECT b.arrival FROM bucket b JOIN (SELECT {content} FROM events WHERE event_id IS "
-        f"NULL AND ts >= {least} AND ts < {end}) known ON {equal} "
-        "WHERE b.event_id IS NULL AND b.value IS NOT DISTINCT FROM known.value"
-    )
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE again AS
+        WITH plain AS (
+            SELECT {content}, arrival, hash({content}) AS key FROM bucket WHERE event_id IS NULL
+        ), twice AS (
+            SELECT key FROM plain GROUP BY key HAVING count(*) > 1
+        ), placed AS (
+            SELECT arrival,
+                   row_number() OVER (PARTITION BY {content} ORDER BY arrival) AS place
+            FROM plain SEMI JOIN twice USING (key)
+        ), known AS (
+            SELECT {content} FROM events
+            WHERE event_id IS NULL AND ts >= {least} AND ts < {end}
+        )
+        SELECT arrival FROM placed WHERE place > 1
+        UNION
+        SELECT b.arrival FROM bucket b JOIN known ON {equal}
+        WHERE b.event_id IS NULL AND b.value IS NOT DISTINCT FROM known.value
+    """)
     if first_row(connection, "SELECT count(*) FROM again")[0]:
         connection.execute("DELETE FROM bucket WHERE arrival IN (SELECT arrival FROM again)")
         connection.execute("INSERT INTO dropped SELECT arrival FROM again")

@@ -79,8 +79,8 @@ def _minus_erased(root: Path, parts: Sequence[Part], columns: str) -> str:
     for part in parts:
         by_sequence.setdefault(part.sequence, []).append(part)
     return " UNION ALL ".join(
-        f"SELECT {columns} FROM {_read(root, group)} AS part "
-        f"WHERE NOT EXISTS (SELECT 1 FROM erased WHERE erased.user_id = part.user_id AND erased.sequence > {sequence})"
+        f"SELECT {columns} FROM {_read(root, group)} AS part WHERE NOT EXISTS (SELECT 1 "
+        f"FROM erased e WHERE e.user_id = part.user_id AND e.sequence > {sequence})"
         for sequence, group in by_sequence.items()
     )
 

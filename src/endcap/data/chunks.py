@@ -1,0 +1,40 @@
+"""What every reader yields: a bounded run of raw rows with the place each came from."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+from msgspec import Struct
+
+LINE = "endcap line"  # the column with line or row numbers; no header has such a name by chance
+
+
+class Position(Struct, frozen=True):
+    """Where to go on reading: a byte of the unpacked file and its line, or a row (Parquet)."""
+
+    offset: int = 0
+    line: int = 1
+
+
+class Reject(Struct, frozen=True):
+    """One row that did not go in. ``line``: from 1; for Parquet the number of the row."""
+
+    file: str
+    line: int
+    column: str
+    code: str
+    value: str
+
+
+class Chunk(Struct, frozen=True):
+    """``table``: raw columns and LINE. ``kinds``: the type of each column that has one (JSON,
+    Parquet); text files have none. ``bytes_done``: of the file as it lies on disk."""
+
+    table: pa.Table
+    rejects: list[Reject]
+    position: Position  # behind this chunk
+    bytes_done: int
+    kinds: dict[str, str] = {}
+
+    @property
+    def rows(self) -> int:
+        return int(self.table.num_rows) + len(self.rejects)

@@ -1,0 +1,300 @@
+"""Import of files into the lake: read, check, stage, merge, publish, report.
+
+Each chunk is on disk before the next begins, so a killed import goes on where it was. The lake
+changes once, at the end, by one manifest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from endcap.data.catalogue import merge_entities
+from endcap.data.lake import Lake, Moved, in_order
+from endcap.data.manifest import Manifest, Part, sync_file, sync_folder
+from endcap.data.merge import Merged, merge_events
+from endcap.data.normalise import DAY_US, Rules
+from endcap.data.quality import Quality, iso, measure
+from endcap.data.sources import TABLES, Source, find_files
+from endcap.data.sql import text
+from endcap.data.stage import ARRIVAL, Reading, plan_reading, stage_file
+from endcap.data.staging import Reason, Staging, State, discard, open_staging
+from endcap.domain.columns import EVENT_TYPE, EVENTS
+from endcap.domain.errors import InvalidInput
+from endcap.domain.records import digest
+from endcap.domain.values import EVENT_TYPES
+
+MOST_TYPES = 255  # of events, as in training
+
+
+class ImportOptions(Struct, frozen=True):
+    """``at``: now, in µs; events later than a day from then are rejected.
+
+    ``keep``: SQL expressions over a file's own columns; event rows for which one is not true are
+    rejected. ``event_type``: for files without such a column (default ``view``).
+    ``event_types``: renames of types. ``time_format``: strptime format tried before the others.
+    """
+
+    at: int
+    strict: bool = False
+    keep: tuple[str, ...] = ()
+    event_type: str | None = None
+    event_types: dict[str, str] = {}
+    time_format: str | None = None
+    delimiter: str | None = None
+    encoding: str = "utf-8"
+
+
+class Progress(Struct, frozen=True):
+    """``phase``: read, merge or measure. ``rows`` read so far, bytes of the files as on disk."""
+
+    phase: str
+    rows: int
+    bytes_done: int
+    bytes_total: int
+
+
+class TableReport(Struct, frozen=True):
+    """``rows`` = ``accepted`` + ``rejected`` + ``repeats``. For users and items a repeat is a row
+    that a later row of the same id replaced."""
+
+    files: int
+    rows: int
+    accepted: int
+    rejected: int
+    repeats: int
+    reasons: list[Reason]
+
+
+class ImportReport(Struct, frozen=True):
+    """``rejects``: the file with every rejected row, "" if there is none. ``mapping``: by file,
+    canonical column → the file's column where that was not plain."""
+
+    import_id: str
+    version: int  # of the lake's manifest
+    tables: dict[str, TableReport]
+    mapping: dict[str, dict[str, str]]
+    notes: list[str]
+    rejects: str
+    quality: Quality
+
+
+def import_files(
+    lake: Lake,
+    sources: Sequence[Source],
+    mapping: Mapping[str, str],
+    options: ImportOptions,
+    progress: Callable[[Progress], None],
+) -> ImportReport:
+    """Import all files whole, or nothing. Run again after a crash it goes on where it was.
+
+    ``mapping``: canonical column or attribute → the files' column (see mapping.resolve). Raises
+    InvalidInput, NotFound, Conflict (import_running).
+    """
+    files = find_files(sources)
+    _check(options)
+    asked = msgspec.json.encode([files, dict(mapping), msgspec.structs.replace(options, at=0)])
+    folder = lake.root / "staging" / digest(asked).hex()
+    day = iso(options.at).translate(str.maketrans("", "", "-:"))
+    import_id = f"{day}-{folder.name[:8]}"
+    sequence = max(1, lake.manifest().sequence)
+    fresh = State(import_id, options.at, sequence, files, [], {})
+    with open_staging(folder, fresh) as staging:
+        try:
+            readings = _plan(staging, mapping, options)
+            _read_all(lake, staging, readings, options.strict, progress)
+        except InvalidInput:
+            discard(folder)
+            raise
+        report = _publish(lake, staging, readings, options, progress)
+        discard(folder)
+    return report
+
+
+def _check(options: ImportOptions) -> None:
+    try:
+        "".encode(options.encoding)
+    except LookupError as error:
+        raise InvalidInput("unknown_encoding", value=options.encoding) from error
+    if options.delimiter is not None and len(options.delimiter) != 1:
+        raise InvalidInput("bad_delimiter", value=options.delimiter)
+
+
+def _plan(staging: Staging, mapping: Mapping[str, str], options: ImportOptions) -> list[Reading]:
+    rules = Rules(
+        staging.state.at + DAY_US,
+        options.event_type,
+        options.event_types,
+        options.time_format,
+        options.keep,
+    )
+    return [
+        plan_reading(
+            index, file, dict(mapping), rules, options.delimiter, options.encoding, staging.folder
+        )
+        for index, file in enumerate(staging.state.files)
+    ]
+
+
+def _read_all(
+    lake: Lake,
+    staging: Staging,
+    readings: Sequence[Reading],
+    strict: bool,
+    progress: Callable[[Progress], None],
+) -> None:
+    rows = sum(done.rows for done in staging.state.done)
+    total = sum(file.size for file in staging.state.files)
+    before = 0
+    with lake.connect(Manifest()) as connection:
+        for reading in readings:
+
+            def report(more: int, bytes_done: int, before: int = before) -> None:
+                nonlocal rows
+                rows += more
+                progress(Progress("read", rows, before + bytes_done, total))
+
+            stage_file(connection, staging, reading, strict, report)
+            before += reading.file.size
+
+
+def _publish(
+    lake: Lake,
+    staging: Staging,
+    readings: Sequence[Reading],
+    options: ImportOptions,
+    progress: Callable[[Progress], None],
+) -> ImportReport:
+    rows = sum(done.rows for done in staging.state.done)
+    total = sum(file.size for file in staging.state.files)
+    progress(Progress("merge", rows, total, total))
+    manifest, repeats = _merge(lake, staging)
+    progress(Progress("measure", rows, total, total))
+    with lake.connect(manifest) as connection:
+        quality = measure(connection)
+    report = ImportReport(
+        import_id=staging.state.import_id,
+        version=manifest.version,
+        tables=_tables(staging, repeats),
+        mapping={r.file.path: r.resolved.guessed for r in readings if r.resolved.guessed},
+        notes=_notes(readings, options),
+        rejects=_save_rejects(lake, staging),
+        quality=quality,
+    )
+    folder = lake.root / "imports"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{report.import_id}.json").write_bytes(msgspec.json.encode(report))
+    return report
+
+
+def _merge(lake: Lake, staging: Staging) -> tuple[Manifest, dict[str, int]]:
+    """Publish everything staged; the new manifest and the repeats by table."""
+    while True:
+        base = lake.manifest()
+        users = merge_entities(lake, base, staging, "users")
+        items = merge_entities(lake, base, staging, "items")
+        events = _merge_events(lake, base, staging)
+        repeats = {"users": users.repeats, "items": items.repeats, "events": events.repeats}
+        if not events.parts and (users.parts, items.parts) == (base.users, base.items):
+            return base, repeats
+        sequence = staging.state.sequence
+
+        def change(now: Manifest) -> Manifest:
+            if now.version != base.version:  # noqa: B023  # called in this round only
+                raise Moved
+            new = _numbered(events.parts, sequence)  # noqa: B023
+            return msgspec.structs.replace(
+                now,
+                sequence=max(now.sequence, sequence),  # noqa: B023
+                events=in_order((*now.events, *new)),
+                items=items.parts,  # noqa: B023
+                users=users.parts,  # noqa: B023
+            )
+
+        try:
+            return lake.publish(change), repeats
+        except Moved:
+            continue
+
+
+def _numbered(parts: Sequence[Part], sequence: int) -> list[Part]:
+    return [msgspec.structs.replace(part, sequence=sequence) for part in parts]
+
+
+def _merge_events(lake: Lake, base: Manifest, staging: Staging) -> Merged:
+    chunks = [done for done in staging.of_table("events") if done.accepted]
+    if not chunks:
+        return Merged([], 0)
+    files = ", ".join(text(staging.path(done.name, ".parquet")) for done in chunks)
+    with lake.connect(base) as connection:
+        connection.execute(
+            f'CREATE VIEW staged AS SELECT {", ".join(EVENTS)}, "{ARRIVAL}" AS arrival '
+            f"FROM read_parquet([{files}])"
+        )
+        _check_types(
+            connection.execute(
+                "SELECT DISTINCT event_type FROM (SELECT event_type FROM staged UNION ALL "
+                f"SELECT unnest({list(EVENT_TYPES)}) UNION ALL SELECT event_type FROM events)"
+            ).fetchall()
+        )
+        name = staging.state.import_id
+        return merge_events(connection, lake.root, name, name)
+
+
+def _check_types(found: Sequence[tuple[str]]) -> None:
+    if len(found) > MOST_TYPES:
+        raise InvalidInput(
+            "too_many_event_types", field=EVENT_TYPE, count=len(found), most=MOST_TYPES
+        )
+
+
+def _tables(staging: Staging, repeats: Mapping[str, int]) -> dict[str, TableReport]:
+    tables: dict[str, TableReport] = {}
+    for table in TABLES:
+        files = [file for file in staging.state.files if file.table == table]
+        done = staging.of_table(table)
+        if not files:
+            continue
+        reasons: dict[tuple[str, str], int] = {}
+        for reason in (reason for chunk in done for reason in chunk.reasons):
+            key = (reason.code, reason.column)
+            reasons[key] = reasons.get(key, 0) + reason.rows
+        tables[table] = TableReport(
+            files=len(files),
+            rows=sum(chunk.rows for chunk in done),
+            accepted=sum(chunk.accepted for chunk in done) - repeats[table],
+            rejected=sum(reasons.values()),
+            repeats=repeats[table],
+            reasons=[Reason(*key, rows) for key, rows in sorted(reasons.items())],
+        )
+    return tables
+
+
+def _notes(readings: Sequence[Reading], options: ImportOptions) -> list[str]:
+    notes = []
+    events = [reading for reading in readings if reading.file.table == "events"]
+    untyped = [r.file.path for r in events if EVENT_TYPE not in r.resolved.columns]
+    if untyped:
+        kind = options.event_type or "view"
+        notes.append(f"{len(untyped)} file(s) name no event type: every row counts as {kind}")
+    return notes
+
+
+def _save_rejects(lake: Lake, staging: Staging) -> str:
+    """Gather the rejects of all chunks in one file; its path."""
+    found = [staging.path(done.name, ".rejects") for done in staging.state.done if done.name]
+    found = [path for path in found if path.exists()]
+    if not found:
+        return ""
+    folder: Path = lake.root / "rejects" / staging.state.import_id
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "rejects.jsonl"
+    with path.open("wb") as gathered:
+        for part in found:
+            gathered.write(part.read_bytes())
+    sync_file(path)
+    sync_folder(folder)
+    return str(path)

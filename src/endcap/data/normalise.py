@@ -1,0 +1,279 @@
+"""The SQL that turns raw columns into canonical ones and says what is wrong with a row.
+
+Text and typed columns go through the same rules, so that one file gives the same lake in every
+format. Each check is a pair (condition, reason); the first that holds rejects the row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from endcap.data.entities import BOOLEAN, NUMBER, TEXT, TEXTS, WHOLE
+from endcap.data.sql import quoted, text
+from endcap.domain.columns import ATTRIBUTES, EVENT_ID, EVENT_TYPE, ITEM_ID, SESSION_ID, TS, USER_ID
+from endcap.domain.columns import VALUE as AMOUNT
+
+MOST_ID = 256
+DAY_US = 86_400_000_000
+TRUE, FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
+_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+_WHOLE = (*_NUMBERS, *(f"U{name}" for name in _NUMBERS))
+_FITS = set(_WHOLE) - {"HUGEINT", "UBIGINT", "UHUGEINT"}
+_REAL = ("FLOAT", "DOUBLE")
+# What the engine knows about items; other attributes take the type of their values.
+ITEM_ATTRIBUTES = {
+    "name": TEXT, "department": TEXT, "aisle": TEXT, "description": TEXT, "price": NUMBER,
+    "available": BOOLEAN, "created": WHOLE,
+}  # fmt: skip
+
+
+class Check(Struct, frozen=True):
+    """When ``broken`` (SQL over canonical columns) is true, the row is rejected: ``code`` about
+    the file's ``column``."""
+
+    broken: str
+    code: str
+    column: str
+
+
+class Rules(Struct, frozen=True):
+    """What holds for all rows of an import."""
+
+    latest: int  # µs; a later time is wrong
+    event_type: str | None
+    event_types: dict[str, str]
+    time_format: str | None
+    keep: tuple[str, ...]
+
+
+def as_text(column: str, kind: str) -> str:
+    """Trimmed text, NULL when empty; a whole number without ``.0``."""
+    name = quoted(column)
+    if kind in _WHOLE or kind == "BOOLEAN":
+        return f"{name}::VARCHAR"
+    if kind in _REAL:
+        whole = f"{name} = trunc({name}) AND abs({name}) < 9e15"
+        return f"CASE WHEN {whole} THEN {name}::BIGINT::VARCHAR ELSE nullif({name}, 'nan')::VARCHAR END"
+    trimmed = f"trim({name}::VARCHAR, ' \t\r\n')"
+    whole = f"suffix({trimmed}, '.0') AND regexp_full_match({trimmed}, '[0-9]+[.]0')"
+    return f"CASE WHEN {whole} THEN {trimmed}[:-3] ELSE nullif({trimmed}, '') END"
+
+
+def as_micros(column: str, kind: str, time_format: str | None = None) -> str:
+    """Time as µs UTC, NULL if it is none: seconds, ms, µs, ns by magnitude, or ISO 8601."""
+    name = quoted(column)
+    if kind.startswith("TIMESTAMP"):
+        return f"epoch_us({name})"
+    if kind == "DATE":
+        return f"epoch_us({name}::TIMESTAMP)"
+    if kind in _WHOLE:
+        return _scaled(f"{name}::HUGEINT") + "::BIGINT"
+    if kind in _REAL or kind.startswith("DECIMAL"):
+        return f"TRY_CAST({_scaled(f'{name}::DOUBLE')} AS BIGINT)"
+    word = f"trim({name}::VARCHAR)"
+    whole, real = f"TRY_CAST({word} AS BIGINT)", f"TRY_CAST({word} AS DOUBLE)"
+    iso = f"epoch_us(TRY_CAST({word} AS TIMESTAMPTZ))"
+    given = (
+        f"WHEN try_strptime({word}, {text(time_format)}) IS NOT NULL "
+        f"THEN epoch_us(try_strptime({word}, {text(time_format)})) "
+        if time_format
+        else ""
+    )
+    return (
+        f"CASE {given}WHEN regexp_full_match({word}, '-?[0-9]{{1,18}}') THEN {_scaled(whole)} "
+        f"WHEN {real} IS NOT NULL THEN TRY_CAST({_scaled(real)} AS BIGINT) "
+        f"WHEN regexp_matches({word}, '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}') THEN {iso} END"
+    )
+
+
+def _scaled(number: str) -> str:
+    return (
+        f"CASE WHEN abs({number}) < 100000000000 THEN {number} * 1000000 "
+        f"WHEN abs({number}) < 100000000000000 THEN {number} * 1000 "
+        f"WHEN abs({number}) < 100000000000000000 THEN {number} ELSE {number} // 1000 END"
+    )
+
+
+def as_number(column: str, kind: str) -> str:
+    """Number, NULL when empty or none; adding zero makes one zero of two."""
+    name = quoted(column)
+    if kind in (*_WHOLE, *_REAL, "BOOLEAN") or kind.startswith("DECIMAL"):
+        return f"{name}::DOUBLE + 0"
+    return f"TRY_CAST(trim({name}::VARCHAR) AS DOUBLE) + 0"
+
+
+def as_boolean(column: str, kind: str) -> str:
+    word = f"lower({as_text(column, kind)})"
+    return (
+        f"CASE WHEN {word} IN ({', '.join(map(text, TRUE))}) THEN true "
+        f"WHEN {word} IN ({', '.join(map(text, FALSE))}) THEN false END"
+    )
+
+
+def id_checks(ours: str, column: str, *, required: bool = True) -> list[Check]:
+    """Checks of the canonical text column ``ours``."""
+    name = quoted(ours)
+    checks = [Check(f"{name} IS NULL", "empty_id", column)] if required else []
+    return [
+        *checks,
+        Check(f"length({name}) > {MOST_ID}", "id_too_long", column),
+        Check(f"regexp_matches({name}, '\\p{{Cc}}')", "id_unprintable", column),
+    ]
+
+
+def given(column: str, kind: str) -> str:
+    """Whether the raw value is there at all."""
+    return f"({as_text(column, kind)}) IS NOT NULL"
+
+
+def event_columns(
+    columns: Mapping[str, str],
+    attributes: Mapping[str, str],
+    kinds: Mapping[str, str],
+    declared: Mapping[str, str],
+    rules: Rules,
+) -> tuple[dict[str, str], list[Check]]:
+    """(canonical → SQL over the raw columns, checks in order).
+
+    ``kinds``: DuckDB's type of each raw column. ``declared``: the attribute type of columns that
+    have one; text of the others (CSV) is taken for what it looks like.
+    """
+    sql: dict[str, str] = {}
+    checks: list[Check] = []
+    for ours in (USER_ID, ITEM_ID):
+        sql[ours] = as_text(columns[ours], kinds[columns[ours]])
+        checks += id_checks(ours, columns[ours])
+    for one, more in (
+        _event_type(columns, kinds, rules),
+        _time(columns[TS], kinds, rules),
+        _amount(columns.get(AMOUNT), kinds),
+        _optional_id(EVENT_ID, columns.get(EVENT_ID), kinds),
+        _optional_id(SESSION_ID, columns.get(SESSION_ID), kinds),
+        _attributes(columns.get(ATTRIBUTES), attributes, kinds, declared),
+    ):
+        sql |= one
+        checks += more
+    return sql, checks
+
+
+Part = tuple[dict[str, str], list[Check]]
+
+
+def _time(column: str, kinds: Mapping[str, str], rules: Rules) -> Part:
+    outside = f"ts < 0 OR ts > {rules.latest}"
+    checks = [Check("ts IS NULL", "bad_time", column), Check(outside, "time_out_of_range", column)]
+    return {TS: as_micros(column, kinds[column], rules.time_format)}, checks
+
+
+def _amount(column: str | None, kinds: Mapping[str, str]) -> Part:
+    if column is None:
+        return {AMOUNT: "NULL::DOUBLE"}, []
+    wrong = '"endcap has value" AND (value IS NULL OR NOT isfinite(value))'
+    sql = {AMOUNT: as_number(column, kinds[column]), "endcap has value": given(column, kinds[column])}
+    return sql, [Check(wrong, "not_a_number", column)]
+
+
+def _optional_id(ours: str, column: str | None, kinds: Mapping[str, str]) -> Part:
+    if column is None:
+        return {ours: "NULL::VARCHAR"}, []
+    return {ours: as_text(column, kinds[column])}, id_checks(ours, column, required=False)
+
+
+def _attributes(
+    whole: str | None,
+    attributes: Mapping[str, str],
+    kinds: Mapping[str, str],
+    declared: Mapping[str, str],
+) -> Part:
+    """A column that holds the JSON object already, or one built from all other columns."""
+    if whole is None:
+        sql = attributes_json(attributes, kinds, declared) if attributes else "NULL::VARCHAR"
+        return {ATTRIBUTES: sql}, []
+    wrong = (
+        "attributes IS NOT NULL AND CASE WHEN json_valid(attributes) "
+        "THEN json_type(attributes) <> 'OBJECT' ELSE true END"
+    )
+    sql = f"nullif({as_text(whole, kinds[whole])}, '{{}}')"
+    return {ATTRIBUTES: sql}, [Check(wrong, "not_an_object", whole)]
+
+
+def _event_type(columns: Mapping[str, str], kinds: Mapping[str, str], rules: Rules) -> Part:
+    theirs = columns.get(EVENT_TYPE)
+    if not theirs:
+        return {EVENT_TYPE: text(rules.event_type or "view")}, []
+    word = f"lower({as_text(theirs, kinds[theirs])})"
+    renamed = "".join(
+        f" WHEN {text(old.lower())} THEN {text(new)}" for old, new in rules.event_types.items()
+    )
+    sql = f"CASE {word}{renamed} ELSE {word} END" if renamed else word
+    return {EVENT_TYPE: sql}, id_checks(EVENT_TYPE, theirs)
+
+
+def attributes_json(
+    attributes: Mapping[str, str], kinds: Mapping[str, str], declared: Mapping[str, str]
+) -> str:
+    """One JSON object with its names in order and without nulls; NULL when it is empty."""
+    members = ", ".join(
+        f"{text(ours)}, {_member(theirs, kinds[theirs], declared)}"
+        for ours, theirs in sorted(attributes.items())
+    )
+    return f"nullif(json_merge_patch('{{}}', json_object({members}))::VARCHAR, '{{}}')"
+
+
+def _member(column: str, kind: str, declared: Mapping[str, str]) -> str:
+    name = quoted(column)
+    if kind != TEXT:
+        plain = kind in (*_WHOLE, *_REAL, "BOOLEAN") or kind.endswith("[]")
+        return f"to_json({name})" if plain else f"to_json({name}::VARCHAR)"
+    if column in declared:
+        return f"to_json({name})" if declared[column] == TEXT else f"{name}::JSON"
+    number = "-?(0|[1-9][0-9]{0,14})([.][0-9]+)?"
+    return (
+        f"CASE WHEN {name} = '' THEN NULL WHEN regexp_full_match({name}, '-?(0|[1-9][0-9]{{0,17}})') "
+        f"THEN to_json({name}::BIGINT) WHEN regexp_full_match({name}, '{number}') "
+        f"THEN to_json({name}::DOUBLE) WHEN {name} IN ('true', 'false') "
+        f"THEN to_json({name} = 'true') ELSE to_json({name}) END"
+    )
+
+
+def entity_columns(
+    key: str, theirs: str, attributes: Mapping[str, str], kinds: Mapping[str, str], table: str
+) -> tuple[dict[str, str], list[Check]]:
+    """(canonical → SQL, checks): the id and all attributes as text that the final type reads."""
+    sql = {key: as_text(theirs, kinds[theirs])}
+    checks = id_checks(key, theirs)
+    for ours, column in attributes.items():
+        kind = kinds[column]
+        wanted = ITEM_ATTRIBUTES.get(ours) if table == "items" else None
+        value, code = _typed(column, kind, wanted)
+        sql[ours] = value
+        if code:
+            sql[f"endcap has {ours}"] = given(column, kind)
+            there, name = quoted(f"endcap has {ours}"), quoted(ours)
+            wrong = f"{name} IS NULL OR {name} IN ('inf', '-inf', 'nan')"
+            checks.append(Check(f"{there} AND ({wrong})", code, column))
+    return sql, checks
+
+
+def _typed(column: str, kind: str, wanted: str | None) -> tuple[str, str]:
+    """(SQL of the attribute as text, the code of a value that is no such type)."""
+    if wanted == WHOLE:  # ``created``: the only one
+        return f"({as_micros(column, kind)})::VARCHAR", "bad_time"
+    if wanted == NUMBER:
+        return f"({as_number(column, kind)})::VARCHAR", "not_a_number"
+    if wanted == BOOLEAN:
+        return f"({as_boolean(column, kind)})::VARCHAR", "not_a_boolean"
+    if kind.endswith("[]"):
+        return f"to_json(list_transform({quoted(column)}, lambda x: x::VARCHAR))::VARCHAR", ""
+    return f"nullif({quoted(column)}::VARCHAR, '')", ""
+
+
+def declared_kind(kind: str) -> str:
+    """The attribute type for a column type of DuckDB."""
+    if kind in _FITS:
+        return WHOLE
+    if kind in (*_REAL, *_WHOLE) or kind.startswith("DECIMAL"):
+        return NUMBER
+    return BOOLEAN if kind == "BOOLEAN" else TEXTS if kind.endswith("[]") else TEXT
