@@ -9,7 +9,7 @@ from endcap.data.training import load_catalogue, load_interactions
 from endcap.domain.errors import InvalidInput
 from endcap.evaluation.evaluate import evaluate
 from endcap.evaluation.protocols import temporal_split
-from endcap.evaluation.recommenders import recipe_recommender
+from endcap.evaluation.recommenders import Reading, recipe_recommender
 from endcap.evaluation.results import Evaluation
 from endcap.models.recipe import Recipe
 
@@ -44,11 +44,13 @@ def evaluate_shop(
         progress=lambda what, done: progress(f"training: {what}", 0.7 * done),
         memory_mb=shop.settings.memory_mb,
     )
+    seen = str(recipe.info["seen_policy"])
+    reading = Reading(shop.settings.history_events, shop.settings.popular_half_life_days)
     return evaluate(
-        {"endcap": recipe_recommender(recipe, split.train)},
+        {"endcap": recipe_recommender(recipe, split.train, seen, reading)},
         split,
         k,
-        seen=str(recipe.info["seen_policy"]),
+        seen=seen,
         catalogue=catalogue if any(catalogue) else None,
         progress=lambda what, done: progress(what, 0.7 + 0.3 * done),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,9 @@ from endcap.cli.output import note, print_json, print_table, progress
 from endcap.domain.errors import NotFound
 from endcap.domain.times import iso
 from endcap.settings import Settings
+
+if TYPE_CHECKING:
+    from endcap.app.shop import Shop
 
 
 @click.group("pipeline", help="Run the offline steps of a shop, in order, and look at past runs.")
@@ -69,3 +72,23 @@ def runs(settings: Settings, as_json: bool) -> None:
     else:
         rows = [(r.run_id, r.status, r.step, r.reason) for r in found]
         print_table(("run", "status", "step", "reason"), rows)
+
+
+def _import(shop: Shop, files: list[str], at: int) -> dict[str, Any]:
+    """Import event files; the counts of rows by what became of them."""
+    from endcap.app.importing import import_into
+    from endcap.data.importer import ImportOptions
+    from endcap.data.sources import Source
+
+    sources = [Source("events", file) for file in files]
+    report = import_into(shop, sources, {}, ImportOptions(at), lambda _: None)
+    return {
+        table: {"accepted": t.accepted, "rejected": t.rejected, "repeats": t.repeats}
+        for table, t in report.tables.items()
+    }
+
+
+def _gave(facts: dict[str, Any], step: str) -> str:
+    """The main fact of a step, in a few words."""
+    fact = {"import": "imported", "settle": "log_offset", "train": "version", "promote": "serves"}
+    return str(facts.get(fact.get(step, "stored"), ""))

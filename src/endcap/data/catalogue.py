@@ -72,9 +72,7 @@ def _stage(
     return int(staged - distinct)
 
 
-def _type(
-    connection: duckdb.DuckDBPyConnection, run: Sequence[Done], table: str, name: str
-) -> str:
+def _type(connection: duckdb.DuckDBPyConnection, run: Sequence[Done], table: str, name: str) -> str:
     """What the engine knows, else what the files declare, else what all values look like."""
     known = ITEM_ATTRIBUTES.get(name) if table == "items" else None
     if known and known != TEXT:

@@ -29,7 +29,9 @@ def read_header(file: File, delimiter: str | None, encoding: str) -> tuple[list[
     line = head.splitlines()[0]
     chosen = delimiter or max(DELIMITERS, key=line.count)
     names = [name.strip() for name in next(csv.reader(head.splitlines(True), delimiter=chosen))]
-    twice = [name for index, name in enumerate(names) if name.lower() in map(str.lower, names[:index])]
+    twice = [
+        name for index, name in enumerate(names) if name.lower() in map(str.lower, names[:index])
+    ]
     if twice:
         raise InvalidInput("duplicate_column", field=twice[0] or '""', file=file.path)
     if not all(name and name.isprintable() for name in names):
@@ -137,7 +139,9 @@ def _records(lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str] 
                 break
             if row is None:
                 return
-            if reader.line_num - taken > 1 and _unclosed(lines, begin + taken, begin + reader.line_num):
+            if reader.line_num - taken > 1 and _unclosed(
+                lines, begin + taken, begin + reader.line_num
+            ):
                 yield begin + taken, None
                 break
             yield begin + taken, row

@@ -23,7 +23,11 @@ from endcap.domain.errors import InvalidInput
 
 # table → canonical columns (required ones first)
 REQUIRED = {"users": (USER_ID,), "items": (ITEM_ID,), "events": (USER_ID, ITEM_ID, TS)}
-OPTIONAL = {"users": (), "items": (), "events": (EVENT_TYPE, VALUE, EVENT_ID, SESSION_ID, ATTRIBUTES)}
+OPTIONAL = {
+    "users": (),
+    "items": (),
+    "events": (EVENT_TYPE, VALUE, EVENT_ID, SESSION_ID, ATTRIBUTES),
+}
 # Amazon Personalize's names where they are not the canonical word in upper case.
 _PERSONALIZE = {TS: "timestamp", VALUE: "event_value"}
 # Attributes that the engine knows, under other names; compared like ALIASES.
@@ -136,6 +140,8 @@ def plain(name: str) -> str:
 
 def _unmapped(ours: str, header: Sequence[str], file: str) -> InvalidInput:
     shown = ", ".join(header[:30]) + (", …" if len(header) > 30 else "")
-    wanted = next((name for name in header if ours.split("_", maxsplit=1)[0] in name.lower()), "COLUMN")
+    wanted = next(
+        (name for name in header if ours.split("_", maxsplit=1)[0] in name.lower()), "COLUMN"
+    )
     command = f"--map {ours}={wanted}"
     return InvalidInput("unmapped_column", field=ours, file=file, columns=shown, command=command)

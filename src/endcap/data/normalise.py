@@ -171,7 +171,10 @@ def _amount(column: str | None, kinds: Mapping[str, str]) -> Part:
     if column is None:
         return {AMOUNT: "NULL::DOUBLE"}, []
     wrong = '"endcap has value" AND (value IS NULL OR NOT isfinite(value))'
-    sql = {AMOUNT: as_number(column, kinds[column]), "endcap has value": given(column, kinds[column])}
+    sql = {
+        AMOUNT: as_number(column, kinds[column]),
+        "endcap has value": given(column, kinds[column]),
+    }
     return sql, [Check(wrong, "not_a_number", column)]
 
 

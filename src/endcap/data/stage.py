@@ -126,7 +126,9 @@ def _stage_chunk(
         f"{quoted(ARRIVAL)}, CASE {faults} END::USMALLINT AS {quoted(FAULT)} "
         f"FROM (SELECT {inner}, COLUMNS(lambda c: starts_with(c, {text(OURS)})) FROM chunk)"
     )
-    counted = connection.execute(f"SELECT {quoted(FAULT)}, count(*) FROM checked GROUP BY ALL").fetchall()
+    counted = connection.execute(
+        f"SELECT {quoted(FAULT)}, count(*) FROM checked GROUP BY ALL"
+    ).fetchall()
     counts = dict(counted)
     accepted = counts.pop(None, 0)
     rejected = [Reason(checks[i].code, checks[i].column, n) for i, n in sorted(counts.items())]

@@ -93,5 +93,3 @@ class _Trials:
             if worth > self.best + LEAST_GAIN or (choice == 0 and worth >= self.best):
                 self.best, weights = max(worth, self.best), changed
         return weights
-
-

@@ -82,9 +82,7 @@ class Recipe:
         known = (asked >= 0) & (asked < self.mixture.n_items)
         out = np.full(len(asked), np.nan, np.float32)
         targets = asked[known]
-        out[known] = self.mixture.scores(
-            one(query), np.array([0, len(targets)], np.int64), targets
-        )
+        out[known] = self.mixture.scores(one(query), np.array([0, len(targets)], np.int64), targets)
         return out
 
     def related(self, row: int, n: int, allowed: Bools | None = None) -> Scored:

@@ -80,9 +80,7 @@ def families(data: Interactions, policy: str) -> list[str]:
     return names
 
 
-def search(
-    judge: Judge, policy: str, room: Room, budget: Budget, progress: Progress
-) -> Plan:
+def search(judge: Judge, policy: str, room: Room, budget: Budget, progress: Progress) -> Plan:
     """Choose settings for each family, then the weights of all."""
     data = judge.held.fitting
     chooser = Chooser(judge, room, budget)
