@@ -63,7 +63,6 @@ MESSAGES: dict[str, str] = {
     "bad_snapshot": "the snapshot {field} cannot be used: {value}",
     "lake_behind_snapshot": "the lake holds the log up to offset {value}, the snapshot up to "
     "{least}; append the log to the lake first",
-    "lake_busy": "the lake changes too quickly to be read; try again",
     # models
     "content_unreadable": "the content index in {value} cannot be read: {reason}; train again",
     # evaluation and statistics

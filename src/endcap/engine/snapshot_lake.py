@@ -6,19 +6,19 @@ memory stand the vocabulary and one batch. Files of the lake are read under one 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
+from endcap.data.lake import Lake, Manifest
 from endcap.domain.arrays import Int64s
-from endcap.domain.errors import Conflict, InvalidInput, Unavailable
+from endcap.domain.errors import Conflict, InvalidInput
 from endcap.domain.records import AnyRecord
-from endcap.domain.values import Attributes, Item, User
+from endcap.domain.values import Attributes
 from endcap.engine.attributes import pack
 from endcap.engine.ids import IdTable
 from endcap.engine.limits import StateLimits, half_life_of
@@ -32,26 +32,8 @@ _ROW_TABLES = ("item_rows", "user_rows", "type_codes")
 _BATCH = 122_880  # rows of a streamed batch: DuckDB's row group
 
 
-class LakeManifest(Protocol):
-    @property
-    def version(self) -> int: ...
-    @property
-    def log_offset(self) -> int: ...
-    @property
-    def erasures(self) -> Sequence[Any]: ...  # each with a user_id
-
-
-class ReadableLake(Protocol):
-    """What is read of ``data.lake.Lake``."""
-
-    def manifest(self) -> LakeManifest: ...
-    def connect(self) -> duckdb.DuckDBPyConnection: ...
-    def items(self) -> Iterator[Item]: ...
-    def users(self) -> Iterator[User]: ...
-
-
 def build_snapshot(
-    lake: ReadableLake,
+    lake: Lake,
     previous: Snapshot | None,
     folder: Path,
     limits: StateLimits,
@@ -67,9 +49,10 @@ def build_snapshot(
     one time stand in the order of their rows, since the lake knows no finer order.
 
     Raises Conflict (lake_behind_snapshot): append the log to the lake first; InvalidInput
-    (too_many_event_types); Unavailable (lake_busy): the lake changed at each of ten attempts.
+    (too_many_event_types). Nobody may write to the lake meanwhile.
     """
-    with _stable(lake) as (manifest, sql):
+    manifest = lake.manifest()
+    with lake.connect(manifest) as sql:
         if previous is not None and manifest.log_offset < previous.log_offset:
             raise Conflict(
                 "lake_behind_snapshot", value=manifest.log_offset, least=previous.log_offset
@@ -100,20 +83,6 @@ def build_snapshot(
     )
 
 
-@contextmanager
-def _stable(
-    lake: ReadableLake,
-) -> Iterator[tuple[LakeManifest, duckdb.DuckDBPyConnection]]:
-    """A connection whose views are those of the manifest."""
-    for _ in range(10):
-        manifest = lake.manifest()
-        with lake.connect() as sql:
-            if lake.manifest().version == manifest.version:
-                yield manifest, sql
-                return
-    raise Unavailable("lake_busy")
-
-
 class _Ids(NamedTuple):
     """Everything by row or code; ``""`` is a tombstone."""
 
@@ -123,7 +92,7 @@ class _Ids(NamedTuple):
 
 
 def _write_vocabulary(
-    sql: duckdb.DuckDBPyConnection, manifest: LakeManifest, previous: Snapshot | None, folder: Path
+    sql: duckdb.DuckDBPyConnection, manifest: Manifest, previous: Snapshot | None, folder: Path
 ) -> _Ids:
     old = EMPTY_SNAPSHOT if previous is None else previous
     gone = frozenset(erasure.user_id for erasure in manifest.erasures)

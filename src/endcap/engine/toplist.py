@@ -74,12 +74,11 @@ class TopList:
         self._refresh(n, rows, season, score)
         if allowed is None:
             return self._order[:n], self._values[:n]
-        open_rows = np.zeros(rows, np.bool_)
-        open_rows[: len(allowed)] = allowed[:rows]
-        kept = open_rows[self._order]
+        kept = self._order < len(allowed)
+        kept[kept] = allowed[self._order[kept]]
         if self._whole or np.count_nonzero(kept) - len(self._new) >= n:
             return self._order[kept][:n], self._values[kept][:n]
-        return _best_among(np.flatnonzero(open_rows), n, score)
+        return _best_among(np.flatnonzero(allowed[:rows]), n, score)
 
     def _refresh(self, n: int, rows: int, season: int, score: Score) -> None:
         key = (self._touched.generation, season)
