@@ -79,12 +79,14 @@ def events(
     from endcap.evaluation import benchmarks
 
     at = parse_iso(split_at, "split-at")
-    mapping = {name.strip(): column.strip() for name, _, column in (p.partition("=") for p in pairs)}
+    mapping = {
+        name.strip(): column.strip() for name, _, column in (p.partition("=") for p in pairs)
+    }
     with tempfile.TemporaryDirectory(prefix="endcap-benchmark-") as folder:
         lake = Lake(Path(folder), settings.memory_mb, settings.cores)
         options = ImportOptions(at=time.time_ns() // 1000, keep=keep)
         source = Source("events", interactions)
-        import_files(lake, [source], mapping, options, lambda state: None)
+        import_files(lake, [source], mapping, options, lambda _: None)
         data = load_interactions(lake)
     _measure(settings, k, as_json, lambda run: benchmarks.events(data, at, run))
 

@@ -7,6 +7,7 @@ The test part is only scored; all choices are made by ``Recipe.fit`` on the trai
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def events(data: Interactions, split_at: int, run: Run) -> dict[str, Any]:
     queries = Queries(batch.starts, batch.items, batch.types, (ages / 1e6).astype(np.float32))
     left_out = excluded(queries, recipe.info["seen_policy"], data.event_types)
     bounds = split.truth.starts
-    wanted = [split.truth.items[a:b].tolist() for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    wanted = [split.truth.items[a:b].tolist() for a, b in pairwise(bounds)]
     figures = _score(recipe, queries, wanted, left_out, run)
     return _result(figures, recipe, seconds, run, queries)
 
@@ -128,7 +129,7 @@ def _result(
     return {
         **figures,
         "k": run.k,
-        "queries": queries.count,
+        "queries": queries.size,
         "longest_history": int(np.diff(queries.starts).max(initial=0)),
         "fit_seconds": round(seconds, 2),
         "held_out": info["held_out"],
@@ -157,7 +158,7 @@ def _items_of(data: Interactions, user: int | None) -> list[int]:
     if user is None:
         return []
     first, last = np.searchsorted(data.user, [user, user + 1])
-    return data.item[first:last].tolist()
+    return [int(item) for item in data.item[first:last]]
 
 
 def _queries(histories: Sequence[Sequence[int]]) -> Queries:

@@ -153,6 +153,4 @@ def shrunk(counts: Any, shrinkage: float, exponent: float) -> Any:
     trust = counts.data / (counts.data + shrinkage)
     data = trust * counts.data / (own[counts.row] * own[counts.col]) ** exponent
     off = counts.row != counts.col
-    return sparse.csr_matrix(
-        (data[off], (counts.row[off], counts.col[off])), shape=counts.shape
-    )
+    return sparse.csr_matrix((data[off], (counts.row[off], counts.col[off])), shape=counts.shape)
