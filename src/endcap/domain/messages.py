@@ -81,6 +81,10 @@ MESSAGES: dict[str, str] = {
     "{value}",
     "model_unreadable": "the model in {value!r} cannot be read: {reason}; train again or roll back",
     # evaluation
+    "benchmark_unreadable": "{field} cannot be read: {reason}",
+    "benchmark_empty": "{field} holds no line of data",
+    "benchmark_not_a_number": "{field}, line {line}: only whole numbers are permitted: {value!r}",
+    "benchmark_no_target": "{field}, line {line}: must be items, a tab and one item: {value!r}",
     # control
     "unknown_version": "{value!r} is not a model version; known: {known}",
     "nothing_to_roll_back": "campaign {value!r} has served no earlier version",

@@ -40,7 +40,7 @@ def gather(judge: Judge, mixtures: Sequence[Mixture], priors: Sequence[Float32s]
     width = int(is_item.sum(axis=1).max(initial=1))
     rows = -np.sort(-rows, axis=1)[:, :width]
     is_item = rows >= 0
-    starts = np.arange(queries.count + 1, dtype=np.int64) * width
+    starts = np.arange(queries.size + 1, dtype=np.int64) * width
     flat = np.maximum(rows, 0).reshape(-1).astype(np.int32)
     features = [m.scores(queries, starts, flat).reshape(rows.shape) for m in mixtures]
     features += [np.nan_to_num(prior)[flat].reshape(rows.shape) for prior in priors]
@@ -51,7 +51,8 @@ def learn(judge: Judge, pools: Pools, rounds: int = 4) -> tuple[Float64s, Qualit
     """(weights (components,), their quality). Begins with the best single component and adds
     others while the held-out worth rises by more than chance would have it; weights ≥ 0."""
     spread = np.array([f[pools.is_item].std() for f in pools.features]) + 1e-12
-    features = pools.features / spread[:, None, None].astype(np.float32)
+    scale = spread.astype(np.float32)[:, None, None]
+    features: Float32s = np.divide(pools.features, scale)
     features[:, ~pools.is_item] = 0
     trial = _Trials(judge, pools, features)
     n = len(features)

@@ -38,11 +38,11 @@ _FAMILIES: dict[str, tuple[Family, dict[str, Sequence[float]]]] = {
     ),
     TRANSITION: (
         Family(TRANSITION, penalty=5.0, decay=0.3),
-        {"penalty": (1.0, 20.0, 60.0), "decay": (0.1, 0.6)},
+        {"penalty": (1.0, 20.0), "decay": (0.15, 0.6)},
     ),
     WALK: (
         Family(WALK, decay=0.3, backward=1.0, hops=0.5),
-        {"backward": (0.3, 0.0), "hops": (0.0, 0.25, 1.0), "decay": (0.1, 0.6)},
+        {"backward": (0.3, 0.0), "hops": (0.0, 1.0), "decay": (0.15, 0.6)},
     ),
     REPEAT: (Family(REPEAT), {}),
 }
@@ -151,8 +151,8 @@ def reading_axes(data: Interactions) -> dict[str, Sequence[Any]]:
     """What is tried of a reading: order, times and types only where the data have them."""
     axes: dict[str, Sequence[Any]] = {}
     if data.ordered:
-        axes["decay"] = (0.1, 0.25, 0.4, 0.6, 0.8, 0.9, 0.97, 1.0)
-        axes["last_n"] = (5, 20, 0)
+        axes["decay"] = (0.25, 0.4, 0.8, 0.9, 0.97, 1.0)
+        axes["last_n"] = (20,)
     if data.timed:
         axes["half_life_s"] = (3 * DAY_S, 14 * DAY_S, 60 * DAY_S, 180 * DAY_S, 0.0)
     if len(np.unique(data.type)) > 1:
@@ -173,4 +173,4 @@ def fit_seconds(family: Family, data: Interactions, room: Room) -> float:
 def judge_seconds(judge: Judge, fitted: Neighbours) -> float:
     """Estimated work of answering all held-out queries."""
     per_row = len(fitted.columns) / max(fitted.n_rows, 1)
-    return (len(judge.held.queries.rows) * per_row * 3 + judge.held.queries.count * 2e4) * 1e-9
+    return (len(judge.held.queries.rows) * per_row * 3 + judge.held.queries.size * 2e4) * 1e-9

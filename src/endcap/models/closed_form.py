@@ -7,7 +7,6 @@ j: bounded work and memory for any catalogue (Ning & Karypis, "SLIM", ICDM 2011,
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -93,7 +92,6 @@ def local(
     sources: int,
     keep: int,
     threads: int,
-    tick: Callable[[float], None] = lambda done: None,
 ) -> Neighbours:
     """As ``zero_diagonal`` (``right`` is None) or ``regression`` with at most ``sources`` rows
     for each column. gram, right: scipy sparse (items, items); penalty (items,)."""
@@ -108,7 +106,6 @@ def local(
     def solve_range(at: int) -> Any:
         first, last = int(borders[at]), int(borders[at + 1])
         rows, weights = local_solve.columns(*arrays, first, last)
-        tick((at + 1) / (len(borders) - 1))
         filled = rows >= 0
         targets = np.broadcast_to(np.arange(first, last)[:, None], rows.shape)
         return rows[filled], targets[filled], weights[filled]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from endcap.data.interactions import Interactions
-from endcap.domain.arrays import Bools, Int32s, Int64s
+from endcap.domain.arrays import Bools, Float64s, Int32s, Int64s
 from endcap.domain.values import EXCLUDE_NONE, EXCLUDE_PURCHASED, EXCLUDE_SEEN, PURCHASE
 from endcap.models.queries import Queries, spans, take
 
@@ -34,7 +34,7 @@ def hold_out(data: Interactions, most_queries: int, seed: int) -> Holdout:
     if data.ordered:
         return _by_sequence(data, most_queries, draw)
     late = draw.random(len(data)) < TAIL
-    return _split(data, late, data.ts, most_queries, draw)
+    return _split(data, late, np.zeros(len(data)), most_queries, draw)
 
 
 def _by_time(data: Interactions, most: int, draw: np.random.Generator) -> Holdout:
@@ -44,20 +44,18 @@ def _by_time(data: Interactions, most: int, draw: np.random.Generator) -> Holdou
 
 
 def _split(
-    data: Interactions, late: Bools, ages: Int64s, most: int, draw: np.random.Generator
+    data: Interactions, late: Bools, ages: Float64s, most: int, draw: np.random.Generator
 ) -> Holdout:
     """Queries: what is not ``late`` of each user who has both; targets: what is late."""
     fitting = data.where(~late)
-    if data.timed or data.ordered:
-        ages = ages[~late]
-    else:
-        ages = np.zeros(len(fitting), np.int64)
     keys = np.unique(data.user[late].astype(np.int64) * max(data.n_items, 1) + data.item[late])
     owner, targets = np.divmod(keys, max(data.n_items, 1))
     after = np.bincount(owner, minlength=data.n_users)
     before = np.bincount(fitting.user, minlength=data.n_users)
     users = _drawn(np.flatnonzero((after > 0) & (before > 0)), most, draw)
-    histories = Queries(fitting.starts(), fitting.item, fitting.type, ages.astype(np.float32))
+    histories = Queries(
+        fitting.starts(), fitting.item, fitting.type, ages[~late].astype(np.float32)
+    )
     starts = np.concatenate(([0], np.cumsum(after))).astype(np.int64)
     target_starts, members = spans(starts, users)
     return Holdout(
@@ -128,7 +126,7 @@ def excluded(queries: Queries, policy: str, event_types: tuple[str, ...]) -> tup
     if policy == EXCLUDE_SEEN:
         return queries.starts, queries.rows
     if policy == EXCLUDE_NONE or PURCHASE not in event_types:
-        return np.zeros(queries.count + 1, np.int64), np.zeros(0, np.int32)
+        return np.zeros(queries.size + 1, np.int64), np.zeros(0, np.int32)
     bought = queries.types == event_types.index(PURCHASE)
     counts = np.concatenate(([0], np.cumsum(bought)))
     return counts[queries.starts].astype(np.int64), queries.rows[bought]

@@ -32,7 +32,7 @@ class Judge:
         self.held, self.exclude = held, exclude
         self.n_items = max(held.fitting.n_items, 1)
         self.counts = np.diff(held.target_starts)  # targets of each query
-        owner = np.repeat(np.arange(held.queries.count), self.counts)
+        owner = np.repeat(np.arange(held.queries.size), self.counts)
         self._keys = np.sort(owner * self.n_items + held.targets)
 
     def hits(self, rows: Int32s) -> Bools:
@@ -53,7 +53,7 @@ class Judge:
 
     def judge(self, mixture: Mixture) -> Quality:
         """The quality of what the mixture would answer."""
-        if not self.held.queries.count:
+        if not self.held.queries.size:
             return Quality(0.0, 0.0)
         rows, _ = mixture.top(self.held.queries, K, None, *self.exclude)
         return self.quality(self.hits(rows))

@@ -187,7 +187,8 @@ def _offer_untouched(
     n = len(out_rows)
     for at in range(len(prior_order)):
         row = prior_order[at]
-        if size == n and prior[row] < out_scores[0]:
+        worst = out_scores[0]
+        if size == n and (prior[row] < worst or (prior[row] == worst and row > out_rows[0])):
             break
         if marks[row] == _UNTOUCHED and (len(allowed) == 0 or allowed[row]):
             size = _keep(out_rows, out_scores, size, n, row, prior[row])

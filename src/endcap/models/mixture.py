@@ -110,10 +110,10 @@ class Mixture:
         """The best n items of each query: rows, -1 where there are fewer, and scores
         (queries, n). ``allowed`` (items,); ``exclude`` with ``exclude_starts`` (queries + 1,)."""
         n = min(n, len(self.prior_order))
-        rows = np.empty((queries.count, n), np.int32)
-        scores = np.empty((queries.count, n), np.float32)
+        rows = np.empty((queries.size, n), np.int32)
+        scores = np.empty((queries.size, n), np.float32)
         if exclude_starts is None:
-            exclude_starts, exclude = np.zeros(queries.count + 1, np.int64), NONE
+            exclude_starts, exclude = np.zeros(queries.size + 1, np.int64), NONE
         kernels.top_items(
             *self.stack, *self.entries(queries), self.prior, self.prior_order,
             ALL if allowed is None else allowed, exclude_starts, exclude,

@@ -35,7 +35,7 @@ def from_matrix(matrix: Any, keep: int) -> tuple[Neighbours, float]:
 
     Returns the neighbours and the loss: the share of the summed absolute weight left out.
     """
-    matrix = sparse.csr_matrix(matrix, dtype=np.float32)
+    matrix = sparse.csr_matrix(matrix, dtype=np.float32, copy=True)
     matrix.sum_duplicates()
     matrix.eliminate_zeros()
     starts, size = matrix.indptr.astype(np.int64), np.abs(matrix.data)

@@ -19,6 +19,7 @@ def user_items(data: Interactions, user_exponent: float) -> Any:
     matrix = sparse.csr_matrix(
         (np.ones(len(data), np.float32), data.item, data.starts()),
         shape=(data.n_users, data.n_items),
+        copy=True,  # what follows sorts in place, and the data's order must stand
     )
     matrix.sum_duplicates()
     lengths = np.diff(matrix.indptr)

@@ -28,7 +28,7 @@ def popularity(
     if event_type is not None:
         known = event_type in data.event_types
         weight *= (data.type == data.event_types.index(event_type)) if known else 0
-    return np.bincount(data.item, weight, minlength=data.n_items)
+    return np.bincount(data.item, weight, data.n_items).astype(np.float64)
 
 
 def trending(

@@ -34,7 +34,7 @@ class Queries(NamedTuple):
     ages_s: Float32s
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         return len(self.starts) - 1
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -22,8 +22,14 @@ from endcap.models.mixture import NONE, Component, Mixture
 from endcap.models.neighbours import Neighbours
 from endcap.models.queries import ModelQuery, Queries, Scored, one
 
+__all__ = ["ModelQuery", "Queries", "Recipe", "Scored"]
+
 FORMAT = 1
 _STACK = ("starts", "columns", "weights")
+
+
+def _silent(stage: str, share: float) -> None:
+    """Progress that nobody watches."""
 
 
 class Recipe:
@@ -40,7 +46,7 @@ class Recipe:
         seed: int = 0,
         threads: int = 1,
         budget_s: float | None = None,
-        progress: Callable[[str, float], None] = lambda stage, share: None,
+        progress: Callable[[str, float], None] = _silent,
         memory_mb: int = 4096,
     ) -> Recipe:
         """Choose, blend and fit. ``budget_s`` bounds the estimated work of the search, not the
@@ -98,8 +104,9 @@ class Recipe:
 
     def save(self, folder: Path) -> None:
         """Write into an existing empty folder: .npy arrays and manifest.json."""
-        for name, array in zip(_STACK, self.mixture.stack, strict=True):
-            np.save(folder / f"{name}.npy", array)
+        stack = self.mixture.stack
+        for name, array in zip(_STACK, (stack.starts, stack.columns, stack.weights), strict=True):
+            np.save(folder / f"{name}.npy", np.asarray(array))
         np.save(folder / "prior.npy", self.mixture.prior)
         np.save(folder / "prior_order.npy", self.mixture.prior_order)
         save_ids(folder, self.item_ids)
@@ -116,7 +123,7 @@ class Recipe:
     def load(folder: Path, mmap: bool = True) -> Recipe:
         """Open a saved folder; arrays are mapped read-only, shared between processes.
         Raises Damaged (model_unreadable)."""
-        mode = "r" if mmap else None
+        mode: Literal["r"] | None = "r" if mmap else None
 
         def array(name: str) -> Any:
             return np.load(folder / f"{name}.npy", mmap_mode=mode, allow_pickle=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 
 from endcap.data.interactions import Interactions
@@ -13,15 +14,13 @@ from endcap.domain.values import EXCLUDE_SEEN
 from endcap.models import blending, item_item
 from endcap.models.choosing import Budget, Chooser, Trial, alone, first_reading
 from endcap.models.holdout import Holdout, excluded, hold_out, seen_policy
-from endcap.models.item_item import (
-    COOCCURRENCE, EASE, REPEAT, TRANSITION, WALK, Family, Room,
-)  # fmt: skip
+from endcap.models.item_item import COOCCURRENCE, EASE, REPEAT, TRANSITION, WALK, Family, Room
 from endcap.models.judging import Judge
 from endcap.models.mixture import Component, Mixture
 from endcap.models.neighbours import Neighbours, empty, stacked
 from endcap.models.popularity import popularity
 
-QUERIES = 4000  # held-out queries that settings are judged on
+QUERIES = 3000  # held-out queries that settings are judged on
 LEAST_QUERIES = 20  # with fewer nothing can be learnt from them
 TIE_BREAK = 1e-6  # the prior where the blend gave it no weight: orders equal scores
 HALF_LIVES_DAYS = (None, 60.0, 14.0, 3.0)
@@ -53,7 +52,7 @@ def train(
     progress("holding out", 0.0)
     held = hold_out(data, QUERIES, seed)
     judge = Judge(held, excluded(held.queries, policy, data.event_types))
-    if held.queries.count < LEAST_QUERIES:
+    if held.queries.size < LEAST_QUERIES:
         plan = default_plan(data)
     else:
         plan = search(judge, policy, room, Budget(budget_s), progress)
@@ -91,6 +90,8 @@ def search(judge: Judge, policy: str, room: Room, budget: Budget, progress: Prog
         best = chooser.choose(name, lambda stage, share=share: progress(stage, share))  # type: ignore[misc]
         if best is not None:
             found.append(best)
+    if not found:
+        return default_plan(data)
     progress("blending", 0.7)
     half_life, prior = choose_prior(judge)
     mixtures = [alone(t.family, t.reading, fitted, data.n_items) for t, fitted in found]
@@ -144,7 +145,7 @@ def fit_plan(plan: Plan, data: Interactions, room: Room) -> Mixture:
 def _info(
     plan: Plan, data: Interactions, held: Holdout, rate: float, policy: str, seed: int
 ) -> dict[str, Any]:
-    return {
+    facts = {
         "recipe": "default",
         "events": len(data),
         "users": data.n_users,
@@ -152,7 +153,7 @@ def _info(
         "seed": seed,
         "repeat_rate": round(rate, 5),
         "seen_policy": policy,
-        "held_out_queries": held.queries.count,
+        "held_out_queries": held.queries.size,
         "held_out": plan.quality,
         "components": [
             {**_plain(family), "weight": component.weight, "reading": _plain(component.reading)}
@@ -161,9 +162,8 @@ def _info(
         "prior": {"half_life_days": plan.prior_half_life_days, "weight": plan.prior_weight},
         "search": plan.search,
     }
+    return dict(msgspec.json.decode(msgspec.json.encode(facts)))  # as it will be read again
 
 
 def _plain(value: Any) -> dict[str, Any]:
-    import msgspec
-
     return dict(msgspec.to_builtins(value))
