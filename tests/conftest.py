@@ -81,6 +81,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
             text=True,
             start_new_session=True,
         )
+        log.close()  # the process has its own
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith(READY):

@@ -18,7 +18,7 @@ def test_schemathesis_finds_nothing(serve: Any, tmp_path: Path) -> None:
     server = serve(workers=2)
     command = [
         sys.executable, "-m", "schemathesis.cli", "--config-file", str(RULES), "--no-color",
-        "run", f"{server.url}/openapi.json", "--max-examples", "15", "--seed", "11",
+        "run", f"{server.url}/openapi.json", "--max-examples", "8", "--seed", "11",
         "--generation-database", "none", "--suppress-health-check", "all",
     ]  # fmt: skip
     done = subprocess.run(

@@ -239,8 +239,9 @@ def test_a_body_in_parts_is_one_body(ask: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["application/json", "Application/JSON; Charset=UTF-8", 'application/json;charset="utf-8"']
-)  # fmt: skip
+    "kind",
+    ["application/json", "Application/JSON; Charset=UTF-8", 'application/json;charset="utf-8"'],
+)
 def test_json_is_taken_under_these_names(ask: Any, kind: str) -> None:
     assert ask("POST", "/v1/events", fresh(ask), [("Content-Type", kind)]).status == 202
 

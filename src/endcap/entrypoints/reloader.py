@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 
-from endcap.app.reloading import prepare, take_up
+from endcap.app.reloading import Loaded, prepare, take_up
 from endcap.app.shop import Shop
+from endcap.entrypoints.warmth import warm
 
 log = logging.getLogger("endcap.worker")
 
@@ -27,11 +29,18 @@ class Reloader:
         if self._task is None:
             self._task = self._loop.create_task(self._reload())
 
+    def _prepare(self) -> Loaded:
+        """In a thread."""
+        loaded = prepare(self._shop)
+        if loaded.live is not self._shop.now:
+            warm(loaded.live, time.time_ns() // 1000)
+        return loaded
+
     async def _reload(self) -> None:
         try:
             while self._shop.moved:
                 self._shop.moved.clear()
-                loaded = await asyncio.to_thread(prepare, self._shop)
+                loaded = await asyncio.to_thread(self._prepare)
                 take_up(self._shop, loaded)
                 facts = {
                     "version": loaded.live.serving.version,

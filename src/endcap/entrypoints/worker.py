@@ -24,6 +24,7 @@ from endcap.domain.errors import EndcapError
 from endcap.entrypoints.bonds import DRAIN_S, end_with_supervisor, tell
 from endcap.entrypoints.logs import log_to_stderr
 from endcap.entrypoints.reloader import Reloader
+from endcap.entrypoints.warmth import warm
 from endcap.serving.api import Api
 from endcap.settings import load_settings
 
@@ -107,6 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log.error("cannot start", extra={"facts": {"code": error.code}})
         tell(given.status, ready=False, why=str(error))
         return 1
+    warm(shop.now, now())
     with socket.socket(fileno=given.listen) as sock:
         uvloop.run(serve(shop, sock, given.status, given.prefix))
     return 0
