@@ -46,7 +46,7 @@ check: setup-dev ## style, types, import contracts, sizes, documentation
 	$(BIN)/lint-imports
 	$(PYTEST) tests/arch tests/docs
 
-bench: setup ## measure; figures go to bench/RESULTS.md by hand
+bench: setup ## time and memory of every offline step on a generated shop
 	$(BIN)/python bench/run.py
 
 docs: setup-dev ## rewrite the pages and golden files that are generated

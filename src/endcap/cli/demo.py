@@ -29,7 +29,7 @@ API reference: {url}/docs    evaluation report: {report}
 @click.option("--users", type=int, default=2_000, show_default=True, help="Shoppers.")
 @click.option("--items", type=int, default=1_000, show_default=True, help="Products.")
 @click.option("--events", type=int, default=100_000, show_default=True, help="Events, about.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same shop.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 @click.option("--no-serve", is_flag=True, help="Stop before serving.")

@@ -38,7 +38,6 @@ VERBS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "Check the state on disk and say what to do."),
     "export": ("export", "Write the lake's tables to files."),
     "demo": ("demo", "Generate, import, train, evaluate and serve a shop."),
-    "pipeline": ("pipeline", "Run the offline steps of a shop, as each night."),
     "benchmark": ("benchmark", "Measure the default recipe on public data."),
 }
 
