@@ -12,10 +12,12 @@ from endcap.domain.errors import InvalidInput
 from endcap.domain.values import EXCLUDE_PURCHASED, EXCLUDE_SEEN
 from endcap.evaluation.baselines import baselines
 from endcap.evaluation.estimates import Draws
-from endcap.evaluation.evaluate import evaluate
+from endcap.evaluation.evaluate import evaluate, rank_all
+from endcap.evaluation.metrics import recall
 from endcap.evaluation.protocols import Recommend, UserBatch, temporal_split
 from endcap.evaluation.results import Evaluation, read_evaluation, write_evaluation
 from endcap.evaluation.slices import standard_slices
+from endcap.evaluation.truth import judge
 
 USERS, ITEMS, EACH = 200, 40, 12
 DRAWS = Draws(resamples=200)
@@ -114,6 +116,23 @@ def test_slices_cover_users_and_items(found: Evaluation) -> None:
     departments = [part for part in found.slices if part.family == "department"]
     assert sum(part.users for part in departments) == 200  # each user takes of one colour
     assert {part.family for part in found.slices} == families
+
+
+def test_in_a_slice_of_items_only_those_count(found: Evaluation) -> None:
+    popular = baselines(SPLIT.train, seen=EXCLUDE_SEEN, seed=0)["popularity"]
+    lists = rank_all("popularity", popular, SPLIT, 12, 64)
+    for part in standard_slices(SPLIT):
+        if part.items is not None:
+            expected = np.nanmean(recall(judge(lists, SPLIT.truth.only(part.items))))
+            row = next(r for r in found.slices if (r.family, r.name) == (part.family, part.name))
+            assert row.figures["popularity"]["recall"].mean == pytest.approx(expected)
+
+
+def test_a_repeat_in_a_list_is_taken_out() -> None:
+    def repeating(batch: UserBatch) -> np.ndarray:
+        return np.tile(np.array([3, 3, 4], np.int32), (len(batch.users), 1))
+
+    assert (rank_all("mine", repeating, SPLIT, 3, 64) == [3, -1, 4]).all()
 
 
 def test_diversity_is_none_inside_one_colour(found: Evaluation) -> None:
