@@ -66,6 +66,27 @@ def test_acknowledged_records_survive_writers_killed_in_the_middle(tmp_path: Pat
     assert min(acknowledged.values()) > 50
 
 
+def test_processes_that_open_a_torn_log_at_once_agree(tmp_path: Path) -> None:
+    """As after a power loss: the boot is another one, the tail is torn."""
+    log = FileLog(tmp_path, SEGMENT_BYTES)
+    log.append(lambda _: [b"before-%d" % n for n in range(2000)], 0)
+    del log
+    newest = max(tmp_path.glob("*.log"))
+    with newest.open("r+b") as file:
+        file.truncate(newest.stat().st_size - 3)
+    end = bytearray((tmp_path / "end").read_bytes())
+    end[32:68] = b"0" * 36
+    (tmp_path / "end").write_bytes(end)
+    writers = [start(tmp_path, name, 0, 30) for name in "abcde"]
+    for writer in writers:
+        writer.communicate(timeout=120)
+        assert writer.returncode == 0
+    everything = payloads(tmp_path)
+    assert everything[:1999] == [f"before-{n}" for n in range(1999)]
+    assert len(everything) == 1999 + 6 * 30
+    assert all(numbers(everything, name) == list(range(30)) for name in "abcde")
+
+
 def test_a_full_disk_publishes_nothing_and_keeps_the_log_whole(tmp_path: Path) -> None:
     """A limit on the size of files makes the kernel write a part and then refuse."""
     script = f"""

@@ -199,3 +199,32 @@ def test_threads_read_while_one_appends(open_log: Open) -> None:
     for reader in readers:
         reader.join()
     assert wrong == []
+
+
+def test_reading_during_a_trim_is_whole_or_told(open_log: Open) -> None:
+    """A reader sees the records in order, or learns that they were dropped; never others."""
+    log, other = open_log(), open_log()
+    for n in range(200):
+        add(log, b"%d" % n * 5)
+    offsets = [0, *(offset for offset, _ in log.read(0))]
+    wrong: list[object] = []
+
+    def read(start: int) -> None:
+        try:
+            for n, (_, payload) in enumerate(log.read(offsets[start]), start):
+                if payload != b"%d" % n * 5:
+                    wrong.append((start, n, payload))
+                sleep(0.0001)
+        except NotFound as error:
+            if error.code != "log_trimmed":
+                wrong.append(error)
+
+    readers = [Thread(target=read, args=(start,)) for start in (0, 20, 60, 120, 190)]
+    for reader in readers:
+        reader.start()
+    for offset in offsets:
+        other.trim(offset)
+    for reader in readers:
+        reader.join()
+    assert wrong == []
+    assert payloads_of(log.read(offsets[-2])) == [b"199" * 5]

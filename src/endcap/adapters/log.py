@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from endcap.adapters.endfile import EndFile
@@ -107,7 +108,8 @@ class FileLog:
                 segment = self._rotated(start)
             segment.write(start, data)
         except BaseException as error:
-            segment.cut(min(start, segment.stop()))
+            with suppress(OSError):  # else the next writer does it
+                segment.cut(min(start, segment.stop()))
             if isinstance(error, OSError):
                 raise self._unavailable(error) from error
             raise

@@ -14,8 +14,9 @@ class Descriptor:
     Readers in other threads keep theirs while the log moves on to another segment.
     """
 
+    fd = -1
+
     def __init__(self, path: Path, flags: int) -> None:
-        self.fd = -1
         self.fd = os.open(path, flags | os.O_CLOEXEC, 0o644)
 
     def __del__(self) -> None:
