@@ -19,7 +19,7 @@ from endcap.app.shop import Shop
 from endcap.control.dataset_groups import folder
 from endcap.data.lake import Lake
 from endcap.domain.errors import InvalidInput
-from endcap.engine.state import StateLimits
+from endcap.engine.limits import limits_of
 from endcap.ports import Artifacts, Documents, EventLog
 from endcap.settings import Settings
 from endcap.telemetry import Telemetry
@@ -34,7 +34,7 @@ def open_shop(settings: Settings, group: str | None = None) -> Shop:
     root = make(folder(settings.home, name))
     stores = stores_of(settings, name)
     log, documents, artifacts = stores.log(), stores.documents(), stores.artifacts()
-    limits = state_limits(settings)
+    limits = limits_of(settings)
     loaded = load(log, documents, artifacts, limits)
     telemetry = Telemetry()
     for failure in loaded.failures:
@@ -71,15 +71,6 @@ def stores_of(settings: Settings, group: str) -> Stores:
         documents=lambda: SqliteDocuments(root / "documents.sqlite"),
         artifacts=lambda: FolderArtifacts(make(root / "artifacts")),
         lake=lambda: Lake(root / "lake", settings.memory_mb, settings.cores),
-    )
-
-
-def state_limits(settings: Settings) -> StateLimits:
-    return StateLimits(
-        history_events=settings.history_events,
-        repeat_horizon=int(settings.repeat_horizon_hours * 3600 * 1e6),
-        popular_half_life_days=settings.popular_half_life_days,
-        trending_half_life_days=settings.trending_half_life_days,
     )
 
 

@@ -138,7 +138,7 @@ def publish_built(shop: Shop, at: int) -> str:
     folder = shop.artifacts.staging(SNAPSHOTS)
     name = pointer(shop).name
     previous = Snapshot.open(shop.artifacts.open(SNAPSHOTS, name)) if name else None
-    build_snapshot(shop.lake, previous, folder, shop.limits)
+    build_snapshot(shop.lake, previous, folder, shop.limits, at=at)
     return publish(shop, folder, at)
 
 

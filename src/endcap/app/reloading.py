@@ -14,7 +14,7 @@ from endcap.app.shop import SNAPSHOT, Shop
 from endcap.control.campaigns import campaign
 from endcap.domain.errors import Damaged, EndcapError, NotFound
 from endcap.domain.records import decode
-from endcap.engine.answer import Live, live
+from endcap.engine.moment import Live, live
 from endcap.engine.serving import UNTRAINED, Serving, bind
 from endcap.engine.snapshot import Snapshot
 from endcap.engine.state import LiveState, StateLimits

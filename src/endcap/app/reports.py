@@ -40,7 +40,7 @@ def training_report(shop: Shop, version: SolutionVersion) -> Path:
 
 
 def trial(entry: dict[str, Any]) -> Trial:
-    """One line of the search: the family with what was set off its defaults, and what it reached."""
+    """One line of the search: the family, and what it reached on the held-out tail."""
     worth = float(entry.get("recall@20", 0.0)) + float(entry.get("ndcg@20", 0.0))
     return Trial(str(entry["name"]), worth, bool(entry.get("chosen", False)))
 

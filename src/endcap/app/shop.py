@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from endcap.data.lake import Lake
 from endcap.domain.records import AnyRecord, Pointed, decode
-from endcap.engine.answer import Live
+from endcap.engine.moment import Live
 from endcap.engine.state import StateLimits
 from endcap.ports import Artifacts, Documents, EventLog, Jobs
 from endcap.settings import Settings

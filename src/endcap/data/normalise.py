@@ -6,7 +6,7 @@ format. Each check is a pair (condition, reason); the first that holds rejects t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from msgspec import Struct
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 
 from endcap.domain.values import PERSONAL, POPULAR, RELATED, RERANK, TRENDING, Query
-from endcap.engine.answer import Live, answer
+from endcap.engine.answer import answer
+from endcap.engine.moment import Live
 
 log = logging.getLogger("endcap.worker")
 

@@ -1,0 +1,88 @@
+"""What one answer is made from: the pinned models and state, and the shopper's moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from endcap.domain.arrays import Float32s, Int32s, UInt8s
+from endcap.domain.values import EVENT_TYPES, EXCLUDE_NONE, EXCLUDE_SEEN, PURCHASE, Query
+from endcap.engine.cold import ColdItems
+from endcap.engine.serving import Serving
+from endcap.engine.state import History, LiveState
+from endcap.models.queries import ModelQuery
+
+PURCHASE_CODE = EVENT_TYPES.index(PURCHASE)
+
+
+class Ranked(NamedTuple):
+    """Vocabulary rows, best first, with their scores, and the strategy that made them."""
+
+    rows: Int32s
+    scores: Float32s
+    strategy: str
+
+
+NOTHING = Ranked(np.zeros(0, np.int32), np.zeros(0, np.float32), "none")
+
+
+@dataclass(frozen=True)
+class Live:
+    """State and models as one process holds them; replaced as a whole, never changed in part."""
+
+    state: LiveState
+    serving: Serving
+    cold: ColdItems
+    type_codes: UInt8s  # (256,) the state's event type codes to the model's
+
+
+def live(state: LiveState, serving: Serving) -> Live:
+    codes = np.zeros(256, np.uint8)  # a type that the model never saw counts as a view
+    for code, name in enumerate(state.event_types):
+        if name in serving.event_types:
+            codes[code] = serving.event_types.index(name)
+    return Live(state, serving, ColdItems(state, serving), codes)
+
+
+class Moment(NamedTuple):
+    """Everything that one answer knows at ``query.at``."""
+
+    query: Query
+    live: Live
+    history: History
+    known: ModelQuery  # the history in model rows
+    left_out: Int32s  # vocabulary rows that the seen policy removes
+
+
+def observe(now: Live, query: Query) -> Moment:
+    """All reads of the shopper's state, once."""
+    history = now.state.history(query.user_id) if query.user_id else NO_HISTORY
+    known = to_model_query(now, history, query.at)
+    policy = query.seen or now.serving.seen_policy
+    return Moment(query, now, history, known, left_out(history, policy))
+
+
+NO_HISTORY = History(np.zeros(0, np.int32), np.zeros(0, np.uint8), np.zeros(0, np.int64))
+
+
+def left_out(history: History, policy: str) -> Int32s:
+    """Rows of the shopper's own items that must not be in the answer."""
+    if policy == EXCLUDE_NONE or not len(history.items):
+        return np.zeros(0, np.int32)
+    if policy == EXCLUDE_SEEN:
+        return np.unique(history.items)
+    return np.unique(history.items[history.types == PURCHASE_CODE])
+
+
+def to_model_query(now: Live, history: History, at: int) -> ModelQuery:
+    """The history as the model knows it: cold items stand in by content, or are left out."""
+    rows = now.serving.model_rows(history.items)
+    for i in np.flatnonzero(rows < 0):
+        rows[i] = now.cold.stand_in(int(history.items[i]))
+    kept = rows >= 0
+    ages = np.maximum(at - history.ts, 0) / 1e6
+    return ModelQuery(
+        rows[kept], now.type_codes[history.types[kept]], ages[kept].astype(np.float32)
+    )
