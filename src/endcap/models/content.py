@@ -202,13 +202,16 @@ def _weigh(
     order = order[np.argsort(hashes[order])]
     place = np.zeros(t, np.int32)
     place[order] = np.arange(len(order), dtype=np.int32)
-    by_item = sparse.csr_matrix(
-        (values.astype(np.float32), (item, place[tokens])), shape=(n, len(order))
-    )
+    coordinates = (values.astype(np.float32), (item, place[tokens]))
+    arrays = {"token_hashes": hashes[order], "token_weights": inverse[order].astype(np.float32)}
+    arrays |= _both_ways(sparse.csr_matrix(coordinates, shape=(n, len(order))))
+    return dict(zip(field_names, weight.tolist(), strict=True)), arrays
+
+
+def _both_ways(by_item: Any) -> dict[str, Any]:
+    """The arrays of an (items, tokens) matrix, by item and by token."""
     by_token = by_item.tocsc()
-    arrays = {
-        "token_hashes": hashes[order],
-        "token_weights": inverse[order].astype(np.float32),
+    return {
         "posting_starts": by_token.indptr.astype(np.int64),
         "posting_items": by_token.indices.astype(np.int32),
         "posting_weights": by_token.data,
@@ -216,7 +219,6 @@ def _weigh(
         "item_tokens": by_item.indices.astype(np.int32),
         "item_weights": by_item.data,
     }
-    return dict(zip(field_names, weight.tolist(), strict=True)), arrays
 
 
 def _hashes(tokens: Sequence[str]) -> UInt64s:

@@ -75,24 +75,8 @@ def generate(
     if chunk_users is None:
         fitting = EVENTS_AT_ONCE * plan.users // plan.events
         chunk_users = max(1, min(MOST_SHOPPERS_AT_ONCE, fitting))
-    with _complaining(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        present = existing(folder)
-        if present and not force:
-            raise Conflict(
-                "files_exist", value=str(folder), names=", ".join(p.name for p in present)
-            )
-        paths = {name: folder / f".{name}.{file_format}.partial" for name in TABLES}
-        paths["truth"] = folder / f".{TRUTH}.partial"
-        try:
-            by_type, truth = _write(plan, paths, file_format, chunk_users, progress)
-            for path in present:
-                path.unlink()
-            for path in paths.values():
-                path.rename(folder / path.name.removeprefix(".").removesuffix(".partial"))
-        finally:
-            for path in paths.values():
-                path.unlink(missing_ok=True)
+    with _replacing(folder, file_format, force) as paths:
+        by_type, truth = _write(plan, paths, file_format, chunk_users, progress)
     return Summary(
         folder=str(folder),
         files=(*(f"{name}.{file_format}" for name in TABLES), TRUTH),
@@ -103,6 +87,28 @@ def generate(
         events=dict(zip(EVENT_TYPES, by_type.tolist(), strict=True)),
         truth=truth,
     )
+
+
+@contextmanager
+def _replacing(folder: Path, file_format: str, force: bool) -> Iterator[dict[str, Path]]:
+    """Paths to write to, by table; the files take their names when the block ends well."""
+    with _complaining(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        present = existing(folder)
+        if present and not force:
+            names = ", ".join(path.name for path in present)
+            raise Conflict("files_exist", value=str(folder), names=names)
+        paths = {name: folder / f".{name}.{file_format}.partial" for name in TABLES}
+        paths["truth"] = folder / f".{TRUTH}.partial"
+        try:
+            yield paths
+            for path in present:
+                path.unlink()
+            for path in paths.values():
+                path.rename(folder / path.name.removeprefix(".").removesuffix(".partial"))
+        finally:
+            for path in paths.values():
+                path.unlink(missing_ok=True)
 
 
 def existing(folder: Path) -> list[Path]:
