@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ import click
 from endcap.cli.output import note, say
 from endcap.settings import Settings
 
+DAYS = 90
 TRY = """
 Try it, in another terminal (every click changes the next answer):
 
@@ -49,7 +51,8 @@ def command(
 
     settings: Settings = ctx.obj
     begun = time.monotonic()
-    folder = settings.home / "demo" / f"{users}-{items}-{events}-{seed}"
+    start = (datetime.now(UTC) - timedelta(days=DAYS)).date().isoformat()
+    folder = settings.home / "demo" / f"{start}-{users}-{items}-{events}-{seed}"
     if not (folder / "truth.json").exists():
         say("1/5  generate a shop")
         ctx.invoke(
@@ -58,6 +61,8 @@ def command(
             users=users,
             items=items,
             events=events,
+            days=DAYS,
+            start=start,  # the shop's period ends now, so that what is fresh is fresh
             seed=seed,
             force=True,
         )
