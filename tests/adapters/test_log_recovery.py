@@ -77,7 +77,7 @@ def check_survivors(folder: Path, expected: list[tuple[int, bytes]], segment_byt
     assert records(FileLog(folder, segment_bytes)) == [*expected, (end, b"after")]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(batches_of, sizes, st.data())
 def test_a_writer_killed_at_any_byte_leaves_exactly_the_whole_records(
     batches: Batches, segment_bytes: int, data: st.DataObject
@@ -97,7 +97,7 @@ def test_a_writer_killed_at_any_byte_leaves_exactly_the_whole_records(
         check_survivors(folder, [r for r in everything if r[0] <= reached], segment_bytes)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(batches_of, sizes, st.data())
 def test_a_power_loss_leaves_exactly_the_whole_records(
     batches: Batches, segment_bytes: int, data: st.DataObject

@@ -180,7 +180,7 @@ class LogMachine(RuleBasedStateMachine):
 
 def test_the_log_holds_what_a_list_would_hold() -> None:
     run_state_machine_as_test(
-        LogMachine, settings=settings(deadline=None, max_examples=25, stateful_step_count=25)
+        LogMachine, settings=settings(deadline=None, max_examples=12, stateful_step_count=20)
     )
 
 

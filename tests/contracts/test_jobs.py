@@ -40,7 +40,8 @@ if verb in ("sleep", "stubborn"):
 
 def subprocesses(folder: Path) -> Jobs:
     script = folder / "script.py"
-    script.write_text(SCRIPT)
+    if not script.exists():  # a job may be reading it
+        script.write_text(SCRIPT)
     return SubprocessJobs(folder / "jobs", [sys.executable, str(script)], grace_s=0.3)
 
 
@@ -108,9 +109,12 @@ def test_a_stopped_job_ends(open_jobs: Open, tmp_path: Path, verb: str) -> None:
     assert jobs.poll(job_id) == state
 
 
-def test_a_job_that_was_stopped_before_it_began_ends(open_jobs: Open, tmp_path: Path) -> None:
+@pytest.mark.parametrize("delay_ms", range(0, 48, 4))
+def test_a_job_can_be_stopped_at_any_moment(open_jobs: Open, tmp_path: Path, delay_ms: int) -> None:
+    """Before its watcher listens, before the command runs, while somebody waits for it."""
     jobs = open_jobs()
     job_id = jobs.start("sleep", [str(tmp_path / "ready")])
+    time.sleep(delay_ms / 1000)
     jobs.stop(job_id)
     assert wait(jobs, job_id).status == "stopped"
 

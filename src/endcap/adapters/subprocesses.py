@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -112,7 +113,8 @@ class SubprocessJobs:
         (folder / "stop").touch()
         watcher, command = (_read(folder / name, _Process) for name in ("watcher", "command"))
         if watcher is not None and watcher.lives():
-            os.kill(watcher.pid, signal.SIGTERM)
+            with suppress(ProcessLookupError):  # ended since
+                os.kill(watcher.pid, signal.SIGTERM)
         elif command is not None and command.lives():
             self._end(command)
 
@@ -136,12 +138,12 @@ class SubprocessJobs:
         return any(process is not None and process.lives() for process in processes)
 
     def _end(self, command: _Process) -> None:
-        os.killpg(command.pid, signal.SIGTERM)
+        watch.signal_group(command.pid, signal.SIGTERM)
         deadline = time.monotonic() + self._grace_s
         while command.lives() and time.monotonic() < deadline:
             time.sleep(0.05)
         if command.lives():
-            os.killpg(command.pid, signal.SIGKILL)
+            watch.signal_group(command.pid, signal.SIGKILL)
 
     def _forget_old(self) -> None:
         for job_id in self.jobs()[:-KEPT]:

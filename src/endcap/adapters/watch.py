@@ -9,8 +9,10 @@ it ``GRACE_S`` seconds later. Nothing depends on the life of the process that as
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -61,19 +63,22 @@ class Watch:
         self._folder = folder
         self._grace_s = grace_s
         self._command = command
-        self._process: subprocess.Popen[bytes] | None = None
         self._asked = False
+        # Signals also write here, so that none is missed between a look and a wait.
+        self._wakes, wakes = os.pipe()
+        os.set_blocking(wakes, False)
+        signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
+        signal.signal(signal.SIGTERM, self._ask)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def run(self) -> None:
-        signal.signal(signal.SIGTERM, self._ask)
-        signal.signal(signal.SIGALRM, self._kill)
         write(self._folder / "exit", status=self._status(), at=microseconds())
 
     def _status(self) -> int:
         """The command's exit status; a negative signal; 127 when it cannot be started."""
         with (self._folder / "output").open("ab") as out, (self._folder / "errors").open("ab") as e:
             try:
-                self._process = subprocess.Popen(
+                process = subprocess.Popen(
                     self._command,
                     stdin=subprocess.DEVNULL,
                     stdout=out,
@@ -83,31 +88,38 @@ class Watch:
             except OSError as error:
                 e.write(f"{self._command[0]}: {error.strerror}\n".encode())
                 return 127
-        pid = self._process.pid
-        write(self._folder / "command", pid=pid, identity=identity(pid))
-        if self._asked:  # before there was anything to ask
-            self._ask()
-        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # not reaped: its id stays taken
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        if self._asked:
-            self._kill()
-        return self._process.wait()
+        write(self._folder / "command", pid=process.pid, identity=identity(process.pid))
+        self._wait(process.pid)
+        return process.wait()
+
+    def _wait(self, pid: int) -> None:
+        """Until the command has ended, on its own or because somebody asked."""
+        asked_at = 0.0
+        while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            if self._asked and not asked_at:
+                asked_at = time.monotonic()
+                signal_group(pid, signal.SIGTERM)
+            left_s = asked_at + self._grace_s - time.monotonic()
+            if asked_at and left_s <= 0:
+                signal_group(pid, signal.SIGKILL)
+                left_s = self._grace_s
+            select.select([self._wakes], [], [], left_s if asked_at else None)
+            self._drain()
+        if self._asked:  # what it left behind; not reaped yet, so its id is still its own
+            signal_group(pid, signal.SIGKILL)
+
+    def _drain(self) -> None:
+        if select.select([self._wakes], [], [], 0)[0]:
+            os.read(self._wakes, 1024)
 
     def _ask(self, *_: object) -> None:
         self._asked = True
-        if self._process is not None:
-            self._send(signal.SIGTERM)
-            signal.setitimer(signal.ITIMER_REAL, self._grace_s)
 
-    def _kill(self, *_: object) -> None:
-        self._send(signal.SIGKILL)
 
-    def _send(self, number: int) -> None:
-        if self._process is not None:
-            try:
-                os.killpg(self._process.pid, number)
-            except (ProcessLookupError, PermissionError):
-                return  # all of the group have ended
+def signal_group(pid: int, number: int) -> None:
+    """To every process of the group; nothing where all of them have ended."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
 
 
 def main() -> None:
