@@ -85,12 +85,12 @@ class Chooser:
     def __init__(self, judge: Judge, room: Room, budget: Budget) -> None:
         self.judge, self.room, self.budget = judge, room, budget
         self.trials: list[Trial] = []
-        self._fitted: dict[Family, Neighbours] = {}
+        self._solved: dict[Family, Neighbours] = {}
 
     def choose(self, name: str, tick: Callable[[str], None]) -> tuple[Trial, Neighbours] | None:
         """The best setting found of a family, None when the budget did not allow one."""
         family, axes = _FAMILIES[name]
-        self._fitted = {}
+        self._solved = {}
         best = self._try(family, first_reading(name, self.judge.held.fitting))
         if best is None:
             return None
@@ -101,7 +101,8 @@ class Chooser:
             best = self._improve(best, 0, axes, tick)
             if best == before:
                 break
-        return best, self._fitted[best.family]
+        base = self._solved[_without_scale(best.family)]
+        return best, item_item.scaled(best.family, base, self.judge.held.fitting)
 
     def _improve(
         self, best: Trial, part: int, axes: Mapping[str, Sequence[Any]], tick: Callable[[str], None]
@@ -121,17 +122,25 @@ class Chooser:
         for trial in self.trials:
             if (trial.family, trial.reading) == (family, reading):
                 return trial
-        fitted = self._fitted.get(family)
         data = self.judge.held.fitting
-        if fitted is None:
+        key = _without_scale(family)
+        if key not in self._solved:
             if not self.budget.spend(fit_seconds(family, data, self.room)):
                 return None
-            fitted = self._fitted[family] = item_item.fit(family, data, self.room)
+            self._solved[key] = item_item.solved(family, data, self.room)
+        fitted = item_item.scaled(family, self._solved[key], data)
         if not self.budget.spend(judge_seconds(self.judge, fitted)):
             return None
         mixture = alone(family, reading, fitted, data.n_items)
         self.trials.append(Trial(family, reading, self.judge.judge(mixture)))
         return self.trials[-1]
+
+
+def _without_scale(family: Family) -> Family:
+    """Families that share one solution."""
+    if family.name != EASE:
+        return family
+    return msgspec.structs.replace(family, target_exponent=0.0)
 
 
 def alone(family: Family, reading: Reading, fitted: Neighbours, n_items: int) -> Mixture:

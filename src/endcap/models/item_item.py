@@ -55,6 +55,11 @@ class Room(Struct, frozen=True):
 
 def fit(family: Family, data: Interactions, room: Room) -> Neighbours:
     """Neighbours (items rows) of one family. Data without any pair give none."""
+    return scaled(family, solved(family, data, room), data)
+
+
+def solved(family: Family, data: Interactions, room: Room) -> Neighbours:
+    """What does not depend on ease's ``target_exponent``: the work of ``fit``."""
     if not len(data):
         return empty(data.n_items)
     if family.name == REPEAT:
@@ -69,6 +74,14 @@ def fit(family: Family, data: Interactions, room: Room) -> Neighbours:
     return _walk(family, data, room)
 
 
+def scaled(family: Family, found: Neighbours, data: Interactions) -> Neighbours:
+    """The rest of ``fit``: weights to popular items made larger or smaller."""
+    if family.name != EASE or not family.target_exponent or not len(data):
+        return found
+    target = _target_scale(data, family.target_exponent)
+    return found._replace(weights=found.weights * target[found.columns])
+
+
 def exact(n_items: int, room: Room) -> bool:
     """Whether the dense closed form fits the memory (and is not out of proportion)."""
     return n_items <= 10_000 and closed_form.dense_bytes(n_items) <= room.memory_bytes
@@ -76,17 +89,13 @@ def exact(n_items: int, room: Room) -> bool:
 
 def _ease(family: Family, data: Interactions, room: Room) -> Neighbours:
     matrix = pairs.user_items(data, family.user_exponent)
-    n = data.n_items
-    target = _target_scale(data, family.target_exponent)
-    if exact(n, room):
+    if exact(data.n_items, room):
         gram = pairs.dense_gram(matrix)
         weights = closed_form.zero_diagonal(gram, _penalty(family, np.diag(gram)))
-        weights *= target
         return from_dense(weights, room.keep)[0]
     counts = pairs.gram(matrix, MOST_PER_USER, room.seed)
     penalty = _penalty(family, counts.diagonal())
-    found = closed_form.local(counts, None, penalty, SOURCES, room.keep, room.threads)
-    return found._replace(weights=found.weights * target[found.columns])
+    return closed_form.local(counts, None, penalty, SOURCES, room.keep, room.threads)
 
 
 def _penalty(family: Family, diagonal: Float32s) -> Float32s:

@@ -4,8 +4,59 @@ from __future__ import annotations
 
 import numpy as np
 
-from endcap.domain.arrays import Float32s, Int32s, Int64s
+from endcap.domain.arrays import Float32s, Float64s, Int32s, Int64s
 from endcap.models.kernels import COMPILED, jit
+
+
+@jit
+def _diagonal(starts: Int64s, columns: Int32s, values: Float32s) -> Float32s:
+    out = np.zeros(len(starts) - 1, np.float32)
+    for i in range(len(out)):
+        for at in range(starts[i], starts[i + 1]):
+            if columns[at] == i:
+                out[i] += values[at]
+    return out
+
+
+@jit
+def _strongest(
+    rows: Int32s, values: Float32s, scale: Float32s, barred: int, sources: int
+) -> Int64s:
+    """Positions in ``rows`` of the greatest values² / scale, best first; never row ``barred``."""
+    gain = values * values / scale[rows]
+    for at in range(len(rows)):
+        if rows[at] == barred or values[at] == 0:
+            gain[at] = -1.0
+    order = np.argsort(-gain, kind="mergesort")
+    found = 0
+    while found < len(order) and found < sources and gain[order[found]] > 0:
+        found += 1
+    return order[:found]
+
+
+@jit
+def _square(
+    starts: Int64s,
+    columns: Int32s,
+    values: Float32s,
+    penalty: Float32s,
+    chosen: Int32s,
+    place: Int32s,
+) -> Float64s:
+    """(G + Λ) of the chosen rows, (m, m). ``place`` (items,) is scratch, -1 before and after."""
+    m = len(chosen)
+    square = np.zeros((m, m), np.float64)
+    for a in range(m):
+        place[chosen[a]] = a
+    for a in range(m):
+        square[a, a] += penalty[chosen[a]]
+        for at in range(starts[chosen[a]], starts[chosen[a] + 1]):
+            b = place[columns[at]]
+            if b >= 0:
+                square[a, b] += values[at]
+    for a in range(m):
+        place[chosen[a]] = -1
+    return square
 
 
 @jit
@@ -25,43 +76,21 @@ def _columns(
     """For each column first … last - 1: the rows chosen (columns, sources), padded with -1, and
     their weights. G is CSR (symmetric), R is CSC. Sources: the greatest R² / (G + λ) on the
     diagonal, the fall of the squared error that each would bring alone."""
-    n = len(penalty)
     out_rows = np.full((last - first, sources), -1, np.int32)
     out_weights = np.zeros((last - first, sources), np.float32)
-    diagonal = np.zeros(n, np.float32)
-    for i in range(n):
-        for at in range(gram_starts[i], gram_starts[i + 1]):
-            if gram_columns[at] == i:
-                diagonal[i] += gram_values[at]
-    place = np.full(n, -1, np.int32)
+    scale = _diagonal(gram_starts, gram_columns, gram_values) + penalty
+    place = np.full(len(penalty), -1, np.int32)
     for j in range(first, last):
         rows = right_rows[right_starts[j] : right_starts[j + 1]]
         values = right_values[right_starts[j] : right_starts[j + 1]]
-        gain = values * values / (diagonal[rows] + penalty[rows])
-        for at in range(len(rows)):
-            if (zero_diagonal and rows[at] == j) or values[at] == 0:
-                gain[at] = -1.0
-        order = np.argsort(-gain, kind="mergesort")
-        m = 0
-        while m < len(order) and m < sources and gain[order[m]] > 0:
-            m += 1
-        if m == 0:
+        best = _strongest(rows, values, scale, j if zero_diagonal else -1, sources)
+        if len(best) == 0:
             continue
-        chosen = rows[order[:m]]
-        square = np.zeros((m, m), np.float64)
-        for a in range(m):
-            place[chosen[a]] = a
-        for a in range(m):
-            for at in range(gram_starts[chosen[a]], gram_starts[chosen[a] + 1]):
-                b = place[gram_columns[at]]
-                if b >= 0:
-                    square[a, b] += gram_values[at]
-            square[a, a] += penalty[chosen[a]]
-        solved = np.linalg.solve(square, values[order[:m]].astype(np.float64))
-        for a in range(m):
-            place[chosen[a]] = -1
-            out_rows[j - first, a] = chosen[a]
-            out_weights[j - first, a] = solved[a]
+        chosen = rows[best]
+        square = _square(gram_starts, gram_columns, gram_values, penalty, chosen, place)
+        solved = np.linalg.solve(square, values[best].astype(np.float64))
+        out_rows[j - first, : len(best)] = chosen
+        out_weights[j - first, : len(best)] = solved
     return out_rows, out_weights
 
 
