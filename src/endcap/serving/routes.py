@@ -93,7 +93,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "POST", "/v1/recommendations/rerank", "rerank",
-        "A given list in the order that suits one shopper; ids that are unknown are left out",
+        "A given list in the order that suits one shopper; unknown ids come last",
         shapes.PersonalizedAnswer, write=writes.rerank, body=shapes.RerankBody,
         errors=(400, 408, 413, 415), ranked=True,
     ),
