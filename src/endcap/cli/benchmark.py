@@ -58,6 +58,7 @@ def sessions(settings: Settings, train: Path, test: Path, k: int, as_json: bool)
 @click.option(
     "--map", "pairs", multiple=True, metavar="NAME=COLUMN", help="A column under another name."
 )
+@click.option("--event-type", metavar="NAME", help="For files without such a column.")
 @click.option("--keep", multiple=True, metavar="SQL", help="Only rows for which this is true.")
 @_k
 @_json
@@ -67,6 +68,7 @@ def events(
     interactions: str,
     split_at: str,
     pairs: tuple[str, ...],
+    event_type: str | None,
     keep: tuple[str, ...],
     k: int,
     as_json: bool,
@@ -84,7 +86,7 @@ def events(
     }
     with tempfile.TemporaryDirectory(prefix="endcap-benchmark-") as folder:
         lake = Lake(Path(folder), settings.memory_mb, settings.cores)
-        options = ImportOptions(at=time.time_ns() // 1000, keep=keep)
+        options = ImportOptions(at=time.time_ns() // 1000, keep=keep, event_type=event_type)
         source = Source("events", interactions)
         import_files(lake, [source], mapping, options, lambda _: None)
         data = load_interactions(lake)

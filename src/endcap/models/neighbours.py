@@ -8,7 +8,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from endcap.domain.arrays import Float32s, Float64s, Int32s, Int64s
+from endcap.domain.arrays import Bools, Float32s, Float64s, Int32s, Int64s
+from endcap.models.kernels import jit
+
+
+@jit
+def _strongest(starts: Int64s, size: Float32s, keep: int) -> Bools:
+    """Which entries are among the ``keep`` largest of their row, equal ones by column: (nnz,)."""
+    kept = np.ones(len(size), np.bool_)
+    for row in range(len(starts) - 1):
+        first, last = starts[row], starts[row + 1]
+        if last - first > keep:
+            order = np.argsort(-size[first:last], kind="mergesort")
+            for at in order[keep:]:
+                kept[first + at] = False
+    return kept
 
 
 class Neighbours(NamedTuple):
@@ -42,10 +56,7 @@ def from_matrix(matrix: Any, keep: int) -> tuple[Neighbours, float]:
     total = float(size.sum(dtype=np.float64))
     lengths = np.diff(starts)
     if len(lengths) and lengths.max() > keep:
-        row = np.repeat(np.arange(len(lengths)), lengths)
-        order = np.lexsort((matrix.indices, -size, row))
-        place = np.arange(len(row)) - np.repeat(starts[:-1], lengths)  # by size in its row
-        kept = np.sort(order[place < keep])
+        kept = _strongest(starts, size, keep)
         matrix.data, matrix.indices = matrix.data[kept], matrix.indices[kept]
         starts = np.concatenate(([0], np.cumsum(np.minimum(lengths, keep))))
     left_out = 1 - float(np.abs(matrix.data).sum(dtype=np.float64)) / total if total else 0.0

@@ -1,0 +1,61 @@
+"""``endcap benchmark`` prints one JSON object and names bad files in one sentence."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from endcap.cli.benchmark import command
+from endcap.domain.errors import InvalidInput
+from endcap.settings import load_settings
+
+FIGURES = {"recall@20", "ndcg@20", "hr@20", "mrr@20", "fit_seconds", "peak_mb"}
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ENDCAP_HOME", str(tmp_path / "home"))
+    return tmp_path
+
+
+def run(home: Path, *words: str) -> Result:
+    settings = load_settings({}, home=str(home / "home"), threads=1)
+    return CliRunner().invoke(command, list(words), obj=settings)
+
+
+@pytest.mark.parametrize("verb", ["cf", "sessions"])
+def test_figures_of_text_files_are_fractions(home: Path, verb: str) -> None:
+    train, test = home / "train.txt", home / "test.txt"
+    train.write_text("1 2 3\n2 3 4\n")
+    test.write_text("1 4\n" if verb == "cf" else "1 2\t3\n")
+    result = run(home, verb, "--train", str(train), "--test", str(test), "--json")
+    found = json.loads(result.stdout)
+    assert set(found) >= FIGURES
+    assert 0 <= found["ndcg@20"] <= 1
+    assert found["peak_mb"] > 10
+
+
+def test_events_of_any_file_are_split_in_time(home: Path) -> None:
+    days = "".join(
+        f"u{u},i{(u + d) % 5},2024-01-{d + 1:02d}T00:00:00Z\n" for u in range(6) for d in range(9)
+    )
+    path = home / "orders.csv"
+    path.write_text("shopper,thing,when\n" + days)
+    pairs = [
+        word for pair in ("user_id=shopper", "item_id=thing", "ts=when") for word in ("--map", pair)
+    ]
+    result = run(
+        home, "events", "--interactions", str(path), "--split-at", "2024-01-08T00:00:00Z",
+        *pairs, "--event-type", "purchase", "--k", "3", "--json",
+    )  # fmt: skip
+    found = json.loads(result.stdout)
+    assert set(found) >= FIGURES | {"recall@3"}
+    assert found["seen_policy"] == "none"
+    assert found["recall@20"] == 1.0
+
+
+def test_a_missing_file_is_one_error(home: Path) -> None:
+    result = run(home, "cf", "--train", str(home / "none"), "--test", str(home / "none"))
+    assert isinstance(result.exception, InvalidInput)
+    assert result.exception.code == "benchmark_unreadable"
