@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import duckdb
 from msgspec import Struct
@@ -48,7 +49,8 @@ def measure(connection: duckdb.DuckDBPyConnection) -> Quality:
         "SELECT event_type, count(*) FROM events GROUP BY 1 ORDER BY 2 DESC, 1"
     ).fetchall()
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE by_item AS SELECT item_id, count(*) AS n FROM events GROUP BY 1"
+        "CREATE OR REPLACE TEMP TABLE by_item AS "
+        "SELECT item_id, count(*) AS n FROM events GROUP BY 1"
     )
     items, unknown, unknown_events = first_row(
         connection,
@@ -99,7 +101,7 @@ def _gaps(days: list[int]) -> list[Gap]:
     """Runs of missing days between the first and the last."""
     gaps = [
         Gap(date_of(before + 1), date_of(after - 1), after - before - 1)
-        for before, after in zip(days, days[1:], strict=False)
+        for before, after in pairwise(days)
         if after - before > 1
     ]
     return sorted(gaps, key=lambda gap: -gap.days)[:_SHOWN]

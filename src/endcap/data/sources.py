@@ -62,7 +62,8 @@ def _paths(given: str) -> list[Path]:
             raise InvalidInput("empty_folder", field=given, permitted=", ".join(_SUFFIXES))
         return [p.absolute() for p in found]
     if not path.exists() and has_magic(given):
-        found = sorted(p for p in map(Path, glob(str(path), recursive=True)) if p.is_file())
+        names = glob(str(path), recursive=True)  # noqa: PTH207  # Path.glob takes no absolute one
+        found = sorted(p for p in map(Path, names) if p.is_file())
         if found:
             return [p.absolute() for p in found]
     if not path.exists():
