@@ -84,7 +84,8 @@ def as_micros(column: str, kind: str, time_format: str | None = None) -> str:
     """Time as µs UTC, NULL if it is none: seconds, ms, µs, ns by magnitude, or ISO 8601."""
     name = quoted(column)
     if kind.startswith("TIMESTAMP"):
-        return f"epoch_us({name})"
+        zoned = "TZ" in kind or "ZONE" in kind
+        return f"epoch_us({name}::{'TIMESTAMPTZ' if zoned else 'TIMESTAMP'})"
     if kind == "DATE":
         return f"epoch_us({name}::TIMESTAMP)"
     if kind in _WHOLE:
@@ -101,7 +102,7 @@ def as_micros(column: str, kind: str, time_format: str | None = None) -> str:
         else ""
     )
     return (
-        f"CASE {given}WHEN regexp_full_match({word}, '-?[0-9]{{1,18}}') THEN {_scaled(whole)} "
+        f"CASE {given}WHEN regexp_full_match({word}, '-?[0-9]{{1,19}}') THEN {_scaled(whole)} "
         f"WHEN {real} IS NOT NULL THEN TRY_CAST({_scaled(real)} AS BIGINT) "
         f"WHEN regexp_matches({word}, '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}') THEN {iso} END"
     )

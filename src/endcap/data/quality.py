@@ -38,7 +38,8 @@ class Quality(Struct, frozen=True):
     cold_items: int  # catalogue items without an event
     cold_share: float  # of the catalogue
     days_with_events: int
-    gaps: list[Gap]  # the longest, at most 20
+    days_without_events: int  # between the first and the last
+    gaps: list[Gap]  # runs of such days, the longest first, at most 20
     events_per_user: dict[str, float]  # quantiles: "0.5", "0.9", …
 
 
@@ -80,6 +81,7 @@ def measure(connection: duckdb.DuckDBPyConnection) -> Quality:
         cold_items=cold,
         cold_share=cold / known if known else 0.0,
         days_with_events=len(days),
+        days_without_events=days[-1] - days[0] + 1 - len(days) if days else 0,
         gaps=_gaps(days),
         events_per_user=quantiles,
     )

@@ -84,7 +84,7 @@ def _describe(table: str, path: Path) -> File:
         with path.open("rb") as raw:
             gzipped = raw.read(2) == b"\x1f\x8b"
     except OSError as error:
-        raise InvalidInput("unreadable_file", field=str(path), reason=error.strerror) from error
+        raise _unreadable(str(path), error) from error
     described = File(table, str(path), "", gzipped, status.st_size, status.st_mtime_ns)
     with open_bytes(described) as stream:
         head = stream.read(65536)
@@ -117,5 +117,9 @@ def open_bytes(file: File) -> Iterator[BinaryIO]:
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InvalidInput("damaged_file", field=file.path, reason=str(error)) from error
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise InvalidInput("unreadable_file", field=file.path, reason=reason) from error
+        raise _unreadable(file.path, error) from error
+
+
+def _unreadable(path: str, error: OSError) -> InvalidInput:
+    reason = error.strerror or str(error)
+    return InvalidInput("unreadable_file", field="file", value=path, reason=reason)

@@ -56,7 +56,6 @@ MESSAGES: dict[str, str] = {
     "not_a_file": "{field} is not a file or a folder",
     "empty_file": "{field} is empty",
     "empty_folder": "{field} holds no file that can be imported ({permitted}, plain or .gz)",
-    "unreadable_file": "{field} cannot be read: {reason}",
     "damaged_file": "{field} is damaged: {reason}",
     "wrong_encoding": "{field} is not UTF-8 ({value}); save it as UTF-8 or give --encoding",
     "unknown_encoding": "there is no text encoding {value!r}; examples: utf-8, latin-1, cp1252",
@@ -69,7 +68,7 @@ MESSAGES: dict[str, str] = {
     "ambiguous_column": "{field} may be any of {columns} in {file}; say which one is meant, "
     "for example {command}",
     "bad_mapping": "a mapping is written NAME=COLUMN, like user_id=CustomerID, not {value!r}",
-    "bad_mapping_file": "{field} is no mapping: {reason}; write lines like user_id = \"CustomerID\"",
+    "bad_mapping_file": '{field} is no mapping: {reason}; write lines like user_id = "CustomerID"',
     "bad_keep": "{value!r} is no SQL expression over the columns of the file: {reason}",
     "rejected_row": "{file}, line {line}, column {field!r}: {reason} ({value!r}); nothing was "
     "imported",
