@@ -11,12 +11,12 @@ from typing import NamedTuple
 import duckdb
 import msgspec
 
+from endcap.data.chunks import ARRIVAL
 from endcap.data.entities import BOOLEAN, KEYS, NUMBER, TEXT, TEXTS, WHOLE, replace_rows, widen
 from endcap.data.lake import Lake
 from endcap.data.manifest import Manifest, Part
 from endcap.data.normalise import ITEM_ATTRIBUTES
 from endcap.data.sql import first_row, quoted, text
-from endcap.data.stage import ARRIVAL
 from endcap.data.staging import Done, Staging
 
 _WHOLE = "-?(0|[1-9][0-9]{0,17})"
@@ -111,6 +111,7 @@ def _same(connection: duckdb.DuckDBPyConnection, root: Path, table: str, part: P
     differing = first_row(
         connection,
         f"SELECT (SELECT count(*) FROM {table}) - (SELECT count(*) FROM {new}), "
-        f"(SELECT count(*) FROM (SELECT {columns} FROM {new} EXCEPT SELECT {columns} FROM {table}))",
+        "(SELECT count(*) FROM "
+        f"(SELECT {columns} FROM {new} EXCEPT SELECT {columns} FROM {table}))",
     )
     return differing == (0, 0)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pyarrow as pa
 from msgspec import Struct
 
-LINE = "endcap line"  # the column with line or row numbers; no header has such a name by chance
+OURS = "endcap "  # no column of a file begins so by chance
+LINE = OURS + "line"  # number of the line or row in the file
+ARRIVAL = OURS + "arrival"  # distinct, growing over the whole import
+FAULT = OURS + "fault"
 
 
 class Position(Struct, frozen=True):

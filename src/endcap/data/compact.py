@@ -37,7 +37,7 @@ def merge_crowded(
         last = base.sequence + 1
         fresh = [msgspec.structs.replace(part, sequence=last) for part in fresh]
         sql = events_sql(root, msgspec.structs.replace(base, events=(*parts, *fresh)))
-        new += _write_events(connection, root, sql, date, name, "log", sequence=0)
+        new += _write_events(connection, root, sql, date, name=name, source="log", sequence=0)
     return kept, new
 
 
@@ -56,7 +56,13 @@ def rewritten(
             continue
         stem = Path(part.path).stem
         events += _write_events(
-            connection, root, sql, _date(part), stem, part.source, sequence=part.sequence
+            connection,
+            root,
+            sql,
+            _date(part),
+            name=stem,
+            source=part.source,
+            sequence=part.sequence,
         )
     users = _users_without_erased(connection, root, base)
     clean = msgspec.structs.replace(base, events=tuple(events), users=users, erasures=())
@@ -82,9 +88,9 @@ def _write_events(
     root: Path,
     sql: str,
     date: str,
+    *,
     name: str,
     source: str,
-    *,
     sequence: int,
 ) -> list[Part]:
     found = first_row(connection, f"SELECT min(ts), max(ts) FROM ({sql})")

@@ -51,7 +51,7 @@ def read_csv(
             reject = Reject(file.path, line, "", "line_too_long", "")
             yield Chunk(_table([], [], names), [reject], block.end, block.bytes_done)
             continue
-        yield _parse(file, text, line, block, names, delimiter)
+        yield _parse(file, text, line, block, names=names, delimiter=delimiter)
 
 
 def _without_header(text: bytes, delimiter: str) -> tuple[bytes, int]:
@@ -67,7 +67,7 @@ def _without_header(text: bytes, delimiter: str) -> tuple[bytes, int]:
 
 
 def _parse(
-    file: File, text: bytes, line: int, block: Block, names: Sequence[str], delimiter: str
+    file: File, text: bytes, line: int, block: Block, *, names: Sequence[str], delimiter: str
 ) -> Chunk:
     table = _parse_fast(text, names, delimiter) if text else _table([], [], names)
     rejects: list[Reject] = []

@@ -60,6 +60,7 @@ def upsert_rows(
     manifest: Manifest,
     table: str,
     rows: Iterable[tuple[str, Attributes]],
+    *,
     name: str,
 ) -> tuple[Part, ...]:
     """The table's parts after these upserts, in order. Attribute names are compared without
@@ -77,7 +78,7 @@ def upsert_rows(
     connection.register("incoming", incoming)
     compatible = all(known.get(column, kind) == kind for column, kind in types.items())
     if standing and compatible and len(standing) < MOST_PARTS:
-        part = _write(connection, root, table, "SELECT * FROM incoming", name, "log")
+        part = _write(connection, root, table, "SELECT * FROM incoming", name=name, source="log")
         return (*standing, part)
     return (replace_rows(connection, root, table, name, "log"),)
 
@@ -105,9 +106,12 @@ def replace_rows(
     sql = (
         f"SELECT {', '.join([f'new.{key}', *news])} FROM incoming new "
         f"LEFT JOIN {table} old USING ({key}) UNION ALL "
-        f"SELECT {', '.join([f'old.{key}', *olds])} FROM {table} old ANTI JOIN incoming USING ({key})"
+        f"SELECT {', '.join([f'old.{key}', *olds])} "
+        f"FROM {table} old ANTI JOIN incoming USING ({key})"
     )
-    return _write(connection, root, table, f"SELECT * FROM ({sql}) ORDER BY {key}", name, source)
+    return _write(
+        connection, root, table, f"SELECT * FROM ({sql}) ORDER BY {key}", name=name, source=source
+    )
 
 
 def _merged(
@@ -172,7 +176,13 @@ def _cast(expression: str, kind: str, wanted: str) -> str:
 
 
 def _write(
-    connection: duckdb.DuckDBPyConnection, root: Path, table: str, sql: str, name: str, source: str
+    connection: duckdb.DuckDBPyConnection,
+    root: Path,
+    table: str,
+    sql: str,
+    *,
+    name: str,
+    source: str,
 ) -> Part:
     path = fresh_file(root / table, name, ".parquet")
     connection.execute(f"COPY ({sql}) TO {text(path)} (FORMAT parquet, COMPRESSION zstd)")

@@ -13,6 +13,8 @@ import msgspec
 from msgspec import Struct
 
 from endcap.data.catalogue import merge_entities
+from endcap.data.check import Reading
+from endcap.data.chunks import ARRIVAL
 from endcap.data.lake import Lake, Moved, in_order
 from endcap.data.manifest import Manifest, Part, sync_file, sync_folder
 from endcap.data.merge import Merged, merge_events
@@ -20,7 +22,7 @@ from endcap.data.normalise import DAY_US, Rules
 from endcap.data.quality import Quality, iso, measure
 from endcap.data.sources import TABLES, Source, find_files
 from endcap.data.sql import text
-from endcap.data.stage import ARRIVAL, Reading, plan_reading, stage_file
+from endcap.data.stage import plan_reading, stage_file
 from endcap.data.staging import Reason, Staging, State, discard, open_staging
 from endcap.domain.columns import EVENT_TYPE, EVENTS
 from endcap.domain.errors import InvalidInput
@@ -133,7 +135,13 @@ def _plan(staging: Staging, mapping: Mapping[str, str], options: ImportOptions) 
     )
     return [
         plan_reading(
-            index, file, dict(mapping), rules, options.delimiter, options.encoding, staging.folder
+            index,
+            file,
+            dict(mapping),
+            rules,
+            delimiter=options.delimiter,
+            encoding=options.encoding,
+            folder=staging.folder,
         )
         for index, file in enumerate(staging.state.files)
     ]

@@ -123,9 +123,9 @@ class Lake:
                 connection.register("staged", staged)
                 parts = merge_events(connection, self.root, name, "log").parts if staged else []
                 rows = [(item.item_id, item.attributes) for item in puts[0]]
-                new_items = upsert_rows(connection, self.root, base, "items", rows, name)
+                new_items = upsert_rows(connection, self.root, base, "items", rows, name=name)
                 rows = [(user.user_id, user.attributes) for user in puts[1]]
-                new_users = upsert_rows(connection, self.root, base, "users", rows, name)
+                new_users = upsert_rows(connection, self.root, base, "users", rows, name=name)
             with self.connect(base) as connection:
                 kept, parts = merge_crowded(connection, self.root, base, parts, name)
             change = _Change(base, kept, parts, new_items, new_users, gone, log_offset)

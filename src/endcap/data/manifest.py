@@ -8,7 +8,7 @@ manifest, so nobody reads it; it is removed once it is old.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -175,7 +175,7 @@ def _unnamed(root: Path, named: set[str]) -> Iterator[Path]:
 
 def _numbers(folder: Path) -> list[int]:
     try:
-        names: Iterable[str] = os.listdir(folder)
+        names = [path.name for path in folder.iterdir()]
     except FileNotFoundError:
         return []
     return sorted(int(n[:-5]) for n in names if n.endswith(".json") and n[:-5].isdigit())

@@ -85,9 +85,9 @@ def resolve(table: str, header: Sequence[str], mapping: Mapping[str, str], file:
     for ours in canonical:
         if ours not in columns:
             free = [name for name in header if name not in columns.values()]
-            found = _by_alias(ours, free, file)
-            if found is not None:
-                columns[ours] = guessed[ours] = found
+            alias = _by_alias(ours, free, file)
+            if alias is not None:
+                columns[ours] = guessed[ours] = alias
             elif ours in REQUIRED[table]:
                 raise _unmapped(ours, header, file)
     found = Resolved(columns, guessed)

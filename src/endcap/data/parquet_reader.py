@@ -55,7 +55,7 @@ def read_parquet(file: File, start: Position, folder: Path) -> Iterator[Chunk]:
 
 def _read(file: File, opened: parquet.ParquetFile, start: int) -> Iterator[Chunk]:
     total = opened.metadata.num_rows
-    first, groups = 0, []
+    first, groups = 0, list[int]()
     for group in range(opened.num_row_groups):
         rows = opened.metadata.row_group(group).num_rows
         if not groups and first + rows <= start:

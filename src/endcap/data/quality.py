@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import duckdb
 from msgspec import Struct
@@ -37,7 +38,8 @@ class Quality(Struct, frozen=True):
     cold_items: int  # catalogue items without an event
     cold_share: float  # of the catalogue
     days_with_events: int
-    gaps: list[Gap]  # the longest, at most 20
+    days_without_events: int  # between the first and the last
+    gaps: list[Gap]  # runs of such days, the longest first, at most 20
     events_per_user: dict[str, float]  # quantiles: "0.5", "0.9", …
 
 
@@ -48,7 +50,8 @@ def measure(connection: duckdb.DuckDBPyConnection) -> Quality:
         "SELECT event_type, count(*) FROM events GROUP BY 1 ORDER BY 2 DESC, 1"
     ).fetchall()
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE by_item AS SELECT item_id, count(*) AS n FROM events GROUP BY 1"
+        "CREATE OR REPLACE TEMP TABLE by_item AS "
+        "SELECT item_id, count(*) AS n FROM events GROUP BY 1"
     )
     items, unknown, unknown_events = first_row(
         connection,
@@ -78,6 +81,7 @@ def measure(connection: duckdb.DuckDBPyConnection) -> Quality:
         cold_items=cold,
         cold_share=cold / known if known else 0.0,
         days_with_events=len(days),
+        days_without_events=days[-1] - days[0] + 1 - len(days) if days else 0,
         gaps=_gaps(days),
         events_per_user=quantiles,
     )
@@ -99,7 +103,7 @@ def _gaps(days: list[int]) -> list[Gap]:
     """Runs of missing days between the first and the last."""
     gaps = [
         Gap(date_of(before + 1), date_of(after - 1), after - before - 1)
-        for before, after in zip(days, days[1:], strict=False)
+        for before, after in pairwise(days)
         if after - before > 1
     ]
     return sorted(gaps, key=lambda gap: -gap.days)[:_SHOWN]

@@ -62,7 +62,8 @@ def _paths(given: str) -> list[Path]:
             raise InvalidInput("empty_folder", field=given, permitted=", ".join(_SUFFIXES))
         return [p.absolute() for p in found]
     if not path.exists() and has_magic(given):
-        found = sorted(p for p in map(Path, glob(str(path), recursive=True)) if p.is_file())
+        names = glob(str(path), recursive=True)  # noqa: PTH207  # Path.glob takes no absolute one
+        found = sorted(p for p in map(Path, names) if p.is_file())
         if found:
             return [p.absolute() for p in found]
     if not path.exists():
@@ -83,7 +84,7 @@ def _describe(table: str, path: Path) -> File:
         with path.open("rb") as raw:
             gzipped = raw.read(2) == b"\x1f\x8b"
     except OSError as error:
-        raise InvalidInput("unreadable_file", field=str(path), reason=error.strerror) from error
+        raise _unreadable(str(path), error) from error
     described = File(table, str(path), "", gzipped, status.st_size, status.st_mtime_ns)
     with open_bytes(described) as stream:
         head = stream.read(65536)
@@ -116,5 +117,9 @@ def open_bytes(file: File) -> Iterator[BinaryIO]:
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InvalidInput("damaged_file", field=file.path, reason=str(error)) from error
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise InvalidInput("unreadable_file", field=file.path, reason=reason) from error
+        raise _unreadable(file.path, error) from error
+
+
+def _unreadable(path: str, error: OSError) -> InvalidInput:
+    reason = error.strerror or str(error)
+    return InvalidInput("unreadable_file", field="file", value=path, reason=reason)

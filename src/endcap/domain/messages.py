@@ -52,6 +52,27 @@ MESSAGES: dict[str, str] = {
     "damaged_manifest": "{field} is not a manifest of the lake; restore it from a backup, or "
     "remove it to go back to the one before",
     "too_many_event_types": "{field} has {count} different values; at most {most} are permitted",
+    "no_such_file": "there is no file, folder or match for {field}",
+    "not_a_file": "{field} is not a file or a folder",
+    "empty_file": "{field} is empty",
+    "empty_folder": "{field} holds no file that can be imported ({permitted}, plain or .gz)",
+    "damaged_file": "{field} is damaged: {reason}",
+    "wrong_encoding": "{field} is not UTF-8 ({value}); save it as UTF-8 or give --encoding",
+    "unknown_encoding": "there is no text encoding {value!r}; examples: utf-8, latin-1, cp1252",
+    "bad_delimiter": "a delimiter is one character, not {value!r}",
+    "bad_header": "the first line of {field} must name its columns, not {value!r}",
+    "duplicate_column": "{file} has more than one column {field!r}",
+    "no_objects": "{field} holds no JSON object",
+    "unmapped_column": "no column of {file} is {field}; it has {columns}; say which one is meant, "
+    "for example {command}",
+    "ambiguous_column": "{field} may be any of {columns} in {file}; say which one is meant, "
+    "for example {command}",
+    "bad_mapping": "a mapping is written NAME=COLUMN, like user_id=CustomerID, not {value!r}",
+    "bad_mapping_file": '{field} is no mapping: {reason}; write lines like user_id = "CustomerID"',
+    "bad_keep": "{value!r} is no SQL expression over the columns of the file: {reason}",
+    "rejected_row": "{file}, line {line}, column {field!r}: {reason} ({value!r}); nothing was "
+    "imported",
+    "import_running": "the same files are being imported by another process",
     "count_out_of_range": "{field} must be a whole number from {least} to {most}, not {value}",
     "too_many_events": "{field} must be at most {most} for that many users and days, not {value}",
     "start_out_of_range": "{field} must be a day from 1970-01-01 on whose period ends before "
