@@ -16,7 +16,8 @@ from endcap.settings import Settings
 @click.option("--json", "as_json", is_flag=True, help="Print the version as JSON.")
 @click.pass_obj
 def command(settings: Settings, budget_s: float | None, no_promote: bool, as_json: bool) -> None:
-    from endcap.app import reports, training
+    from endcap.app import training
+    from endcap.app.reports import training_report
     from endcap.bootstrap import open_shop, prepare_kernels
 
     prepare_kernels(settings)
@@ -30,7 +31,7 @@ def command(settings: Settings, budget_s: float | None, no_promote: bool, as_jso
             budget_s=budget_s,
             serve=not no_promote,
         )
-        page = reports.training_report(shop, version)
+        page = training_report(shop, version)
     note(f"trained {version.name} in {time.monotonic() - begun:.1f} s; report: {page}")
     if as_json:
         print_json(version)
