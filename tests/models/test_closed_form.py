@@ -76,14 +76,14 @@ def test_partial_session_pairs_are_the_products_of_all_cuts(decay: float, future
                 f[own[q]] += future ** (q - t - 1)
             past += np.outer(s, s)
             ahead += np.outer(s, f)
-    got = pairs.partial_session_pairs(user, item, 6, decay, future, 99)
+    got = pairs.partial_session_pairs(user, item, 6, decay, future, 99, 10**6)
     np.testing.assert_allclose(got[0].toarray(), past, rtol=1e-4)
     np.testing.assert_allclose(got[1].toarray(), ahead, rtol=1e-3, atol=1e-3)
 
 
 def test_followers_count_pairs_by_distance() -> None:
     user, item = np.array([0, 0, 0, 1, 1], "i4"), np.array([0, 1, 2, 2, 0], "i4")
-    found = pairs.followers(user, item, 3, 0.5, 9).toarray()
+    found = pairs.followers(user, item, 3, 0.5, 9, 10**6).toarray()
     np.testing.assert_allclose(found, [[0, 1, 0.5], [0, 0, 1], [1, 0, 0]])
 
 
@@ -93,7 +93,14 @@ def test_gram_forms_agree_in_blocks_and_sampling_keeps_short_rows(
     monkeypatch.setattr(pairs, "_CHUNK_PAIRS", 10)
     x = sparse.csr_matrix((np.random.default_rng(0).random((30, 8)) < 0.4).astype("f4"))
     expected = (x.T @ x).toarray()
-    np.testing.assert_allclose(pairs.gram(x, 8, 0).toarray(), expected)
+    np.testing.assert_allclose(pairs.gram(x, 8, 0, 10**6).toarray(), expected)
     np.testing.assert_allclose(pairs.dense_gram(x), expected)
-    sampled = pairs.gram(x, 3, 0).toarray()
+    sampled = pairs.gram(x, 3, 0, 10**6).toarray()
     assert sampled.sum() == pytest.approx(expected.sum(), rel=0.05)
+
+
+def test_pair_counts_are_bounded_and_keep_the_strongest_of_each_item() -> None:
+    x = sparse.csr_matrix((np.random.default_rng(0).random((60, 10)) < 0.5).astype("f4"))
+    found = pairs.gram(x, 10, 0, 30)
+    assert found.nnz <= 30
+    np.testing.assert_array_equal(found.diagonal(), np.asarray(x.sum(axis=0)).ravel())

@@ -15,9 +15,16 @@ import click
 from endcap.cli.output import print_json, print_table, progress
 from endcap.settings import Settings
 
-_train = click.option("--train", type=click.Path(path_type=Path), required=True, metavar="FILE")
-_test = click.option("--test", type=click.Path(path_type=Path), required=True, metavar="FILE")
-_k = click.option("--k", type=click.IntRange(1, 1000), default=20, show_default=True)
+_FILE = click.Path(path_type=Path)
+_train = click.option("--train", type=_FILE, required=True, metavar="FILE", help="Learn from it.")
+_test = click.option("--test", type=_FILE, required=True, metavar="FILE", help="Score on it.")
+_k = click.option(
+    "--k",
+    type=click.IntRange(1, 1000),
+    default=20,
+    show_default=True,
+    help="Length of the lists; figures at 20 are always given.",
+)
 _json = click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 
 

@@ -9,8 +9,9 @@ from scipy import sparse
 
 from endcap.data.interactions import Interactions
 from endcap.domain.arrays import Float32s, Float64s, Int32s, Int64s
+from endcap.models.neighbours import from_matrix, to_matrix
 
-_CHUNK_PAIRS = 8_000_000  # pairs counted at once: about 200 MB
+_CHUNK_PAIRS = 24_000_000  # pairs counted at once: at most about 300 MB
 
 
 def user_items(data: Interactions, user_exponent: float) -> Any:
@@ -28,15 +29,16 @@ def user_items(data: Interactions, user_exponent: float) -> Any:
     return matrix
 
 
-def gram(matrix: Any, most_per_user: int, seed: int) -> Any:
+def gram(matrix: Any, most_per_user: int, seed: int, most_pairs: int) -> Any:
     """XᵀX as sparse CSR (items, items), float32; of longer rows a random sample of
-    ``most_per_user`` entries is taken, scaled to keep its sum of pairs."""
+    ``most_per_user`` entries is taken, scaled to keep its sum of pairs. Where more than
+    ``most_pairs`` differ, each item keeps its strongest: memory stays bounded."""
     matrix = _sampled(matrix, most_per_user, np.random.default_rng(seed))
     lengths = np.diff(matrix.indptr).astype(np.int64)
     total = sparse.csr_matrix((matrix.shape[1],) * 2, dtype=np.float32)
     for first, last in _chunks(lengths * lengths):
         part = matrix[first:last]
-        total = total + part.T.tocsr() @ part
+        total = _bounded(total + part.T.tocsr() @ part, most_pairs)
     return total.tocsr()
 
 
@@ -49,6 +51,14 @@ def dense_gram(matrix: Any) -> Float32s:
         block = matrix[first : first + step].toarray()  # (users, items)
         total += block.T @ block
     return total
+
+
+def _bounded(matrix: Any, most_pairs: int) -> Any:
+    """At most that many entries: of each row the strongest, the diagonal among them."""
+    if matrix.nnz <= most_pairs:
+        return matrix
+    kept, _ = from_matrix(matrix, max(1, most_pairs // matrix.shape[0]))
+    return to_matrix(kept, matrix.shape[1])
 
 
 def _sampled(matrix: Any, most: int, draw: np.random.Generator) -> Any:
@@ -74,7 +84,13 @@ def _chunks(sizes: Int64s) -> list[tuple[int, int]]:
 
 
 def partial_session_pairs(
-    user: Int32s, item: Int32s, n_items: int, decay: float, future: float, window: int
+    user: Int32s,
+    item: Int32s,
+    n_items: int,
+    decay: float,
+    future: float,
+    window: int,
+    most_pairs: int,
 ) -> tuple[Any, Any]:
     """SᵀS and SᵀT over all cuts of all sessions into past S and future T, both sparse CSR.
 
@@ -95,14 +111,18 @@ def partial_session_pairs(
         past = past + _counts(a, b, weight, n_items)
         if gap:
             past = past + _counts(b, a, weight, n_items)
+            past = _bounded(past, most_pairs)
             steps = np.arange(gap)
             reach = float(np.sum(decay**steps * float(future) ** (gap - 1 - steps)))
             if reach > 1e-4:
                 ahead = ahead + _counts(a, b, np.full(len(a), reach), n_items)
+                ahead = _bounded(ahead, most_pairs)
     return past.tocsr(), ahead.tocsr()
 
 
-def followers(user: Int32s, item: Int32s, n_items: int, decay: float, window: int) -> Any:
+def followers(
+    user: Int32s, item: Int32s, n_items: int, decay: float, window: int, most_pairs: int
+) -> Any:
     """Directed pair counts, sparse CSR (items, items): cell (a, b) adds decay^(g - 1) for every
     b that came g ≤ window events after a in the same sequence. user, item: (n,), in order."""
     last = np.searchsorted(user, user, side="right") - 1 - np.arange(len(user))  # events after
@@ -112,7 +132,8 @@ def followers(user: Int32s, item: Int32s, n_items: int, decay: float, window: in
         if weight < 1e-3:
             break
         left = np.flatnonzero(last >= gap)
-        total = total + _counts(item[left], item[left + gap], np.full(len(left), weight), n_items)
+        found = _counts(item[left], item[left + gap], np.full(len(left), weight), n_items)
+        total = _bounded(total + found, most_pairs)
     return total.tocsr()
 
 
