@@ -92,9 +92,14 @@ BAD_LINES = [
         "not_a_string",
         '{"user_id": ["U1"], "item_id": "I1", "timestamp": 1700000000}',
     ),
-    (b'{"user_id": "U\\u0000", "item_id": "I1", "timestamp": 17}', "user_id", "id_unprintable", "U\0"),
+    (
+        b'{"user_id": "U\\u0000", "item_id": "I1", "timestamp": 17}',
+        "user_id",
+        "id_unprintable",
+        "U\0",
+    ),
     (b'{"user_id": "U1", "item_id": "I1", "timestamp": true}', "timestamp", "bad_time", "true"),
-    (b'{"user_id": "U1", "item_id": "\xff"}', "", "bad_encoding", '{"user_id": "U1", "item_id": "\ufffd"}'),
+    (b'{"user_id": "\xff"}', "", "bad_encoding", '{"user_id": "\ufffd"}'),
 ]  # fmt: skip
 
 

@@ -27,7 +27,8 @@ from endcap.data.sources import Source
 blocks.BLOCK_BYTES = {CHUNK_BYTES}
 sources = [Source("items", sys.argv[2]), Source("events", sys.argv[3])]
 lake = Lake(Path(sys.argv[1]), 256, 1)
-report = import_files(lake, sources, {{}}, ImportOptions({AT}), lambda p: print(p.phase, flush=True))
+options = ImportOptions({AT})
+report = import_files(lake, sources, {{}}, options, lambda p: print(p.phase, flush=True))
 print("done", report.tables["events"].rows, flush=True)
 """
 

@@ -47,7 +47,7 @@ PHASES = {"merge": "writing the lake", "measure": "measuring", "snapshot": "writ
     "--rename-type", "renames", metavar="OLD=NEW", multiple=True, help="Rename an event type."
 )
 @click.option("--time-format", metavar="FORMAT", help="Of times, as strptime: %d.%m.%Y %H:%M.")
-@click.option("--delimiter", metavar="CHARACTER", help="Of CSV files; found by itself.")
+@click.option("--delimiter", metavar="CHARACTER", help="Of CSV files, \\t: tab; found by itself.")
 @click.option("--encoding", metavar="NAME", default="utf-8", show_default=True, help="Of text.")
 @click.option("--strict", is_flag=True, help="Stop at the first row that cannot be used.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole report as JSON.")
@@ -74,8 +74,6 @@ def command(
     from endcap.data.importer import ImportOptions
     from endcap.data.mapping import parse_mapping, read_mapping
 
-    mapping = read_mapping(Path(mapping_file)) if mapping_file else {}
-    mapping |= parse_mapping(pairs)
     options = ImportOptions(
         at=time.time_ns() // 1000,
         strict=strict,
@@ -83,18 +81,16 @@ def command(
         event_type=event_type,
         event_types=parse_mapping(renames),
         time_format=time_format,
-        delimiter="\t" if delimiter == "\\t" else delimiter,
+        delimiter=delimiter,
         encoding=encoding,
     )
     sources = _sources(users, items, interactions)
+    mapping = (read_mapping(Path(mapping_file)) if mapping_file else {}) | parse_mapping(pairs)
     prepare_kernels(settings)
     shop = open_shop(settings)
     with progress("import") as report:
         result = import_into(shop, sources, mapping, options, _shown(report))
-    if as_json:
-        print_json(result)
-    else:
-        _print(result)
+    (print_json if as_json else _print)(result)
 
 
 def _sources(

@@ -81,13 +81,15 @@ def _type(connection: duckdb.DuckDBPyConnection, run: Sequence[Done], table: str
     if known or declared:
         return reduce(widen, sorted(declared)) if not known else TEXT
     column = quoted(name)
-    whole, number, boolean = first_row(
+    whole, number, boolean, listed = first_row(
         connection,
         f"SELECT bool_and(regexp_full_match({column}, '{_WHOLE}')), "
         f"bool_and(regexp_full_match({column}, '{_NUMBER}')), "
-        f"bool_and({column} IN ('true', 'false', 'True', 'False')) FROM staged",
+        f"bool_and({column} IN ('true', 'false', 'True', 'False')), "
+        f"bool_and({column} LIKE '[\"%\"]' AND json_valid({column})) FROM staged",
     )
-    return WHOLE if whole else NUMBER if number else BOOLEAN if boolean else TEXT
+    found = {WHOLE: whole, NUMBER: number, BOOLEAN: boolean, TEXTS: listed}
+    return next((kind for kind, fits in found.items() if fits), TEXT)
 
 
 def _typed(name: str, kind: str) -> str:

@@ -9,19 +9,13 @@ import numpy as np
 import pyarrow as pa
 from msgspec import Struct
 
+from endcap.data.casts import declared_kind, odd_columns
 from endcap.data.chunks import ARRIVAL, FAULT, LINE, OURS, Chunk, Reject
 from endcap.data.entities import KEYS, columns_of
 from endcap.data.keep import keep_flags
 from endcap.data.manifest import sync_file
 from endcap.data.mapping import Resolved, other_columns
-from endcap.data.normalise import (
-    Check,
-    Rules,
-    declared_kind,
-    entity_columns,
-    event_columns,
-    odd_columns,
-)
+from endcap.data.normalise import Check, Rules, entity_columns, event_columns
 from endcap.data.sources import PARQUET, File
 from endcap.data.sql import listed, quoted, text
 from endcap.data.staging import State, write_arrow

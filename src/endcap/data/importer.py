@@ -7,7 +7,6 @@ changes once, at the end, by one manifest.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 import msgspec
 from msgspec import Struct
@@ -15,19 +14,22 @@ from msgspec import Struct
 from endcap.data.catalogue import merge_entities
 from endcap.data.check import Reading
 from endcap.data.chunks import ARRIVAL
+from endcap.data.import_report import ImportReport, write_report
 from endcap.data.lake import Lake, Moved, in_order
-from endcap.data.manifest import Manifest, Part, sync_file, sync_folder
+from endcap.data.manifest import Manifest, Part
 from endcap.data.merge import Merged, merge_events
 from endcap.data.normalise import DAY_US, Rules
-from endcap.data.quality import Quality, iso, measure
-from endcap.data.sources import TABLES, Source, find_files
+from endcap.data.quality import iso
+from endcap.data.sources import Source, find_files
 from endcap.data.sql import text
 from endcap.data.stage import plan_reading, stage_file
-from endcap.data.staging import Reason, Staging, State, discard, open_staging
+from endcap.data.staging import Staging, State, discard, discard_old, open_staging
 from endcap.domain.columns import EVENT_TYPE, EVENTS
 from endcap.domain.errors import InvalidInput
 from endcap.domain.records import digest
 from endcap.domain.values import EVENT_TYPES
+
+__all__ = ["ImportOptions", "ImportReport", "Progress", "Source", "import_files"]
 
 MOST_TYPES = 255  # of events, as in training
 
@@ -59,31 +61,6 @@ class Progress(Struct, frozen=True):
     bytes_total: int
 
 
-class TableReport(Struct, frozen=True):
-    """``rows`` = ``accepted`` + ``rejected`` + ``repeats``. For users and items a repeat is a row
-    that a later row of the same id replaced."""
-
-    files: int
-    rows: int
-    accepted: int
-    rejected: int
-    repeats: int
-    reasons: list[Reason]
-
-
-class ImportReport(Struct, frozen=True):
-    """``rejects``: the file with every rejected row, "" if there is none. ``mapping``: by file,
-    canonical column → the file's column where that was not plain."""
-
-    import_id: str
-    version: int  # of the lake's manifest
-    tables: dict[str, TableReport]
-    mapping: dict[str, dict[str, str]]
-    notes: list[str]
-    rejects: str
-    quality: Quality
-
-
 def import_files(
     lake: Lake,
     sources: Sequence[Source],
@@ -113,6 +90,7 @@ def import_files(
             raise
         report = _publish(lake, staging, readings, options, progress)
         discard(folder)
+    discard_old(folder.parent, options.at)
     return report
 
 
@@ -121,7 +99,7 @@ def _check(options: ImportOptions) -> None:
         "".encode(options.encoding)
     except LookupError as error:
         raise InvalidInput("unknown_encoding", value=options.encoding) from error
-    if options.delimiter is not None and len(options.delimiter) != 1:
+    if options.delimiter not in (None, "\\t") and len(options.delimiter or "") != 1:
         raise InvalidInput("bad_delimiter", value=options.delimiter)
 
 
@@ -139,7 +117,7 @@ def _plan(staging: Staging, mapping: Mapping[str, str], options: ImportOptions) 
             file,
             dict(mapping),
             rules,
-            delimiter=options.delimiter,
+            delimiter="\t" if options.delimiter == "\\t" else options.delimiter,
             encoding=options.encoding,
             folder=staging.folder,
         )
@@ -181,21 +159,7 @@ def _publish(
     progress(Progress("merge", rows, total, total))
     manifest, repeats = _merge(lake, staging)
     progress(Progress("measure", rows, total, total))
-    with lake.connect(manifest) as connection:
-        quality = measure(connection)
-    report = ImportReport(
-        import_id=staging.state.import_id,
-        version=manifest.version,
-        tables=_tables(staging, repeats),
-        mapping={r.file.path: r.resolved.guessed for r in readings if r.resolved.guessed},
-        notes=_notes(readings, options),
-        rejects=_save_rejects(lake, staging),
-        quality=quality,
-    )
-    folder = lake.root / "imports"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{report.import_id}.json").write_bytes(msgspec.json.encode(report))
-    return report
+    return write_report(lake, manifest, staging, readings, repeats, options.event_type)
 
 
 def _merge(lake: Lake, staging: Staging) -> tuple[Manifest, dict[str, int]]:
@@ -257,52 +221,3 @@ def _check_types(found: Sequence[tuple[str]]) -> None:
         raise InvalidInput(
             "too_many_event_types", field=EVENT_TYPE, count=len(found), most=MOST_TYPES
         )
-
-
-def _tables(staging: Staging, repeats: Mapping[str, int]) -> dict[str, TableReport]:
-    tables: dict[str, TableReport] = {}
-    for table in TABLES:
-        files = [file for file in staging.state.files if file.table == table]
-        done = staging.of_table(table)
-        if not files:
-            continue
-        reasons: dict[tuple[str, str], int] = {}
-        for reason in (reason for chunk in done for reason in chunk.reasons):
-            key = (reason.code, reason.column)
-            reasons[key] = reasons.get(key, 0) + reason.rows
-        tables[table] = TableReport(
-            files=len(files),
-            rows=sum(chunk.rows for chunk in done),
-            accepted=sum(chunk.accepted for chunk in done) - repeats[table],
-            rejected=sum(reasons.values()),
-            repeats=repeats[table],
-            reasons=[Reason(*key, rows) for key, rows in sorted(reasons.items())],
-        )
-    return tables
-
-
-def _notes(readings: Sequence[Reading], options: ImportOptions) -> list[str]:
-    notes = []
-    events = [reading for reading in readings if reading.file.table == "events"]
-    untyped = [r.file.path for r in events if EVENT_TYPE not in r.resolved.columns]
-    if untyped:
-        kind = options.event_type or "view"
-        notes.append(f"{len(untyped)} file(s) name no event type: every row counts as {kind}")
-    return notes
-
-
-def _save_rejects(lake: Lake, staging: Staging) -> str:
-    """Gather the rejects of all chunks in one file; its path."""
-    found = [staging.path(done.name, ".rejects") for done in staging.state.done if done.name]
-    found = [path for path in found if path.exists()]
-    if not found:
-        return ""
-    folder: Path = lake.root / "rejects" / staging.state.import_id
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "rejects.jsonl"
-    with path.open("wb") as gathered:
-        for part in found:
-            gathered.write(part.read_bytes())
-    sync_file(path)
-    sync_folder(folder)
-    return str(path)

@@ -8,6 +8,7 @@ manifest, so nobody reads it; it is removed once it is old.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,6 +136,9 @@ def remove_unread(root: Path, newest: Manifest) -> int:
     for path in folder.glob(".*.tmp"):
         if _older(path, at - KEPT_S):
             path.unlink(missing_ok=True)
+    for left in (root / "tmp").glob("*"):  # of a process that was killed
+        if _older(left, at - ORPHAN_S):
+            shutil.rmtree(left, ignore_errors=True)
     unread = [file for file in _unnamed(root, newest.paths()) if _older(file, at - ORPHAN_S)]
     if unread:
         named = _named_by_all(folder)

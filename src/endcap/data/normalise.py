@@ -1,7 +1,6 @@
 """The SQL that turns raw columns into canonical ones and says what is wrong with a row.
 
-Text and typed columns go through the same rules, so that one file gives the same lake in every
-format. Each check is a pair (condition, reason); the first that holds rejects the row.
+Each check is a pair (condition, reason); the first that holds rejects the row.
 """
 
 from __future__ import annotations
@@ -11,18 +10,25 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from endcap.data.entities import BOOLEAN, NUMBER, TEXT, TEXTS, WHOLE
+from endcap.data.casts import (
+    REAL_KINDS,
+    WHOLE_KINDS,
+    as_boolean,
+    as_micros,
+    as_number,
+    as_text,
+    given,
+    is_text,
+    odd_name,
+)
+from endcap.data.chunks import OURS
+from endcap.data.entities import BOOLEAN, NUMBER, TEXT, WHOLE
 from endcap.data.sql import quoted, text
 from endcap.domain.columns import ATTRIBUTES, EVENT_ID, EVENT_TYPE, ITEM_ID, SESSION_ID, TS, USER_ID
 from endcap.domain.columns import VALUE as AMOUNT
 
 MOST_ID = 256
 DAY_US = 86_400_000_000
-TRUE, FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
-_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
-_WHOLE = (*_NUMBERS, *(f"U{name}" for name in _NUMBERS))
-_FITS = set(_WHOLE) - {"HUGEINT", "UBIGINT", "UHUGEINT"}
-_REAL = ("FLOAT", "DOUBLE")
 # What the engine knows about items; other attributes take the type of their values.
 ITEM_ATTRIBUTES = {
     "name": TEXT, "department": TEXT, "aisle": TEXT, "description": TEXT, "price": NUMBER,
@@ -49,113 +55,16 @@ class Rules(Struct, frozen=True):
     keep: tuple[str, ...]
 
 
-def as_text(column: str, kind: str) -> str:
-    """Trimmed text, NULL when empty; a whole number without ``.0``."""
-    name = quoted(column)
-    if kind in _WHOLE or kind == "BOOLEAN":
-        return f"{name}::VARCHAR"
-    if kind in _REAL:
-        whole = f"{name} = trunc({name}) AND abs({name}) < 9e15"
-        other = f"nullif({name}, 'nan')::VARCHAR"
-        return f"CASE WHEN {whole} THEN {name}::BIGINT::VARCHAR ELSE {other} END"
-    word = f"{name}::VARCHAR"
-    trimmed = f"trim({word}, ' \t\r\n')"
-    whole = f"regexp_full_match({trimmed}, '[0-9]+[.]0')"
-    careful = f"CASE WHEN {whole} THEN {trimmed}[:-3] ELSE nullif({trimmed}, '') END"
-    return f"CASE WHEN {odd_name(column)} THEN {careful} ELSE nullif({word}, '') END"
-
-
-def odd_name(column: str) -> str:
-    """The column (SQL) that is true where a text is not used as it is."""
-    return quoted(f"endcap odd {column}")
-
-
-def odd_columns(kinds: Mapping[str, str]) -> dict[str, str]:
-    """Column name → SQL of ``odd_name``: one look at each text finds the few that need more."""
-    return {
-        f"endcap odd {column}": f"regexp_matches({quoted(column)}::VARCHAR, "
-        "'^\\s|\\s$|[.]0$|\\p{Cc}')"
-        for column, kind in kinds.items()
-        if _is_text(kind)
-    }
-
-
-def as_micros(column: str, kind: str, time_format: str | None = None) -> str:
-    """Time as µs UTC, NULL if it is none: seconds, ms, µs, ns by magnitude, or ISO 8601."""
-    name = quoted(column)
-    if kind.startswith("TIMESTAMP"):
-        zoned = "TZ" in kind or "ZONE" in kind
-        return f"epoch_us({name}::{'TIMESTAMPTZ' if zoned else 'TIMESTAMP'})"
-    if kind == "DATE":
-        return f"epoch_us({name}::TIMESTAMP)"
-    if kind in _WHOLE:
-        return _scaled(f"TRY_CAST({name} AS BIGINT)")
-    if kind in _REAL or kind.startswith("DECIMAL"):
-        return f"TRY_CAST({_scaled(f'{name}::DOUBLE')} AS BIGINT)"
-    word = f"trim({name}::VARCHAR)"
-    whole, real = f"TRY_CAST({word} AS BIGINT)", f"TRY_CAST({word} AS DOUBLE)"
-    iso = f"epoch_us(TRY_CAST({word} AS TIMESTAMPTZ))"
-    given = (
-        f"WHEN try_strptime({word}, {text(time_format)}) IS NOT NULL "
-        f"THEN epoch_us(try_strptime({word}, {text(time_format)})) "
-        if time_format
-        else ""
-    )
-    return (
-        f"CASE {given}WHEN regexp_full_match({word}, '-?[0-9]{{1,19}}') THEN {_scaled(whole)} "
-        f"WHEN {real} IS NOT NULL THEN TRY_CAST({_scaled(real)} AS BIGINT) "
-        f"WHEN regexp_matches({word}, '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}') THEN {iso} END"
-    )
-
-
-def _scaled(number: str) -> str:
-    """Seconds up to the year 5138, ms and µs from 1973 on, else ns."""
-    return (
-        f"CASE WHEN {number} BETWEEN -100000000000 AND 100000000000 THEN {number} * 1000000 "
-        f"WHEN {number} BETWEEN -100000000000000 AND 100000000000000 THEN {number} * 1000 "
-        f"WHEN {number} BETWEEN -100000000000000000 AND 100000000000000000 THEN {number} "
-        f"ELSE {number} // 1000 END"
-    )
-
-
-def as_number(column: str, kind: str) -> str:
-    """Number, NULL when empty or none; adding zero makes one zero of two."""
-    name = quoted(column)
-    if kind in (*_WHOLE, *_REAL, "BOOLEAN") or kind.startswith("DECIMAL"):
-        return f"{name}::DOUBLE + 0"
-    return f"TRY_CAST(trim({name}::VARCHAR) AS DOUBLE) + 0"
-
-
-def as_boolean(column: str, kind: str) -> str:
-    word = f"lower(trim({quoted(column)}::VARCHAR))" if _is_text(kind) else as_text(column, kind)
-    return (
-        f"CASE WHEN {word} IN ({', '.join(map(text, TRUE))}) THEN true "
-        f"WHEN {word} IN ({', '.join(map(text, FALSE))}) THEN false END"
-    )
-
-
 def id_checks(ours: str, column: str, kind: str, *, required: bool = True) -> list[Check]:
     """Checks of the canonical text column ``ours``."""
     name = quoted(ours)
     checks = [Check(f"{name} IS NULL", "empty_id", column)] if required else []
     checks.append(Check(f"length({name}) > {MOST_ID}", "id_too_long", column))
-    if _is_text(kind):
+    if is_text(kind):
         wrong = f"regexp_matches({name}, '\\p{{Cc}}')"
         broken = f"CASE WHEN {odd_name(column)} THEN {wrong} ELSE false END"
         checks.append(Check(broken, "id_unprintable", column))
     return checks
-
-
-def given(column: str, kind: str) -> str:
-    """Whether the raw value is there at all."""
-    name = quoted(column)
-    if kind in _REAL:
-        return f"({name} IS NOT NULL AND NOT isnan({name}))"
-    return f"({name} IS NOT NULL AND {name} <> '')" if kind == TEXT else f"({name} IS NOT NULL)"
-
-
-def _is_text(kind: str) -> bool:
-    return not (kind in _WHOLE or kind in _REAL or kind == BOOLEAN)
 
 
 def event_columns(
@@ -200,10 +109,10 @@ def _time(column: str, kinds: Mapping[str, str], rules: Rules) -> Part:
 def _amount(column: str | None, kinds: Mapping[str, str]) -> Part:
     if column is None:
         return {AMOUNT: "NULL::DOUBLE"}, []
-    wrong = '"endcap has value" AND (value IS NULL OR NOT isfinite(value))'
+    wrong = f'"{OURS}has value" AND (value IS NULL OR NOT isfinite(value))'
     sql = {
         AMOUNT: as_number(column, kinds[column]),
-        "endcap has value": given(column, kinds[column]),
+        f"{OURS}has value": given(column, kinds[column]),
     }
     return sql, [Check(wrong, "not_a_number", column)]
 
@@ -262,7 +171,7 @@ def attributes_json(
 def _member(column: str, kind: str, declared: Mapping[str, str]) -> str:
     name = quoted(column)
     if kind != TEXT:
-        plain = kind in (*_WHOLE, *_REAL, "BOOLEAN") or kind.endswith("[]")
+        plain = kind in (*WHOLE_KINDS, *REAL_KINDS, "BOOLEAN") or kind.endswith("[]")
         return f"to_json({name})" if plain else f"to_json({name}::VARCHAR)"
     if column in declared:
         return f"to_json({name})" if declared[column] == TEXT else f"{name}::JSON"
@@ -287,8 +196,8 @@ def entity_columns(
         value, code = _typed(column, kind, wanted)
         sql[ours] = value
         if code:
-            sql[f"endcap has {ours}"] = given(column, kind)
-            there, name = quoted(f"endcap has {ours}"), quoted(ours)
+            sql[f"{OURS}has {ours}"] = given(column, kind)
+            there, name = quoted(f"{OURS}has {ours}"), quoted(ours)
             wrong = f"{name} IS NULL OR {name} IN ('inf', '-inf', 'nan')"
             checks.append(Check(f"{there} AND ({wrong})", code, column))
     return sql, checks
@@ -305,12 +214,3 @@ def _typed(column: str, kind: str, wanted: str | None) -> tuple[str, str]:
     if kind.endswith("[]"):
         return f"to_json(list_transform({quoted(column)}, lambda x: x::VARCHAR))::VARCHAR", ""
     return f"nullif({quoted(column)}::VARCHAR, '')", ""
-
-
-def declared_kind(kind: str) -> str:
-    """The attribute type for a column type of DuckDB."""
-    if kind in _FITS:
-        return WHOLE
-    if kind in (*_REAL, *_WHOLE) or kind.startswith("DECIMAL"):
-        return NUMBER
-    return BOOLEAN if kind == "BOOLEAN" else TEXTS if kind.endswith("[]") else TEXT

@@ -61,12 +61,7 @@ def measure(connection: duckdb.DuckDBPyConnection) -> Quality:
     (known,) = first_row(connection, "SELECT count(*) FROM items")
     cold = known - (items - unknown)
     users, quantiles = _users(connection)
-    days = [
-        day
-        for (day,) in connection.execute(
-            f"SELECT DISTINCT ts // {DAY_US} AS day FROM events ORDER BY day"
-        ).fetchall()
-    ]
+    days = _days(connection)
     return Quality(
         events=events,
         users=users,
@@ -97,6 +92,12 @@ def _users(connection: duckdb.DuckDBPyConnection) -> tuple[int, dict[str, float]
     )
     values = quantiles or [0.0] * len(at)
     return users, {f"{q:g}": float(v) for q, v in zip(at, values, strict=True)}
+
+
+def _days(connection: duckdb.DuckDBPyConnection) -> list[int]:
+    """Days since 1970 with events, in order."""
+    found = connection.execute(f"SELECT DISTINCT ts // {DAY_US} AS day FROM events ORDER BY day")
+    return [day for (day,) in found.fetchall()]
 
 
 def _gaps(days: list[int]) -> list[Gap]:

@@ -14,7 +14,7 @@ from endcap.data.csv_reader import read_csv, read_header
 from endcap.data.json_reader import read_json, read_keys
 from endcap.data.manifest import sync_file
 from endcap.data.mapping import resolve
-from endcap.data.normalise import Rules
+from endcap.data.normalise import Check, Rules
 from endcap.data.parquet_reader import read_names, read_parquet
 from endcap.data.sources import CSV, PARQUET, File
 from endcap.data.sql import listed, quoted, text
@@ -91,12 +91,8 @@ def _stage_chunk(
 ) -> Done:
     name = f"{len(staging.state.done):06d}"
     checked = check_rows(connection, staging.state, reading, chunk)
-    counts = dict(
-        connection.execute(f"SELECT {quoted(FAULT)}, count(*) FROM checked GROUP BY ALL").fetchall()
-    )
-    accepted = counts.pop(None, 0)
     checks = checked.checks
-    reasons = [Reason(checks[i].code, checks[i].column, n) for i, n in sorted(counts.items())]
+    accepted, reasons = _outcome(connection, checks)
     reasons += _counted(chunk.rejects)
     if reasons:
         path = staging.path(name, ".rejects")
@@ -122,6 +118,18 @@ def _stage_chunk(
         kinds=checked.kinds,
         finished=False,
     )
+
+
+def _outcome(
+    connection: duckdb.DuckDBPyConnection, checks: list[Check]
+) -> tuple[int, list[Reason]]:
+    """(good rows, rejected rows by reason) of ``checked``."""
+    found = connection.execute(f"SELECT {quoted(FAULT)}, count(*) FROM checked GROUP BY ALL")
+    counts = dict(found.fetchall())
+    accepted = counts.pop(None, 0)
+    return accepted, [
+        Reason(checks[i].code, checks[i].column, n) for i, n in sorted(counts.items())
+    ]
 
 
 def _counted(rejects: list[Reject]) -> list[Reason]:

@@ -23,6 +23,8 @@ from endcap.data.manifest import sync_file, sync_folder
 from endcap.data.sources import File
 from endcap.domain.errors import Conflict
 
+KEPT_US = 7 * 86_400_000_000
+
 
 class Reason(Struct, frozen=True):
     """Rows rejected for one reason. ``column``: the file's column, or the expression to keep."""
@@ -107,6 +109,13 @@ def _read(folder: Path) -> State | None:
 def discard(folder: Path) -> None:
     """Remove the staged work."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def discard_old(parent: Path, at: int) -> None:
+    """Remove staged work that nobody went on with for a week before ``at`` (µs)."""
+    for folder in parent.iterdir():
+        if folder.stat().st_mtime * 1e6 < at - KEPT_US:
+            discard(folder)
 
 
 def write_arrow(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
