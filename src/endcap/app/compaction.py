@@ -95,6 +95,7 @@ def compact(shop: Shop) -> None:
     """
     shop.refresh()
     stop = shop.now.state.offset
+    shop.log.sync(stop)  # nothing may name an offset that a power loss could take back
     start = shop.lake.manifest().log_offset
     while start < stop:
         start = compact_chunk(shop, start, stop)

@@ -39,6 +39,7 @@ from endcap.cli.output import note, print_json, print_table, progress, say
     type=click.Choice(["parquet", "csv", "jsonl"]),
     default="parquet",
     show_default=True,
+    help="Of the three tables.",
 )
 @click.option("--force", is_flag=True, help="Replace files of an earlier run.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
