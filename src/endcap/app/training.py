@@ -26,10 +26,16 @@ from endcap.models.content import ContentIndex
 from endcap.models.recipe import Recipe
 
 Progress = Callable[[str, float], None]
+SEARCH_S = 300.0  # most work of the search for settings, unless the caller says otherwise
 
 
 def train(
-    shop: Shop, at: int, *, progress: Progress, budget_s: float | None = None, serve: bool = True
+    shop: Shop,
+    at: int,
+    *,
+    progress: Progress,
+    budget_s: float | None = SEARCH_S,
+    serve: bool = True,
 ) -> SolutionVersion:
     """Train the default recipe on everything the shop knows; register it; serve it.
 

@@ -12,6 +12,7 @@ from endcap.cli.output import note, say
 from endcap.settings import Settings
 
 DAYS = 90
+SEARCH_S = 15.0  # a demo should not keep anybody waiting; endcap train searches longer
 TRY = """
 Try it, in another terminal (every click changes the next answer):
 
@@ -33,7 +34,13 @@ API reference: {url}/docs    evaluation report: {report}
 @click.option("--events", type=int, default=100_000, show_default=True, help="Events, about.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same shop.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="Port to listen on.",
+)
 @click.option("--no-serve", is_flag=True, help="Stop before serving.")
 @click.pass_context
 def command(
@@ -97,11 +104,11 @@ def train_and_evaluate(settings: Settings) -> tuple[str, Path]:
     at = time.time_ns() // 1000
     say("3/5  train on everything, and put the model into service")
     with progress("train") as report:
-        train(shop, at, progress=report)
+        train(shop, at, progress=report, budget_s=SEARCH_S)
     say("4/5  evaluate: train on the past, measure on what came later")
     with progress("evaluate") as report:
         evaluation = evaluate_shop(
-            shop, at, k=20, split_at=None, share=0.1, budget_s=None, progress=report
+            shop, at, k=20, split_at=None, share=0.1, budget_s=SEARCH_S, progress=report
         )
         page = reports.evaluation_report(shop, evaluation, at)
     print_evaluation(evaluation)

@@ -30,7 +30,14 @@ from endcap.settings import Settings
     show_default=True,
     help="Share of the newest events that is the test, without --split-at.",
 )
-@click.option("--budget", "budget_s", type=float, help="Most seconds for the search of settings.")
+@click.option(
+    "--budget",
+    "budget_s",
+    type=click.FloatRange(min=0),
+    default=300.0,
+    show_default=True,
+    help="Most seconds of work for the search of settings.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.pass_obj
 def command(

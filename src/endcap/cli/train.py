@@ -11,7 +11,14 @@ from endcap.settings import Settings
 
 
 @click.command("train", help="Train a model version on everything the shop knows, and serve it.")
-@click.option("--budget", "budget_s", type=float, help="Most seconds for the search of settings.")
+@click.option(
+    "--budget",
+    "budget_s",
+    type=click.FloatRange(min=0),
+    default=300.0,
+    show_default=True,
+    help="Most seconds of work for the search of settings.",
+)
 @click.option("--no-promote", is_flag=True, help="Register the version without serving it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the version as JSON.")
 @click.pass_obj
