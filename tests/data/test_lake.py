@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from endcap.data.lake import Erasure, Lake
+from endcap.data.sql import first_row
 from endcap.data.training import load_catalogue, load_interactions
 from endcap.domain.errors import Damaged
 from endcap.domain.records import content_id
@@ -201,3 +202,14 @@ def test_event_types_keep_their_codes(lake: Lake) -> None:
 def test_the_catalogue_comes_in_the_order_asked_for(lake: Lake) -> None:
     lake.append([], [Item("I1", {"name": "Pear"}), Item("I2", {"name": "Fig"})], [], [], 10)
     assert load_catalogue(lake, ["I2", "I0", "I1"]) == [{"name": "Fig"}, {}, {"name": "Pear"}]
+
+
+def test_what_does_not_fit_into_memory_goes_to_disk(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake", 128, 1)
+    with lake.connect() as connection:
+        (rows,) = first_row(
+            connection,
+            "SELECT count(*) FROM (SELECT range, md5(range::VARCHAR) AS text FROM range(3000000) "
+            "ORDER BY text LIMIT 2900000 OFFSET 1)",
+        )
+    assert rows == 2_900_000

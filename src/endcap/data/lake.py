@@ -86,6 +86,7 @@ class Lake:
         Times zone UTC; memory and threads limited; what does not fit goes to a temporary folder.
         """
         folder = self.root / "tmp" / f"{os.getpid()}-{next(_connections)}"
+        folder.parent.mkdir(parents=True, exist_ok=True)  # DuckDB makes the last part only
         connection = duckdb.connect(
             config={
                 "memory_limit": f"{self.memory_mb}MB",
