@@ -92,13 +92,12 @@ class ColdItems:
         elsewhere = usable.copy()  # (u,) those that are not in the history itself
         places = np.minimum(np.searchsorted(pool.warm, query.rows), len(pool.warm) - 1)
         elsewhere[places[pool.warm[places] == query.rows]] = False
-        warm = np.nan_to_num(warm, nan=0.0)
+        warm[~usable] = 0
         mean = weighted_mean(pool, warm, elsewhere)
         alone = np.isnan(mean)
         if alone.any():
             mean[alone] = weighted_mean(pool, warm, usable)[alone]
-        lowered: Float32s = mean - np.float32(1 - SHRINK) * np.abs(mean)
-        return lowered
+        return np.asarray(mean - (1 - SHRINK) * np.abs(mean), np.float32)
 
     def _follow(self) -> None:
         """Forget what was kept of cold items whose attributes changed."""
