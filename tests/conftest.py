@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,10 +12,20 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from hypothesis import settings as hypothesis_settings
+
+from endcap.app.answers import answer
+from endcap.app.intake import write
+from endcap.app.shop import Shop
+from endcap.app.training import train
+from endcap.bootstrap import open_shop
+from endcap.domain.records import EventsPosted, ItemsPut, UserErased
+from endcap.domain.values import Answer, Event, Item, Query
+from endcap.settings import load_settings
 
 READY = "ready "
 
@@ -98,6 +110,54 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         server.process.stdout.close()
 
 
+COLOURS = ("black", "white")
+DAY_US = 86_400_000_000
+
+
+class Board:
+    """A small shop in this process, with a clock of its own: a second passes at each change."""
+
+    def __init__(self, home: Path, **settings: str) -> None:
+        self.home = home
+        self.settings = load_settings({"ENDCAP_HOME": str(home), **settings})
+        self.shop = self.open()
+        self.at = max(1_750_000_000_000_000, self.shop.now.state.newest_ts)
+
+    def open(self) -> Shop:
+        """The same shop as another process has it."""
+        return open_shop(self.settings)
+
+    def reopen(self) -> None:
+        """As after a restart of this process."""
+        self.shop = self.open()
+
+    def record(self, *events: tuple[str, str, str], key: bytes = b"", body: bytes = b"") -> Any:
+        """A request with (user, item, event type) each; ids are new each time."""
+        self.at += 1_000_000
+        made = tuple(
+            Event(user, item, kind, self.at, f"{user} {item} {kind} {self.at} {place}")
+            for place, (user, item, kind) in enumerate(events)
+        )
+        return EventsPosted(self.at, key, body, made)
+
+    def post(self, *events: tuple[str, str, str]) -> Any:
+        return write(self.shop, self.record(*events))
+
+    def put(self, item_id: str, **attributes: Any) -> None:
+        self.at += 1_000_000
+        write(self.shop, ItemsPut(self.at, items=(Item(item_id, attributes),)))
+
+    def erase(self, user_id: str) -> None:
+        self.at += 1_000_000
+        write(self.shop, UserErased(self.at, user_id=user_id))
+
+    def answer(self, surface: str = "personal", shop: Shop | None = None, **more: Any) -> Answer:
+        return answer(shop or self.shop, Query(surface, at=self.at, **more))
+
+    def ids(self, surface: str = "personal", shop: Shop | None = None, **more: Any) -> list[str]:
+        return [item.id for item in self.answer(surface, shop, **more).items]
+
+
 Endcap = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -118,6 +178,40 @@ def endcap(tmp_path: Path) -> Endcap:
         return done
 
     return run
+
+
+@pytest.fixture(scope="session")
+def checkerboard_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trained shop of two tastes: who looks at black products looks at no white ones.
+
+    Products black-0 … black-11 and white-0 … white-11; shoppers s0 … s59, the even ones black.
+    """
+    home = tmp_path_factory.mktemp("checkerboard")
+    board = Board(home)
+    draw = random.Random(1)
+    for colour in COLOURS:
+        for number in range(12):
+            board.put(f"{colour}-{number}", department=colour, name=f"{colour} thing {number}")
+    for shopper in range(60):
+        colour = COLOURS[shopper % 2]
+        chosen = [f"{colour}-{min(draw.randrange(12), draw.randrange(12))}" for _ in range(8)]
+        events = [(f"s{shopper}", item, "view") for item in dict.fromkeys(chosen)]
+        board.post(*events, (f"s{shopper}", chosen[0], "purchase"))
+    train(board.shop, board.at, progress=lambda *_: None, budget_s=1.0)
+    return home
+
+
+@pytest.fixture
+def board(checkerboard_home: Path, tmp_path: Path) -> Board:
+    """A copy of the checkerboard shop, for one test to change."""
+    shutil.copytree(checkerboard_home, tmp_path / "shop")
+    return Board(tmp_path / "shop")
+
+
+@pytest.fixture
+def empty_board(tmp_path: Path) -> Board:
+    """A shop without anything."""
+    return Board(tmp_path / "empty")
 
 
 # A slow machine is no defect: timings never fail a test.

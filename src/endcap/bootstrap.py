@@ -51,6 +51,7 @@ def open_shop(settings: Settings, group: str | None = None) -> Shop:
         limits=limits,
         now=loaded.live,
         maintenance=lambda: lease(root / "maintenance.lock"),
+        renew=lambda: load(log, documents, artifacts, limits).live,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from endcap.app.shop import Shop
@@ -39,9 +39,10 @@ def row(user_id: str, answer: Answer) -> dict[str, Any]:
 
 
 def store(shop: Shop, rows: Iterable[tuple[str, Answer]], at: int) -> int:
-    """Keep the answers for ``GET /v1/users/{userId}/recommendations``. Idempotent."""
-    waiting: dict[str, dict[str, Any]] = {}
+    """Keep the answers for ``GET /v1/users/{userId}/recommendations``. Idempotent. Returns how
+    many are kept: not those of users who were erased meanwhile."""
     total = 0
+    waiting: dict[str, dict[str, Any]] = {}
     for user_id, answer in rows:
         waiting[user_id] = {
             "user_id": user_id,
@@ -51,11 +52,23 @@ def store(shop: Shop, rows: Iterable[tuple[str, Answer]], at: int) -> int:
             "stored_at": at,
         }
         if len(waiting) == STORE_AT_ONCE:
-            shop.documents.put_many(STORED, waiting)
-            total, waiting = total + len(waiting), {}
-    if waiting:
-        shop.documents.put_many(STORED, waiting)
-    return total + len(waiting)
+            total += keep(shop, waiting)
+            waiting = {}
+    return total + keep(shop, waiting)
+
+
+def keep(shop: Shop, waiting: Mapping[str, Mapping[str, Any]]) -> int:
+    """Write, then look at the log again: an erasure that came before the writing has deleted
+    nothing yet, so what it would have deleted is taken back here."""
+    before = shop.now.state.users
+    known = {user_id for user_id in waiting if before.row(user_id) >= 0}
+    shop.documents.put_many(STORED, waiting)
+    shop.refresh()
+    users = shop.now.state.users
+    gone = [user_id for user_id in known if users.row(user_id) < 0]
+    for user_id in gone:
+        shop.documents.delete(STORED, user_id)
+    return len(waiting) - len(gone)
 
 
 def stored(shop: Shop, user_id: str) -> dict[str, Any] | None:

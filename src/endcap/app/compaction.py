@@ -13,11 +13,13 @@ from msgspec import Struct
 
 from endcap.app.intake import write
 from endcap.app.reloading import POINTERS, SNAPSHOTS, reload
-from endcap.app.shop import SNAPSHOT, Shop
+from endcap.app.shop import CAMPAIGN, SNAPSHOT, Shop
 from endcap.control.campaigns import campaign
+from endcap.domain.errors import Damaged, NotFound
 from endcap.domain.records import EventsPosted, ItemsPut, Pointed, UserErased, UsersPut, decode
 from endcap.domain.values import Event, Item, User
-from endcap.engine.snapshot import Snapshot, build_snapshot, extend_snapshot
+from endcap.engine.snapshot import build_snapshot, extend_snapshot
+from endcap.engine.snapshot_folder import EMPTY_SNAPSHOT
 
 # Snapshots kept: the one in use and the one before it, to fall back on.
 KEPT_SNAPSHOTS = 2
@@ -42,44 +44,73 @@ class Round(Struct, frozen=True):
 
 
 def keeper_round(shop: Shop, at: int) -> Round:
-    """Compact and snapshot when the tail is long enough; take up what others published."""
+    """Compact and snapshot when the tail is long enough; take up what others published; make
+    good what a killed command left behind."""
     shop.refresh()
     if shop.moved:
         reload(shop)
-    announce_missed(shop, at)
+    announce_missed_version(shop, at)
+    announce_missed_snapshot(shop, at)
     tail = shop.now.state.offset - pointer(shop).offset
     shop.telemetry.gauge("log_tail_bytes", tail)
-    if tail < shop.settings.snapshot_tail_mb * 2**20:
+    if tail < shop.settings.snapshot_tail_mb * 2**20 and not needs_building(shop):
         return Round()
     return settle(shop, at)
 
 
-def announce_missed(shop: Shop, at: int) -> None:
+def announce_missed_version(shop: Shop, at: int) -> None:
     """A command that was killed between moving the campaign and saying so is made good here."""
-    if campaign(shop.documents).version != shop.now.serving.version:
-        reload(shop)
-        if campaign(shop.documents).version == shop.now.serving.version:
-            write(shop, Pointed(at=at, name="campaign", value=shop.now.serving.version))
+    wanted = campaign(shop.documents).version
+    if wanted in (shop.now.serving.version, shop.refused):
+        return
+    reload(shop)
+    if shop.now.serving.version == wanted:
+        write(shop, Pointed(at=at, name=CAMPAIGN, value=wanted))
+    else:
+        shop.refused = wanted
+
+
+def announce_missed_snapshot(shop: Shop, at: int) -> None:
+    """The same for a snapshot: a worker without it lacks what was imported."""
+    if stands_on_pointer(shop):
+        return
+    reload(shop)
+    if stands_on_pointer(shop):
+        write(shop, Pointed(at=at, name=SNAPSHOT, value=pointer(shop).name))
 
 
 def settle(shop: Shop, at: int) -> Round:
     """Bring lake and snapshot up to the log's end. Nothing to do: nothing is written."""
     with shop.maintenance():
-        shop.refresh()
-        mend_snapshot(shop, at)
+        take_up_pointer(shop)
+        mended = publish_built(shop, at) if needs_building(shop) else ""
         if not tail_matters(shop):
-            return Round()
+            return Round(0, mended)
         before = shop.lake.manifest().log_offset
         compact(shop)
         name = publish_extended(shop, at)
         return Round(shop.lake.manifest().log_offset - before, name)
 
 
-def mend_snapshot(shop: Shop, at: int) -> None:
-    """An import that was killed before its snapshot is made good. The caller holds the lock."""
+def take_up_pointer(shop: Shop) -> None:
+    """Stand on the newest snapshot. While this process waited for the lock, an import may have
+    published one: the next must not be made from a state that lacks it."""
+    shop.refresh()
+    if not stands_on_pointer(shop):
+        reload(shop)
+
+
+def stands_on_pointer(shop: Shop) -> bool:
+    """Whether the state grew from the snapshot in force, and not from an earlier one."""
+    standing, base = pointer(shop), shop.now.state.base.meta
+    return (base.log_offset, base.lake_version) == (standing.offset, standing.lake_version)
+
+
+def needs_building(shop: Shop) -> bool:
+    """Whether an import was killed before its snapshot, or the snapshot in force is damaged."""
     manifest, standing = shop.lake.manifest(), pointer(shop)
-    if manifest.version != standing.lake_version and manifest.log_offset == standing.offset:
-        publish_built(shop, at)
+    behind = manifest.version != standing.lake_version and manifest.log_offset == standing.offset
+    return behind or not stands_on_pointer(shop)
 
 
 def tail_matters(shop: Shop) -> bool:
@@ -135,18 +166,22 @@ def publish_extended(shop: Shop, at: int) -> str:
 
 
 def publish_built(shop: Shop, at: int) -> str:
-    """Snapshot built from the lake, after an import. The caller has settled and holds the lock."""
+    """Snapshot built from the lake. The caller holds the lock."""
+    take_up_pointer(shop)
     folder = shop.artifacts.staging(SNAPSHOTS)
-    name = pointer(shop).name
-    previous = Snapshot.open(shop.artifacts.open(SNAPSHOTS, name)) if name else None
-    build_snapshot(shop.lake, previous, folder, shop.limits, at=at)
+    base = shop.now.state.base
+    previous = None if base is EMPTY_SNAPSHOT else base
+    stop = shop.lake.manifest().log_offset
+    tail = (decode(payload) for _, payload in shop.log.read(base.log_offset, stop))
+    build_snapshot(shop.lake, previous, folder, shop.limits, tail=tail, at=at)
     return publish(shop, folder, at)
 
 
 def publish(shop: Shop, folder: Path, at: int) -> str:
+    """Make a staged snapshot the one in force, and tell everybody."""
     manifest = shop.lake.manifest()
     name = f"{manifest.log_offset:020d}-{manifest.version:08d}"
-    if name not in shop.artifacts.names(SNAPSHOTS):
+    if not published(shop, name):
         shop.artifacts.publish(SNAPSHOTS, name, folder)
     standing = Standing(name, manifest.log_offset, manifest.version, at)
     shop.documents.put(POINTERS, SNAPSHOT, msgspec.to_builtins(standing))
@@ -154,6 +189,18 @@ def publish(shop: Shop, folder: Path, at: int) -> str:
     drop_old(shop)
     reload(shop)
     return name
+
+
+def published(shop: Shop, name: str) -> bool:
+    """Whether a sound snapshot of that name stands already; a damaged one is removed."""
+    try:
+        shop.artifacts.open(SNAPSHOTS, name)
+    except NotFound:
+        return False
+    except Damaged:
+        shop.artifacts.delete(SNAPSHOTS, name)
+        return False
+    return True
 
 
 def drop_old(shop: Shop) -> None:

@@ -8,16 +8,17 @@ since the first writing of it may not be on disk yet.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
 from endcap.app.shop import Shop
-from endcap.domain.errors import EndcapError, Mismatch
+from endcap.domain.errors import InvalidInput, Mismatch
 from endcap.domain.records import AnyRecord, EventsPosted, ItemsPut, encode
-from endcap.domain.values import Item
+from endcap.domain.values import Event, Item
+from endcap.engine.state import MOST_EVENT_TYPES, LiveState
 
 
 @dataclass(frozen=True)
@@ -33,39 +34,74 @@ class Group:
     """The records of one commit: what is written, and what each asker will be told."""
 
     written: list[AnyRecord] = field(default_factory=list)
-    outcomes: list[Outcome | EndcapError] = field(default_factory=list)
+    payloads: list[bytes] = field(default_factory=list)
+    outcomes: list[Outcome | Exception] = field(default_factory=list)
     keys: dict[bytes, bytes] = field(default_factory=dict)
     event_ids: set[str] = field(default_factory=set)
+    event_types: set[str] = field(default_factory=set)  # those that the shop did not have
+
+    def add(self, record: AnyRecord) -> None:
+        """To be written. Raises, before anything is noted, if it cannot be encoded."""
+        self.payloads.append(encode(record))
+        self.written.append(record)
+        if record.key:
+            self.keys[record.key] = record.body
 
 
 def admit(shop: Shop, group: Group, record: AnyRecord) -> None:
-    """Decide what of a record is new, against the state and the records before it."""
+    """Decide what of a record is new. A record that is refused leaves the others alone."""
+    try:
+        group.outcomes.append(decide(shop, group, record))
+    except Exception as error:  # its asker is told
+        group.outcomes.append(error)
+
+
+def decide(shop: Shop, group: Group, record: AnyRecord) -> Outcome:
+    """What is new against the state and the records before it. Raises Mismatch (key_reused),
+    InvalidInput (too_many_event_types)."""
     if record.key:
-        body = group.keys.get(record.key) or shop.now.state.body_of(record.key)
+        body = group.keys.get(record.key)
+        if body is None:
+            body = shop.now.state.body_of(record.key)
         if body is not None:
-            same = body == record.body
-            group.outcomes.append(repeat_of(record) if same else Mismatch("key_reused"))
-            return
-        group.keys[record.key] = record.body
+            if body != record.body:
+                raise Mismatch("key_reused")
+            return repeat_of(record)
     if isinstance(record, EventsPosted):
-        admit_events(shop, group, record)
-        return
+        return decide_events(shop, group, record)
     if isinstance(record, ItemsPut):
         record = replace(record, items=tuple(dated(shop, i, record.at) for i in record.items))
-    group.written.append(record)
-    group.outcomes.append(Outcome(stored=1))
+    group.add(record)
+    return Outcome(stored=1)
 
 
-def admit_events(shop: Shop, group: Group, record: EventsPosted) -> None:
-    fresh = []
+def decide_events(shop: Shop, group: Group, record: EventsPosted) -> Outcome:
+    state = shop.now.state
+    fresh: dict[str, Event] = {}
     for event in record.events:
-        if event.event_id not in group.event_ids and not shop.now.state.has_event(event.event_id):
-            group.event_ids.add(event.event_id)
+        known = event.event_id in fresh or event.event_id in group.event_ids
+        if not known and not state.has_event(event.event_id):
             # A clock that runs ahead must not put events into everybody's future.
-            fresh.append(event if event.ts <= record.at else replace(event, ts=record.at))
+            late = event.ts <= record.at
+            fresh[event.event_id] = event if late else replace(event, ts=record.at)
+    types = new_types(state, group, fresh.values())
     if fresh or record.key:  # a key is remembered even when its events were known
-        group.written.append(replace(record, events=tuple(fresh)))
-    group.outcomes.append(Outcome(len(fresh), len(record.events) - len(fresh)))
+        group.add(replace(record, events=tuple(fresh.values())))
+    group.event_ids.update(fresh)
+    group.event_types |= types
+    return Outcome(len(fresh), len(record.events) - len(fresh))
+
+
+def new_types(state: LiveState, group: Group, events: Iterable[Event]) -> set[str]:
+    """Event types that neither the shop nor the group had. Raises InvalidInput
+    (too_many_event_types): the state could not count them."""
+    new = {e.event_type for e in events if state.event_type_code(e.event_type) is None}
+    count = len(state.event_types) + len(group.event_types | new)
+    if new and count > MOST_EVENT_TYPES:
+        raise InvalidInput(
+            "too_many_event_types", field="event_type", count=count, most=MOST_EVENT_TYPES
+        )
+    return new
 
 
 def dated(shop: Shop, item: Item, at: int) -> Item:
@@ -79,18 +115,19 @@ def repeat_of(record: AnyRecord) -> Outcome:
     return Outcome(0, len(record.events) if isinstance(record, EventsPosted) else 1)
 
 
-def commit(shop: Shop, records: list[AnyRecord]) -> tuple[list[Outcome | EndcapError], int]:
+def commit(shop: Shop, records: list[AnyRecord]) -> tuple[list[Outcome | Exception], int]:
     """Write the records that are new; returns an outcome for each, and the offset to sync to.
 
     Nothing is applied to the state unless the log took it. Raises what the log raises.
     """
     group = Group()
+    shop.refresh()  # outside the lock, and over a gap if the log was trimmed meanwhile
 
     def choose(tail: Iterator[tuple[int, bytes]]) -> list[bytes]:
         shop.fold(tail)
         for record in records:
             admit(shop, group, record)
-        return [encode(record) for record in group.written]
+        return group.payloads
 
     end = shop.log.append(choose, shop.now.state.offset)
     for i, record in enumerate(group.written, 1 - len(group.written)):
@@ -102,12 +139,13 @@ def write(shop: Shop, record: AnyRecord) -> Outcome:
     """One record, durable on return: for commands, which have no event loop."""
     outcomes, end = commit(shop, [record])
     shop.log.sync(end)
-    if isinstance(outcomes[0], EndcapError):
-        raise outcomes[0]
-    return outcomes[0]
+    outcome = outcomes[0]
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
-Told = list[tuple[asyncio.Future[Outcome], Outcome | EndcapError]]
+Told = list[tuple[asyncio.Future[Outcome], Outcome | Exception]]
 
 
 class Intake:
@@ -123,7 +161,8 @@ class Intake:
     async def submit(self, record: AnyRecord) -> Outcome:
         """Returns when the record, or the first writing of it, is on disk.
 
-        Raises Mismatch (key_reused) and Unavailable (the log cannot write).
+        Raises Mismatch (key_reused), InvalidInput (too_many_event_types) and Unavailable (the
+        log cannot write).
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()

@@ -35,10 +35,19 @@ class Loaded:
     failures: tuple[EndcapError, ...] = ()
 
 
-def load(log: EventLog, documents: Documents, artifacts: Artifacts, limits: StateLimits) -> Loaded:
-    """Newest sound snapshot + tail of the log + the promoted model (or the one before it)."""
+def load(
+    log: EventLog,
+    documents: Documents,
+    artifacts: Artifacts,
+    limits: StateLimits,
+    held: Serving = UNTRAINED,
+) -> Loaded:
+    """Newest sound snapshot + tail of the log + the promoted model (or the one before it).
+
+    ``held``: what serves now; its models are bound anew instead of being opened again.
+    """
     state, failures = load_state(log, documents, artifacts, limits)
-    serving, more = load_serving(documents, artifacts, state)
+    serving, more = load_serving(documents, artifacts, state, held)
     return Loaded(live(state, serving), (*failures, *more))
 
 
@@ -74,19 +83,28 @@ def replay(log: EventLog, state: LiveState) -> LiveState:
 
 
 def load_serving(
-    documents: Documents, artifacts: Artifacts, state: LiveState
+    documents: Documents, artifacts: Artifacts, state: LiveState, held: Serving = UNTRAINED
 ) -> tuple[Serving, tuple[EndcapError, ...]]:
-    """The campaign's version; when it is damaged, the newest sound one served before."""
+    """The campaign's version; when it is damaged, the newest sound one served before, and when
+    there is none, what is held."""
     current = campaign(documents)
     failures: list[EndcapError] = []
     for version in (current.version, *current.history):
-        if not version:
-            continue
+        if version and version == held.version:
+            return rebind(held, state), tuple(failures)
         try:
-            return load_version(artifacts, version, state), tuple(failures)
+            if version:
+                return load_version(artifacts, version, state), tuple(failures)
         except (Damaged, NotFound) as error:
             failures.append(error)
-    return UNTRAINED, tuple(failures)
+    return rebind(held, state), tuple(failures)
+
+
+def rebind(held: Serving, state: LiveState) -> Serving:
+    """The same models, tied to the rows of another state."""
+    if held.recipe is None:
+        return held
+    return bind(held.version, held.recipe, held.content, state.items)
 
 
 def load_version(artifacts: Artifacts, version: str, state: LiveState) -> Serving:
@@ -102,10 +120,8 @@ def load_recipe(folder: Path) -> Recipe:
 
 def prepare(shop: Shop) -> Loaded:
     """Safe in another thread: touches nothing that the serving thread changes."""
-    loaded = load(shop.log, shop.documents, shop.artifacts, shop.limits)
-    if shop.now.serving.version and not loaded.live.serving.version:
-        return Loaded(shop.now, loaded.failures)  # nothing sound was found: keep serving
-    return loaded
+    held = shop.now.serving
+    return load(shop.log, shop.documents, shop.artifacts, shop.limits, held)
 
 
 def take_up(shop: Shop, loaded: Loaded) -> None:

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from endcap.data.lake import Lake
+from endcap.domain.errors import NotFound
 from endcap.domain.records import AnyRecord, Pointed, decode
 from endcap.engine.moment import Live
 from endcap.engine.state import StateLimits
@@ -36,15 +37,24 @@ class Shop:
     now: Live
     # Held by whoever rewrites the lake or publishes snapshots: one process at a time.
     maintenance: Callable[[], AbstractContextManager[None]]
+    # Opens the newest snapshot and model anew, when the log no longer reaches back to ours.
+    renew: Callable[[], Live]
     # Names announced by the log since the last reload; ``on_pointer`` is told at once.
     moved: set[str] = field(default_factory=set)
     on_pointer: Callable[[], None] = lambda: None
+    # The campaign's version that could not be taken up: not tried again until something moves.
+    refused: str = ""
 
     def refresh(self) -> None:
         """Apply what any process has written to the log since. One memory read if nothing."""
         state = self.now.state
-        if self.log.end() != state.offset:
+        if self.log.end() == state.offset:
+            return
+        try:
             self.fold(self.log.read(state.offset))
+        except NotFound:  # trimmed: two snapshots were taken since this process last looked
+            self.now = self.renew()
+            self.fold(self.log.read(self.now.state.offset))
 
     def fold(self, tail: Iterable[tuple[int, bytes]]) -> None:
         for end, payload in tail:

@@ -1,4 +1,4 @@
-"""From a query to an answer: observe → candidates → fill → answer. Pure: no clock, no I/O.
+"""From a query to an answer: observe → surface → answer. Pure: no clock, no I/O.
 
 Every strategy that an answer can name stands in ``STRATEGIES`` and in docs/engine.md.
 """
@@ -20,7 +20,8 @@ def answer(now: Live, query: Query) -> Answer:
     items = tuple(map(ScoredItem, ids, ranked.scores.tolist()))
     if query.surface == RERANK and len(items) < query.k:
         items += unknown_items(now, query, items)
-    return Answer(items, ranked.strategy, now.serving.version, newest_age(moment))
+    strategy = ranked.strategy if items else "none"
+    return Answer(items, strategy, now.serving.version, newest_age(moment))
 
 
 def unknown_items(now: Live, query: Query, known: tuple[ScoredItem, ...]) -> tuple[ScoredItem, ...]:
@@ -31,6 +32,6 @@ def unknown_items(now: Live, query: Query, known: tuple[ScoredItem, ...]) -> tup
 
 
 def newest_age(moment: Moment) -> float | None:
-    """Seconds since the newest event that the answer used."""
+    """Seconds since the shopper's newest event; without a history, since the shop's newest."""
     newest = int(moment.history.ts[-1]) if len(moment.history.ts) else moment.live.state.newest_ts
     return max(moment.query.at - newest, 0) / 1e6 if newest else None

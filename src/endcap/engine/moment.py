@@ -9,9 +9,12 @@ import numpy as np
 
 from endcap.domain.arrays import Float32s, Int32s, UInt8s
 from endcap.domain.values import EVENT_TYPES, EXCLUDE_NONE, EXCLUDE_SEEN, PURCHASE, Query
+from endcap.engine.affinity import Shelves
 from endcap.engine.cold import ColdItems
+from endcap.engine.histories import NO_HISTORY, History
+from endcap.engine.sellable import Sellable, SellableByModel
 from endcap.engine.serving import Serving
-from endcap.engine.state import History, LiveState
+from endcap.engine.state import LiveState
 from endcap.models.queries import ModelQuery
 
 PURCHASE_CODE = EVENT_TYPES.index(PURCHASE)
@@ -30,11 +33,17 @@ NOTHING = Ranked(np.zeros(0, np.int32), np.zeros(0, np.float32), "none")
 
 @dataclass(frozen=True)
 class Live:
-    """State and models as one process holds them; replaced as a whole, never changed in part."""
+    """State and models as one process holds them; replaced as a whole, never changed in part.
+
+    The rest is derived from both, follows the state by itself, and is used from one thread.
+    """
 
     state: LiveState
     serving: Serving
+    sellable: Sellable
+    permitted: SellableByModel
     cold: ColdItems
+    shelves: Shelves
     type_codes: UInt8s  # (256,) the state's event type codes to the model's
 
 
@@ -43,7 +52,16 @@ def live(state: LiveState, serving: Serving) -> Live:
     for code, name in enumerate(state.event_types):
         if name in serving.event_types:
             codes[code] = serving.event_types.index(name)
-    return Live(state, serving, ColdItems(state, serving), codes)
+    sellable = Sellable(state)
+    return Live(
+        state=state,
+        serving=serving,
+        sellable=sellable,
+        permitted=SellableByModel(sellable, serving.to_row),
+        cold=ColdItems(state, serving, sellable),
+        shelves=Shelves(state),
+        type_codes=codes,
+    )
 
 
 class Moment(NamedTuple):
@@ -64,13 +82,14 @@ def observe(now: Live, query: Query) -> Moment:
     return Moment(query, now, history, known, left_out(history, policy))
 
 
-NO_HISTORY = History(np.zeros(0, np.int32), np.zeros(0, np.uint8), np.zeros(0, np.int64))
+NO_ROWS = np.zeros(0, np.int32)
+NO_QUERY = ModelQuery(NO_ROWS, np.zeros(0, np.uint8), np.zeros(0, np.float32))
 
 
 def left_out(history: History, policy: str) -> Int32s:
     """Rows of the shopper's own items that must not be in the answer."""
     if policy == EXCLUDE_NONE or not len(history.items):
-        return np.zeros(0, np.int32)
+        return NO_ROWS
     if policy == EXCLUDE_SEEN:
         return np.unique(history.items)
     return np.unique(history.items[history.types == PURCHASE_CODE])
@@ -78,6 +97,8 @@ def left_out(history: History, policy: str) -> Int32s:
 
 def to_model_query(now: Live, history: History, at: int) -> ModelQuery:
     """The history as the model knows it: cold items stand in by content, or are left out."""
+    if now.serving.recipe is None or not len(history.items):
+        return NO_QUERY
     rows = now.serving.model_rows(history.items)
     for i in np.flatnonzero(rows < 0):
         rows[i] = now.cold.stand_in(int(history.items[i]))

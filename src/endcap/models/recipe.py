@@ -97,6 +97,15 @@ class Recipe:
         known = own.rows[(own.rows >= 0) & (own.rows < self.mixture.n_items)]
         return self.candidates(own, n, allowed, known)
 
+    def reaches(self, row: int) -> bool:
+        """Whether item ``row`` says anything of other items; else ``related`` is the prior."""
+        stack, n = self.mixture.stack, self.mixture.n_items
+        for place in range(row, stack.n_rows, n):
+            columns = stack.columns[stack.starts[place] : stack.starts[place + 1]]
+            if (columns != row).any():
+                return True
+        return False
+
     def contributions(self, query: ModelQuery, row: int) -> Float32s:
         """How much each history entry gave to the score of item ``row``, (len(query.rows),).
         Their sum is the score less the item's prior."""
