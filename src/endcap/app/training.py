@@ -76,6 +76,7 @@ def fit(
         budget_s=budget_s,
         progress=progress,
     )
+    recipe.info["event_types"] = list(data.event_types)  # what its codes mean when it serves
     progress("writing the model", 0.0)
     staged = shop.artifacts.staging(MODELS)
     write_model(staged, recipe, data, catalogue)

@@ -1,0 +1,123 @@
+"""Processes that are killed at a chosen step, and what is left of a shop afterwards."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from endcap.app.reloading import MODELS
+from endcap.control import solution_versions
+
+# Every call by which a use case changes something that lasts.
+STEPS = (
+    ("artifacts", "publish"),
+    ("artifacts", "delete"),
+    ("documents", "put"),
+    ("lake", "publish"),
+    ("log", "append"),
+    ("log", "sync"),
+    ("log", "trim"),
+)
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing may catch it and go on."""
+
+
+class Fate:
+    """Kills the process at the ``at``-th of its ``STEPS``, just before or just after it."""
+
+    def __init__(self, shop: Any, monkeypatch: Any, at: int, after: bool) -> None:
+        self.left, self.after, self.steps = at, after, 0
+        for port, name in STEPS:
+            whole = getattr(getattr(shop, port), name)
+            monkeypatch.setattr(getattr(shop, port), name, self._doomed(whole))
+
+    def _doomed(self, whole: Callable[..., Any]) -> Callable[..., Any]:
+        def step(*given: Any, **named: Any) -> Any:
+            self.steps += 1
+            self.left -= 1
+            if self.left == 0 and not self.after:
+                raise Killed
+            result = whole(*given, **named)
+            if self.left == 0:
+                raise Killed
+            return result
+
+        return step
+
+
+def account(board: Any) -> dict[str, Any]:
+    """All that a shop knows, as another process finds it: by ids, so that rows do not matter."""
+    shop = board.open()
+    state = shop.now.state
+    users = [state.users.id(row) for row in range(len(state.users)) if state.users.id(row)]
+    histories = {}
+    for user in sorted(users):
+        items, types, ts = state.history(user)
+        kinds = [state.event_types[code] for code in types]
+        histories[user] = sorted(zip(ts.tolist(), state.items.ids(items), kinds, strict=True))
+    catalogue = {
+        state.items.id(row): state.item_attributes(row)
+        for row in range(len(state.items))
+        if state.item_attributes(row)
+    }
+    rows = shop.lake.connect().execute("SELECT user_id, item_id, event_type, ts FROM events")
+    return {
+        "histories": {user: events for user, events in histories.items() if events},
+        "catalogue": catalogue,
+        "lake": sorted(rows.fetchall()),
+        "items": {item.item_id: item.attributes for item in shop.lake.items()},
+        "offset": shop.lake.manifest().log_offset - shop.now.state.offset,
+    }
+
+
+@pytest.fixture
+def killed() -> type[BaseException]:
+    return Killed
+
+
+@pytest.fixture
+def fate() -> type[Fate]:
+    return Fate
+
+
+@pytest.fixture
+def accounts() -> Callable[[Any], dict[str, Any]]:
+    return account
+
+
+@pytest.fixture
+def damage() -> Callable[[Any, str, str], None]:
+    """Turn a bit in the largest file of a published folder."""
+
+    def turn(board: Any, kind: str, name: str) -> None:
+        folder = board.shop.artifacts.open(kind, name)
+        largest = max(folder.rglob("*.npy"), key=lambda path: path.stat().st_size)
+        raw = bytearray(largest.read_bytes())
+        raw[-1] ^= 0xFF
+        largest.unlink()  # who has it open keeps the sound one
+        largest.write_bytes(raw)
+
+    return turn
+
+
+@pytest.fixture
+def second_version() -> Callable[[Any], str]:
+    """Register another sound model, the first one's under a new name; it does not serve yet."""
+
+    def make(board: Any) -> str:
+        shop = board.shop
+        version = solution_versions.reserve(shop.documents, board.at)
+        staged = shop.artifacts.staging(MODELS)
+        for part in ("recipe", "content"):
+            shutil.copytree(shop.artifacts.open(MODELS, "v0001") / part, staged / part)
+        shop.artifacts.publish(MODELS, version.name, staged)
+        solution_versions.save(shop.documents, replace(version, status="active"))
+        return version.name
+
+    return make
