@@ -133,8 +133,8 @@ def run_and_kill(words: list[str], home: Path, after_s: float) -> int | None:
     return None
 
 
-def counts(home: Path) -> tuple[int, int]:
-    """Events in the lake, and distinct ones among them."""
+def counts(home: Path) -> tuple[int, int, int]:
+    """Events in the lake, distinct ones among them, and those that answers are made from."""
     shop = open_shop(load_settings({"ENDCAP_HOME": str(home)}))
     row = (
         shop.lake.connect()
@@ -144,7 +144,9 @@ def counts(home: Path) -> tuple[int, int]:
         .fetchone()
     )
     assert row is not None
-    return int(row[0]), int(row[1])
+    state = shop.now.state
+    served = sum(len(state.histories.get(user).items) for user in range(len(state.users)))
+    return int(row[0]), int(row[1]), served
 
 
 def test_import_and_training_survive_kills(tmp_path: Path, endcap: Any, serve: Any) -> None:
@@ -159,14 +161,19 @@ def test_import_and_training_survive_kills(tmp_path: Path, endcap: Any, serve: A
         "--items", str(data / "items.csv"),
         "--interactions", str(data / "interactions.csv"),
     ]  # fmt: skip
+    begun = time.monotonic()
     endcap(*words, home=calm)
-    for after_s in (0.6, 0.9, 1.2, 1.6):
-        run_and_kill(words, home, after_s)
+    whole_s = time.monotonic() - begun
+    killed = [run_and_kill(words, home, whole_s * part) for part in (0.3, 0.5, 0.7, 0.85, 0.95)]
+    assert killed[0] is None
     endcap(*words, home=home)
     assert counts(home) == counts(calm)
 
-    for after_s in (1.0, 2.5, 4.0):
-        run_and_kill(["train", "--budget", "5"], home, after_s)
+    begun = time.monotonic()
+    endcap("train", "--budget", "5", home=calm)
+    whole_s = time.monotonic() - begun
+    for part in (0.4, 0.7, 0.95):
+        run_and_kill(["train", "--budget", "5"], home, whole_s * part)
     endcap("train", "--budget", "5", home=home)
     server = serve(home, workers=1)
     with server.client() as client:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -13,11 +17,22 @@ import pytest
 pytestmark = pytest.mark.server
 
 
-@pytest.fixture
-def shop(tmp_path: Path, endcap: Any) -> Path:
-    """A trained shop without repeat purchases."""
-    home = tmp_path / "home"
-    data = tmp_path / "data"
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``data`` and the ``home`` of a shop trained on it."""
+    root = tmp_path_factory.mktemp("trained")
+    home, data = root / "home", root / "data"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ENDCAP_")}
+
+    def endcap(*words: str) -> None:
+        subprocess.run(
+            [sys.executable, "-m", "endcap", *words],
+            env={**kept, "ENDCAP_HOME": str(home)},
+            capture_output=True,
+            check=True,
+            timeout=300,
+        )
+
     endcap(
         "generate", "--out", str(data), "--users", "400", "--items", "200",
         "--events", "15000", "--format", "jsonl", "--seed", "3",
@@ -27,10 +42,17 @@ def shop(tmp_path: Path, endcap: Any) -> Path:
         "--users", str(data / "users.jsonl"),
         "--items", str(data / "items.jsonl"),
         "--interactions", str(data / "interactions.jsonl"),
-        home=home,
     )  # fmt: skip
-    endcap("train", "--budget", "20", home=home)
-    return home
+    endcap("train", "--budget", "20")
+    return root
+
+
+@pytest.fixture
+def shop(trained: Path, tmp_path: Path) -> Path:
+    """The home of a trained shop, for one test to change; its ``data`` lie beside it."""
+    shutil.copytree(trained / "data", tmp_path / "data")
+    shutil.copytree(trained / "home", tmp_path / "home")
+    return tmp_path / "home"
 
 
 def get(client: httpx.Client, path: str, **params: Any) -> httpx.Response:
