@@ -80,6 +80,9 @@ MESSAGES: dict[str, str] = {
     "folder_not_writable": "cannot write to {value}: {why}; choose a folder you own",
     "files_exist": "{value} holds {names} already; choose another folder, or replace them with "
     "--force",
+    # features
+    "features_need_times": "features need the times of events: {field} holds only their order",
+    "features_unreadable": "the product table in {value} cannot be read: {reason}; train again",
     # engine
     "bad_snapshot": "the snapshot {field} cannot be used: {value}",
     "lake_behind_snapshot": "the lake holds the log up to offset {value}, the snapshot up to "

@@ -1,0 +1,1 @@
+"""Features of shoppers, products and their encounters: one definition, offline as online."""

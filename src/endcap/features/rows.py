@@ -1,0 +1,81 @@
+"""Feature rows of candidates at a moment, from the shopper's history and the product table.
+
+The one function that training and serving share: what differs is only where the history comes
+from.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from endcap.domain.arrays import Float32s, Int32s, Int64s, UInt8s
+from endcap.domain.values import Attributes
+from endcap.features import kernel, reference
+from endcap.features.compiled import COMPILED
+from endcap.features.definitions import HISTORY_EVENTS, NAMES
+from endcap.features.products import ProductTable
+from endcap.features.times import hour_of, weekday_of
+
+DEVICES = ("desktop", "mobile", "tablet", "app")
+UNKNOWN_DEVICE = -1
+_form = kernel.fill if COMPILED else reference.fill
+
+
+class Context(NamedTuple):
+    """What a request brings besides the shopper: times in UTC, and a position in DEVICES."""
+
+    hour_utc: int  # 0 to 23
+    weekday: int  # 0: Monday to 6: Sunday
+    device: int = UNKNOWN_DEVICE
+
+
+def device_code(attributes: Attributes) -> int:
+    """Position of the attribute ``device`` in DEVICES, without regard to case; -1: unknown."""
+    device = attributes.get("device")
+    name = device.lower() if isinstance(device, str) else ""
+    return DEVICES.index(name) if name in DEVICES else UNKNOWN_DEVICE
+
+
+def context_of(at: int, attributes: Attributes) -> Context:
+    """The context of a request at ``at`` (µs) with ``attributes`` of request or shopper."""
+    return Context(hour_of(at), weekday_of(at), device_code(attributes))
+
+
+def feature_rows(
+    rows: Int32s,
+    types: UInt8s,
+    ts: Int64s,
+    candidates: Int32s,
+    table: ProductTable,
+    at: int,
+    context: Context,
+    out: Float32s | None = None,
+) -> Float32s:
+    """(candidates, len(NAMES)) float32; NaN: missing.
+
+    The history ``rows``, ``types``, ``ts`` (events,) is oldest first; only events before ``at``
+    count, and of these the newest HISTORY_EVENTS. Rows are those of ``table``. Rows beyond its
+    end are products that it does not know: they have no product features, but a history with
+    them counts; -1 is a product of which not even that can be said. ``out`` is filled and
+    returned where it is given.
+    """
+    stop = int(np.searchsorted(ts, at, side="left"))
+    start = max(0, stop - HISTORY_EVENTS)
+    if out is None:
+        out = np.empty((len(candidates), len(NAMES)), np.float32)
+    _form(
+        rows[start:stop],
+        types[start:stop],
+        ts[start:stop],
+        candidates,
+        table.values,
+        table.categories,
+        at,
+        context.hour_utc,
+        context.weekday,
+        context.device,
+        out,
+    )
+    return out
