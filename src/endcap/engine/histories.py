@@ -49,7 +49,7 @@ class _Grown:
         self.types = np.empty(capacity, np.uint8)
         self.ts = np.empty(capacity, np.int64)
         self.items[:count], self.types[:count], self.ts[:count] = old
-        self.shown = History(*map(read_only, (self.items, self.types, self.ts)))
+        self.shown = History(read_only(self.items), read_only(self.types), read_only(self.ts))
         self.start, self.stop = 0, count
         self.newest = int(old.ts[-1]) if count else -(2**63)
 
