@@ -66,7 +66,7 @@ def fill(moment: Moment, found: Ranked) -> Ranked:
     if len(found.rows) >= query.k:
         return first(found, query.k)
     avoid = np.concatenate((moment.left_out, found.rows))
-    more = popular(moment._replace(left_out=avoid))
+    more = popular(moment.leaving_out(avoid))
     if not len(found.rows):
         return first(more, query.k)
     more = first(more, query.k - len(found.rows))
@@ -76,6 +76,8 @@ def fill(moment: Moment, found: Ranked) -> Ranked:
 
 
 def first(found: Ranked, k: int) -> Ranked:
+    if len(found.rows) <= k:
+        return found
     return Ranked(found.rows[:k], found.scores[:k], found.strategy)
 
 

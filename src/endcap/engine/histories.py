@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from endcap.domain.arrays import Int32s, Int64s, UInt8s
+from endcap.engine.ragged import Array
 
 
 class History(NamedTuple):
@@ -21,6 +22,13 @@ class History(NamedTuple):
 NO_HISTORY = History(np.empty(0, np.int32), np.empty(0, np.uint8), np.empty(0, np.int64))
 
 
+def read_only(array: Array) -> Array:
+    """A view that cannot be written, as those of the snapshot: kernels compile for one kind."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
 class _Grown:
     """The history of one user who acted since the snapshot.
 
@@ -28,7 +36,7 @@ class _Grown:
     So a History that was handed out never changes.
     """
 
-    __slots__ = ("items", "newest", "start", "stop", "ts", "types")
+    __slots__ = ("items", "newest", "shown", "start", "stop", "ts", "types")
 
     def __init__(self, old: History) -> None:
         self.start = self.stop = self.newest = 0
@@ -41,12 +49,14 @@ class _Grown:
         self.types = np.empty(capacity, np.uint8)
         self.ts = np.empty(capacity, np.int64)
         self.items[:count], self.types[:count], self.ts[:count] = old
+        self.shown = History(read_only(self.items), read_only(self.types), read_only(self.ts))
         self.start, self.stop = 0, count
         self.newest = int(old.ts[-1]) if count else -(2**63)
 
     def view(self) -> History:
         start, stop = self.start, self.stop
-        return History(self.items[start:stop], self.types[start:stop], self.ts[start:stop])
+        items, types, ts = self.shown
+        return History(items[start:stop], types[start:stop], ts[start:stop])
 
     def add(self, item: int, code: int, ts: int, limit: int) -> None:
         if ts < self.newest:

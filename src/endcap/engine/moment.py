@@ -8,14 +8,22 @@ from typing import NamedTuple
 import numpy as np
 
 from endcap.domain.arrays import Float32s, Int32s, UInt8s
-from endcap.domain.values import EVENT_TYPES, EXCLUDE_NONE, EXCLUDE_SEEN, PURCHASE, Query
+from endcap.domain.values import (
+    EVENT_TYPES,
+    EXCLUDE_NONE,
+    EXCLUDE_PURCHASED,
+    EXCLUDE_SEEN,
+    PURCHASE,
+    Query,
+)
 from endcap.engine.affinity import Shelves
 from endcap.engine.cold import ColdItems
 from endcap.engine.histories import NO_HISTORY, History
 from endcap.engine.sellable import Sellable, SellableByModel
 from endcap.engine.serving import Serving
 from endcap.engine.state import LiveState
-from endcap.models.queries import ModelQuery
+from endcap.models.live_numpy import LEFT_OUT_ALL, LEFT_OUT_NONE
+from endcap.models.queries import LiveQuery, ModelQuery
 
 PURCHASE_CODE = EVENT_TYPES.index(PURCHASE)
 
@@ -64,22 +72,63 @@ def live(state: LiveState, serving: Serving) -> Live:
     )
 
 
-class Moment(NamedTuple):
-    """Everything that one answer knows at ``query.at``."""
+class Moment:
+    """Everything that one answer knows at ``query.at``. Most answers need neither ``known`` nor
+    ``left_out``: they are worked out when somebody asks."""
 
-    query: Query
-    live: Live
-    history: History
-    known: ModelQuery  # the history in model rows
-    left_out: Int32s  # vocabulary rows that the seen policy removes
+    __slots__ = ("_known", "_left_out", "history", "live", "query")
+
+    def __init__(
+        self, query: Query, now: Live, history: History, left_out: Int32s | None = None
+    ) -> None:
+        self.query, self.live, self.history = query, now, history
+        self._known: ModelQuery | None = None
+        self._left_out = left_out
+
+    @property
+    def known(self) -> ModelQuery:
+        """The history in model rows."""
+        if self._known is None:
+            self._known = to_model_query(self.live, self.history, self.query.at)
+        return self._known
+
+    @property
+    def policy(self) -> str:
+        """The seen policy in force."""
+        return self.query.seen or self.live.serving.seen_policy
+
+    @property
+    def left_out(self) -> Int32s:
+        """Vocabulary rows that must not be in the answer: at first, what the policy removes."""
+        if self._left_out is None:
+            self._left_out = left_out(self.history, self.policy)
+        return self._left_out
+
+    def leaving_out(self, rows: Int32s) -> Moment:
+        """The same moment with ``rows`` in place of ``left_out``."""
+        other = Moment(self.query, self.live, self.history, rows)
+        other._known = self._known
+        return other
+
+    def live_query(self) -> LiveQuery:
+        """What ``Recipe.live_candidates`` takes: the history as it is."""
+        now = self.live
+        return LiveQuery(
+            *self.history, self.query.at, now.serving.to_model, now.type_codes,
+            POLICY_CODES[self.policy],
+        )  # fmt: skip
+
+
+POLICY_CODES = {
+    EXCLUDE_NONE: LEFT_OUT_NONE,
+    EXCLUDE_SEEN: LEFT_OUT_ALL,
+    EXCLUDE_PURCHASED: PURCHASE_CODE,
+}
 
 
 def observe(now: Live, query: Query) -> Moment:
-    """All reads of the shopper's state, once."""
-    history = now.state.history(query.user_id) if query.user_id else NO_HISTORY
-    known = to_model_query(now, history, query.at)
-    policy = query.seen or now.serving.seen_policy
-    return Moment(query, now, history, known, left_out(history, policy))
+    """The shopper's history, read once."""
+    return Moment(query, now, now.state.history(query.user_id) if query.user_id else NO_HISTORY)
 
 
 NO_ROWS = np.zeros(0, np.int32)

@@ -17,20 +17,23 @@ def personal(moment: Moment) -> Ranked:
     """The shopper's own list; popular in context when nothing is known of them."""
     if not len(moment.history.items):
         return popular(moment)
-    found = from_model(moment) if len(moment.known.rows) else from_shelves(moment)
-    return fill(moment, found)
+    return fill(moment, from_model(moment) or from_shelves(moment))
 
 
-def from_model(moment: Moment) -> Ranked:
-    """Candidates of the recipe and of cold items, best first."""
+def from_model(moment: Moment) -> Ranked | None:
+    """Candidates of the recipe and of cold items, best first; None: no model knows anything of
+    the history."""
     now, query = moment.live, moment.query
-    recipe = now.serving.recipe
+    recipe, permitted = now.serving.recipe, now.permitted.mask()
     if recipe is None:
-        return NOTHING
-    excluded = now.serving.model_rows(moment.left_out)
-    warm = recipe.candidates(moment.known, query.k, now.permitted.mask(), excluded[excluded >= 0])
-    found = in_vocabulary(now.serving, warm, "personal")
-    return with_cold(moment, found, moment.known)
+        return None
+    warm = recipe.live_candidates(moment.live_query(), query.k, permitted)
+    if warm is None:  # cold items in the history
+        if not len(moment.known.rows):
+            return None
+        excluded = now.serving.model_rows(moment.left_out)
+        warm = recipe.candidates(moment.known, query.k, permitted, excluded[excluded >= 0])
+    return with_cold(moment, in_vocabulary(now.serving, warm, "personal"))
 
 
 def from_shelves(moment: Moment) -> Ranked:
@@ -43,13 +46,13 @@ def from_shelves(moment: Moment) -> Ranked:
     return Ranked(found.rows, found.scores, "affinity")
 
 
-def with_cold(moment: Moment, found: Ranked, query: ModelQuery) -> Ranked:
-    """``found`` and the cold items that score for ``query``, best first."""
+def with_cold(moment: Moment, found: Ranked, query: ModelQuery | None = None) -> Ranked:
+    """``found`` and the cold items that score for ``query`` (the history), best first."""
     cold = moment.live.cold
     pool = cold.pool()
     if not len(pool.rows):
         return found
-    scores = cold.scores_in(pool, query)
+    scores = cold.scores_in(pool, query or moment.known)
     # Only what can still get onto the list: k of the warm ones stand there already.
     enough = len(found.rows) >= moment.query.k
     kept = scores > found.scores[-1] if enough else np.isfinite(scores)
@@ -66,7 +69,7 @@ def related(moment: Moment) -> Ranked:
     row = now.state.items.row(query.item_id or "")
     if row < 0:
         return fill(moment, NOTHING)
-    moment = moment._replace(left_out=np.append(moment.left_out, np.int32(row)))
+    moment = moment.leaving_out(np.append(moment.left_out, np.int32(row)))
     return fill(moment, related_to(moment, row))
 
 
@@ -128,10 +131,8 @@ def scores_of(moment: Moment, rows: Int32s) -> Float32s:
 
 
 def in_vocabulary(serving: Serving, found: Scored, strategy: str) -> Ranked:
-    """Model rows to vocabulary rows; what the vocabulary does not know is left out."""
-    rows = serving.to_row[found.rows]
-    kept = rows >= 0
-    return Ranked(rows[kept], found.scores[kept], strategy)
+    """Model rows that may be recommended (so the vocabulary knows them) to vocabulary rows."""
+    return Ranked(serving.to_row[found.rows], found.scores, strategy)
 
 
 def without(found: Ranked, rows: Int32s) -> Ranked:

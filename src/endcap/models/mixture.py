@@ -6,36 +6,18 @@ import threading
 from collections.abc import Sequence
 
 import numpy as np
-from msgspec import Struct
 
 from endcap.domain.arrays import Bools, Float32s, Int32s, Int64s
-from endcap.models import kernels
+from endcap.models import kernels, live_kernel
+from endcap.models.live_numpy import UNKNOWN, packed
 from endcap.models.neighbours import Neighbours
-from endcap.models.queries import Queries
+from endcap.models.queries import LiveQuery, Queries, Scored
+from endcap.models.reading import Component, Reading
+
+__all__ = ["Component", "Mixture", "Reading"]
 
 NONE = np.zeros(0, np.int32)
 ALL = np.zeros(0, np.bool_)
-
-
-class Reading(Struct, frozen=True):
-    """How a component weighs a history: the newest event counts 1, the one before ``decay``,
-    then ``decay``² …; halved for each ``half_life_s`` of age (0: not at all); nothing beyond the
-    newest ``last_n`` (0: all); times the weight of its event type (types beyond the list: the
-    last weight; an empty list: 1); divided by (events counted)^``length_exponent``."""
-
-    decay: float = 1.0
-    half_life_s: float = 0.0
-    last_n: int = 0
-    type_weights: tuple[float, ...] = ()
-    length_exponent: float = 0.0
-
-
-class Component(Struct, frozen=True):
-    """``weight`` times what the neighbours of family ``name`` say of the history so read."""
-
-    name: str
-    weight: float
-    reading: Reading
 
 
 class Scratch(threading.local):
@@ -43,8 +25,9 @@ class Scratch(threading.local):
 
     def __init__(self, n_items: int) -> None:
         self.values = np.zeros(n_items, np.float32)
+        self.unreached = np.full(n_items, np.nan, np.float32)  # the live kernel's own values
         self.marks = np.zeros(n_items, np.int32)
-        self.touched = np.zeros(n_items, np.int32)
+        self.touched = np.zeros(n_items + 1, np.int32)
 
 
 def read(reading: Reading, queries: Queries) -> Float32s:
@@ -86,6 +69,7 @@ class Mixture:
             prior_order = order[: np.count_nonzero(~np.isnan(prior))].astype(np.int32)
         self.prior_order = prior_order
         self._scratch = Scratch(self.n_items)
+        self._readings = packed(self.components)
 
     def entries(self, queries: Queries) -> tuple[Int64s, Int32s, Float32s]:
         """(starts, stack rows, weights): for each event of a history one entry a component."""
@@ -120,6 +104,23 @@ class Mixture:
             *self._arrays(), rows, scores,
         )  # fmt: skip
         return rows, scores
+
+    def live_top(
+        self, query: LiveQuery, n: int, allowed: Bools | None = None, exclude: Int32s = NONE
+    ) -> Scored | None:
+        """The best n ≥ 1 items for one history as it stands in the state, in one compiled call.
+        None: the model does not know an item of it."""
+        scratch = self._scratch
+        rows, scores = np.empty(n, np.int32), np.empty(n, np.float32)
+        found = live_kernel.live_top(
+            *self.stack, self.prior, self.prior_order, self._readings,
+            query.items, query.codes, query.ts, query.at, query.to_model, query.model_codes,
+            query.policy, ALL if allowed is None else allowed, exclude,
+            scratch.unreached, scratch.touched, rows, scores,
+        )  # fmt: skip
+        if found == UNKNOWN:
+            return None
+        return Scored(rows, scores) if found == n else Scored(rows[:found], scores[:found])
 
     def scores(self, queries: Queries, target_starts: Int64s, targets: Int32s) -> Float32s:
         """The score of each query's targets, (targets,)."""

@@ -25,6 +25,18 @@ class Scored(NamedTuple):
     scores: Float32s  # (n,)
 
 
+class LiveQuery(NamedTuple):
+    """A history as the engine's state holds it, oldest first, and how to read it."""
+
+    items: Int32s  # (h,)
+    codes: UInt8s  # (h,) event types
+    ts: Int64s  # (h,) µs
+    at: int  # µs: the query's time
+    to_model: Int32s  # items to model rows, -1 unknown
+    model_codes: UInt8s  # (256,) event types to the model's
+    policy: int  # LEFT_OUT_NONE, LEFT_OUT_ALL, or the event type whose items are left out
+
+
 class Queries(NamedTuple):
     """Many histories, one behind another: query q is ``starts[q]:starts[q + 1]`` of the rest."""
 

@@ -20,7 +20,7 @@ from endcap.domain.values import Attributes
 from endcap.models.item_ids import ItemIds, save_ids
 from endcap.models.mixture import NONE, Component, Mixture
 from endcap.models.neighbours import Neighbours
-from endcap.models.queries import ModelQuery, Queries, Scored, one
+from endcap.models.queries import LiveQuery, ModelQuery, Queries, Scored, one
 
 __all__ = ["ModelQuery", "Queries", "Recipe", "Scored"]
 
@@ -71,6 +71,13 @@ class Recipe:
         starts = np.array([0, len(left_out)], np.int64)
         rows, scores = self.mixture.top(batch, n, allowed, starts, left_out)
         return _scored(rows[0], scores[0])
+
+    def live_candidates(
+        self, query: LiveQuery, n: int, allowed: Bools | None = None, exclude: Int32s = NONE
+    ) -> Scored | None:
+        """As ``candidates``, straight from the state's arrays; None: an item of the history is
+        unknown to the model, so that somebody must say first what stands for it."""
+        return self.mixture.live_top(query, n, allowed, exclude)
 
     def candidates_many(
         self,
@@ -135,7 +142,8 @@ class Recipe:
         mode: Literal["r"] | None = "r" if mmap else None
 
         def array(name: str) -> Any:
-            return np.load(folder / f"{name}.npy", mmap_mode=mode, allow_pickle=False)
+            # A plain ndarray: compiled code takes a np.memmap many µs to recognise.
+            return np.asarray(np.load(folder / f"{name}.npy", mmap_mode=mode, allow_pickle=False))
 
         try:
             manifest = msgspec.json.decode((folder / "manifest.json").read_bytes())

@@ -1,0 +1,149 @@
+"""The server as a process, and what is asked of it one connection at a time."""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from wrk import wrk
+
+PERSONAL = "/v1/recommendations/personalized?k=10&userId="
+
+
+def environment(home: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ENDCAP_")}
+    return {**kept, "ENDCAP_HOME": str(home), "ENDCAP_LOG_LEVEL": "warning"}
+
+
+def start(home: Path, workers: int, core: int | None) -> tuple[subprocess.Popen[str], str, float]:
+    """(process, URL, seconds until it was ready). ``core``: the one that it is pinned to."""
+    words = [sys.executable, "-m", "endcap", "serve", "--port", "0", "--workers", str(workers)]
+    if core is not None and shutil.which("taskset"):
+        words = ["taskset", "-c", str(core), *words]
+    begun = time.perf_counter()
+    process = subprocess.Popen(
+        words, env=environment(home), stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("ready "):
+            return process, line.split()[1], time.perf_counter() - begun
+    sys.exit("the server did not start")
+
+
+def stop(server: subprocess.Popen[str]) -> None:
+    server.send_signal(signal.SIGTERM)
+    server.wait(20)
+
+
+def pss_mb(group: int) -> float:
+    """Resident memory of a process group in MB; pages that several share count once."""
+    total = 0
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.getpgid(int(entry.name)) == group:
+                rows = (entry / "smaps_rollup").read_text().splitlines()
+                total += sum(int(row.split()[1]) for row in rows if row.startswith("Pss:"))
+        except (OSError, ValueError):
+            continue
+    return total / 1024
+
+
+class Asker:
+    """One kept connection."""
+
+    def __init__(self, url: str) -> None:
+        place = urlsplit(url)
+        self._connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=30)
+
+    def get(self, path: str) -> http.client.HTTPResponse:
+        self._connection.request("GET", path)
+        answer = self._connection.getresponse()
+        answer.read()
+        return answer
+
+    def post_event(self, user: str, item: str) -> None:
+        body = json.dumps({"userId": user, "itemId": item, "event_type": "view"})
+        self._connection.request("POST", "/v1/events", body, {"Content-Type": "application/json"})
+        answer = self._connection.getresponse()
+        answer.read()
+        if answer.status != 202:
+            sys.exit(f"an event was answered with {answer.status}")
+
+    def sees(self, user: str, since: float) -> bool:
+        """Whether the answer knows an event that came after ``since`` (seconds since 1970)."""
+        age = float(self.get(PERSONAL + user).headers["endcap-newest-event-age"])
+        return age <= time.time() - since
+
+
+def freshness(url: str, users: int, pairs: int) -> dict[str, float]:
+    """Post an event, get the answer that has it, on one connection; beside two empty calls."""
+    asker, taken, empty, stale = Asker(url), [], [], 0
+    for number in range(pairs):
+        user, since, begun = f"user-{number * 31 % users}", time.time(), time.perf_counter()
+        asker.post_event(user, f"item-{number}")
+        stale += not asker.sees(user, since)
+        middle = time.perf_counter()
+        asker.get("/v1/health")
+        asker.get("/v1/health")
+        taken.append((middle - begun) * 1e3)
+        empty.append((time.perf_counter() - middle) * 1e3)
+    figures = {"stale_on_one_worker": float(stale)}
+    for name, times in (("post_get", taken), ("two_empty", empty)):
+        figures[f"{name}_p50_ms"] = statistics.median(times)
+        figures[f"{name}_p99_ms"] = statistics.quantiles(times, n=100)[98]
+    return figures
+
+
+class Connections:
+    """Many kept connections, so that every worker holds some."""
+
+    def __init__(self, url: str, count: int) -> None:
+        self._askers = [Asker(url) for _ in range(count)]
+
+    def __enter__(self) -> Connections:
+        with ThreadPoolExecutor(len(self._askers)) as pool:  # at once: all workers accept
+            list(pool.map(lambda asker: asker.get("/v1/health"), self._askers))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._askers.clear()
+
+    def see_events(self, users: int, rounds: int) -> tuple[int, int]:
+        """(answers without the event, answers asked) after posts on one connection each."""
+        stale = 0
+        for number in range(rounds):
+            user, since = f"user-{number * 37 % users}", time.time()
+            self._askers[number % len(self._askers)].post_event(user, f"item-{number}")
+            stale += sum(not asker.sees(user, since) for asker in self._askers)
+        return stale, rounds * len(self._askers)
+
+
+def swap(url: str, home: Path, given: argparse.Namespace) -> dict[str, float]:
+    """Promote the other version twice while ``wrk`` asks."""
+    path, seconds = "/v1/recommendations/personalized", max(given.seconds, 4)
+    normal = wrk(url, path, given.users, given, seconds)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(wrk, url, path, given.users, given, seconds)
+        for version in ("v0002", "v0001"):
+            time.sleep(seconds / 4)
+            words = [sys.executable, "-m", "endcap", "rollback", version]
+            subprocess.run(words, env=environment(home), check=True, stdout=subprocess.DEVNULL)
+        during = asked.result()
+    return {
+        "swap_failures": float(during.failures),
+        "swap_rps": during.rps,
+        "swap_p99_ms": during.p99_ms,
+        "swap_p99_ratio": during.p99_ms / normal.p99_ms,
+    }
