@@ -16,6 +16,8 @@ from endcap.models.reading import Component, Reading
 
 __all__ = ["Component", "Mixture", "Reading"]
 
+Entries = tuple[Int64s, Int32s, Float32s]
+
 NONE = np.zeros(0, np.int32)
 ALL = np.zeros(0, np.bool_)
 
@@ -30,10 +32,16 @@ class Scratch(threading.local):
         self.touched = np.zeros(n_items + 1, np.int32)
 
 
-def read(reading: Reading, queries: Queries) -> Float32s:
-    """The weight of each event of all histories, (events,)."""
-    lengths = np.diff(queries.starts)
-    behind = np.repeat(queries.starts[1:], lengths) - 1 - np.arange(len(queries.rows))
+def behind_of(queries: Queries) -> Int64s:
+    """How many events of its history came after each event, (events,)."""
+    last = queries.starts[1:] - 1
+    if queries.size > 1:
+        last = np.repeat(last, np.diff(queries.starts))
+    return last - np.arange(len(queries.rows))
+
+
+def read(reading: Reading, queries: Queries, behind: Int64s) -> Float32s:
+    """The weight of each event of all histories, (events,); ``behind`` as in ``behind_of``."""
     weight = np.power(reading.decay, behind) if reading.decay < 1 else np.ones(len(behind))
     if reading.half_life_s:
         weight *= np.exp2(-np.maximum(queries.ages_s, 0) / reading.half_life_s)
@@ -43,6 +51,7 @@ def read(reading: Reading, queries: Queries) -> Float32s:
         table = np.asarray(reading.type_weights)
         weight *= table[np.minimum(queries.types, len(table) - 1)]
     if reading.length_exponent:
+        lengths = np.diff(queries.starts)
         counted = np.minimum(lengths, reading.last_n) if reading.last_n else lengths
         scale = np.maximum(counted, 1.0) ** -reading.length_exponent
         weight *= np.repeat(scale, lengths)
@@ -70,15 +79,25 @@ class Mixture:
         self.prior_order = prior_order
         self._scratch = Scratch(self.n_items)
         self._readings = packed(self.components)
+        self._last: tuple[Queries, Entries] | None = None
 
-    def entries(self, queries: Queries) -> tuple[Int64s, Int32s, Float32s]:
+    def entries(self, queries: Queries) -> Entries:
         """(starts, stack rows, weights): for each event of a history one entry a component."""
+        if queries.size != 1:
+            return self._entries(queries)
+        last = self._last  # one shopper's candidates and cold items are asked for in turn
+        if last is None or any(a is not b for a, b in zip(last[0][1:], queries[1:], strict=True)):
+            last = self._last = (queries, self._entries(queries))
+        return last[1]
+
+    def _entries(self, queries: Queries) -> Entries:
         c = len(self.components)
         offsets = np.arange(c, dtype=np.int32) * np.int32(self.n_items)
         rows = (queries.rows[:, None] + offsets).astype(np.int32)  # (events, components)
         weights = np.empty(rows.shape, np.float32)
+        behind = behind_of(queries)
         for at, component in enumerate(self.components):
-            weights[:, at] = component.weight * read(component.reading, queries)
+            weights[:, at] = component.weight * read(component.reading, queries, behind)
         unknown = (queries.rows < 0) | (queries.rows >= self.n_items)
         rows[unknown], weights[unknown] = 0, 0
         return queries.starts * c, rows.reshape(-1), weights.reshape(-1)
