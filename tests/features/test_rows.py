@@ -46,7 +46,8 @@ def of(history: Past, candidate: int, table: ProductTable = TABLE) -> dict[str, 
     """The row of one candidate by name, without what is missing."""
     asked = np.array([candidate], np.int32)
     row = feature_rows(*history, asked, table, AT, context_of(AT, {}))[0]
-    return {name: value for name, value in zip(NAMES, row.tolist(), strict=True) if value == value}
+    named = zip(NAMES, row.tolist(), strict=True)
+    return {name: value for name, value in named if not math.isnan(value)}
 
 
 def test_features_are_named_once_and_of_the_closed_sets() -> None:
