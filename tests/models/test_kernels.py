@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from endcap.features import compiled
 from endcap.models import closed_form, kernels, kernels_numpy, local_solve
 from endcap.models.neighbours import from_matrix
 
@@ -115,10 +116,10 @@ def test_without_a_cache_folder_numpy_runs_with_a_warning(monkeypatch: pytest.Mo
     def refuse(**options: object) -> None:
         raise RuntimeError("cannot cache function: no locator available")
 
-    monkeypatch.setattr(kernels, "njit", refuse)
+    monkeypatch.setattr(compiled, "njit", refuse)
     with pytest.warns(UserWarning, match="numpy runs"):
-        assert not kernels._compiles()
+        assert not compiled._compiles()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         monkeypatch.undo()
-        assert kernels._compiles()
+        assert compiled._compiles()

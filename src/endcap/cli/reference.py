@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from endcap.cli.error_reference import MADE, errors_golden, errors_page
+from endcap.cli.feature_reference import features_page
 from endcap.cli.main import VERBS, cli
 from endcap.settings import LOG_LEVELS, SETTINGS
 
@@ -132,6 +133,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/cli.md": cli_page,
     "docs/settings.md": settings_page,
     "docs/errors.md": errors_page,
+    "docs/features.md": features_page,
     "tests/golden/errors.txt": errors_golden,
     "docs/index.md": index_page,  # last: it quotes the others
 }

@@ -15,39 +15,16 @@ Where numba cannot cache its code (no writable folder) the numpy forms run, with
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from numba import njit
 
 from endcap.domain.arrays import Bools, Float32s, Int32s, Int64s
+from endcap.features import compiled
 from endcap.models import kernels_numpy as reference
 
 _UNTOUCHED, _TOUCHED, _EXCLUDED = 0, 1, 2
 
 
-def _probe() -> int:
-    return 0
-
-
-def _compiles() -> bool:
-    """Whether numba finds a folder to keep compiled code in."""
-    try:
-        njit(cache=True)(_probe)
-    except RuntimeError as problem:
-        warnings.warn(f"numba cannot keep compiled code, numpy runs: {problem}", stacklevel=2)
-        return False
-    return True
-
-
-COMPILED = _compiles()
-
-
-def jit(loops: Callable[..., Any]) -> Callable[..., Any]:
-    """``loops`` compiled where numba can keep the code."""
-    return njit(cache=True, nogil=True)(loops) if COMPILED else loops
+COMPILED, jit = compiled.COMPILED, compiled.jit
 
 
 @jit
