@@ -139,6 +139,7 @@ MESSAGES: dict[str, str] = {
     "attribute_too_long": "attribute {field!r} is too long: at most {most} {unit} are permitted",
     "bad_attribute_name": "an attribute's name must be 1 to {most} printable characters: {value!r}",
     "id_differs": "{field} is {value!r} in the body but {expected!r} in the path",
+    "unknown_item": "the catalogue has no item {value!r}",
     "no_stored_recommendations": "No stored recommendations",
     "internal_error": "The server failed; the reason is in its log",
     # cli and entrypoints

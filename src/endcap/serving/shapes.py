@@ -137,6 +137,14 @@ class RerankBody(Struct):
     seen: SeenPolicy | None = None
 
 
+class SubmitBody(Struct):
+    """A shopper asks for recommendations."""
+
+    user_id: UserId
+    event: Literal["get_recommendations"]
+    k: Annotated[float, Meta(ge=1, le=MOST_K, multiple_of=1)] | None = None
+
+
 class PersonalizedAnswer(Struct):
     userId: str
     items: tuple[ScoredItem, ...]
@@ -145,6 +153,28 @@ class PersonalizedAnswer(Struct):
 class RelatedAnswer(Struct):
     itemId: str
     related: tuple[ScoredItem, ...]
+
+
+class SubmittedProduct(Struct):
+    """``product_name`` is the id where the catalogue has no name; what it lacks is empty."""
+
+    product_id: str
+    probability: Annotated[float, Meta(gt=0, lt=1)]
+    product_name: str
+    department: str
+    aisle: str
+
+
+class SubmitAnswer(Struct):
+    message: str
+    recommendations: tuple[SubmittedProduct, ...]
+
+
+class ItemAnswer(Struct):
+    """What the catalogue says of one item."""
+
+    itemId: str
+    attributes: dict[str, Attribute]
 
 
 class ListAnswer(Struct):
