@@ -67,6 +67,13 @@ def submit(body: Any, code: str, field: str, says: str = "") -> Bad:
     return Bad("POST", "/submit", 400, code, field, body, says)
 
 
+SAID = {"customer_id": "1", "interest": "tea", "location": "Oslo"}
+
+
+def recommend(body: Any, code: str, field: str, says: str = "") -> Bad:
+    return Bad("POST", "/recommend", 400, code, field, body, says)
+
+
 K_RANGE = "k must be between 1 and 100"
 
 BAD: list[Bad] = [
@@ -276,6 +283,26 @@ BAD: list[Bad] = [
     ),
     submit(b"{", "bad_json", "body"),
     submit([], "not_an_object", "body"),
+    # preferences and offers
+    *(
+        recommend({k: v for k, v in SAID.items() if k != name}, "missing_member", name,
+                  f"Missing {name}")
+        for name in ("customer_id", "interest", "location")
+    ),
+    *(
+        recommend(SAID | {name: None}, "missing_member", name, f"Missing {name}")
+        for name in ("customer_id", "interest", "location")
+    ),
+    recommend(SAID | {"interest": ""}, "missing_member", "interest", "Missing interest"),
+    recommend(SAID | {"interest": LONG}, "id_too_long", "interest", "has 257"),
+    recommend(SAID | {"customer_id": 12345}, "not_a_string", "customer_id", "'12345'"),
+    recommend(SAID | {"location": "a\nb"}, "id_unprintable", "location"),
+    recommend(b"", "empty_body", "body"),
+    Bad("POST", "/recommend?offers=yes", 400, "bad_choice", "offers", SAID, "true, false"),
+    Bad("POST", "/recommend?offers=true&k=0", 400, "k_out_of_range", "k", SAID, K_RANGE),
+    get("/v1/offers", "missing_member", "customer_id", "Missing customer_id"),
+    get("/v1/offers?customer_id=1&k=101", "k_out_of_range", "k", K_RANGE),
+    get("/offers?customer_id=1", "unknown_path", "path", status=404),
 ]  # fmt: skip
 
 

@@ -22,6 +22,10 @@ def event(user: str, item: str, kind: str = "view") -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def stocked(ask: Any) -> Any:
+    return stock(ask)
+
+
+def stock(ask: Any) -> Any:
     """One product with everything, one without a name, four plain ones."""
     items = [BANANAS, {"itemId": "nameless", "price": 2}]
     assert ask("PUT", "/v1/items", {"items": items}).status == 200
@@ -54,9 +58,9 @@ def test_the_contract(stocked: Any, root: str) -> None:
     assert told.headers["endcap-probability"] == "popularity"
 
 
-def test_a_popular_answer_states_shares_of_demand(stocked: Any) -> None:
+def test_a_popular_answer_states_shares_of_demand(own: Any) -> None:
     """b1 has 1 view + 1 purchase = 6 of 7; six items and something else add one each."""
-    found = stocked("POST", "/submit", ASKED | {"k": 6}).body["recommendations"]
+    found = stock(own)("POST", "/submit", ASKED | {"k": 6}).body["recommendations"]
     values = [product["probability"] for product in found]
     assert values == pytest.approx([7 / 14, 2 / 14, *[1 / 14] * 4], rel=1e-3)
 

@@ -114,6 +114,7 @@ MESSAGES: dict[str, str] = {
     "nothing_to_roll_back": "campaign {value!r} has served no earlier version",
     "bad_group": "a dataset group is named by up to 63 letters, digits, - and _, not {value!r}",
     # app
+    "preference_not_stored": "The preference could not be stored ({cause}); try again",
     "unknown_run": "there is no pipeline run {value!r}; see endcap pipeline runs",
     "key_reused": "this Idempotency-Key was used with another body",
     "nothing_to_evaluate": "there are no events to evaluate on; import some, or post them",

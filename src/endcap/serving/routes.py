@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from endcap.serving import pages, reads, shapes, writes
+from endcap.serving.preferences import get_offers, recommend
 from endcap.serving.requests import Desk, Reply, Request
 from endcap.serving.submit import submit
 
@@ -67,6 +68,9 @@ KEY = Parameter(
     "header",
 )
 
+CUSTOMER = Parameter("customer_id", shapes.UserId, "The customer.", required=True)
+OFFERS = Parameter("offers", shapes.YesNo, "Whether the answer also holds offers.")
+
 READS = (400,)
 WRITES = (400, 408, 413, 415, 422, 503)
 
@@ -103,6 +107,17 @@ ROUTES: tuple[Route, ...] = (
         "Products for one shopper with names and probabilities; the asking is recorded",
         shapes.SubmitAnswer, write=submit, parameters=(KEY,), body=shapes.SubmitBody,
         errors=WRITES, ranked=True, twin=True,
+    ),
+    Route(
+        "POST", "/v1/recommend", "recommend", "Record what a customer is interested in, and where",
+        shapes.PreferenceAnswer, write=recommend, parameters=(OFFERS, K),
+        body=shapes.PreferenceBody, errors=(400, 408, 413, 415), twin=True,
+    ),
+    Route(
+        "GET", "/v1/offers", "offers",
+        "Products that fit what a customer said and did, and where the customer is",
+        shapes.OffersAnswer, write=get_offers, parameters=(CUSTOMER, K),
+        errors=(400, 503), ranked=True,
     ),
     Route(
         "POST", "/v1/events", "postEvent", "Something a shopper did; counts at once",

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from endcap.domain.values import Attribute, ScoredItem
+from endcap.engagement.offers import Offer
 
 MOST_ID = 256
 MOST_K = 100
@@ -42,6 +43,7 @@ Key = Annotated[
 Count = Annotated[int, Meta(ge=1, le=MOST_K)]
 EventType = Literal["view", "add_to_cart", "purchase"]
 SeenPolicy = Literal["exclude_purchased", "exclude_seen", "none"]
+YesNo = Literal["true", "false"]
 Time = Annotated[
     str,
     Meta(
@@ -168,6 +170,26 @@ class SubmittedProduct(Struct):
 class SubmitAnswer(Struct):
     message: str
     recommendations: tuple[SubmittedProduct, ...]
+
+
+class PreferenceBody(Struct):
+    """What a customer is interested in, and where."""
+
+    customer_id: UserId
+    interest: Reference
+    location: Reference
+
+
+class PreferenceAnswer(Struct):
+    """``offers`` only where they were asked for."""
+
+    message: str
+    offers: tuple[Offer, ...] | UnsetType = UNSET
+
+
+class OffersAnswer(Struct):
+    customer_id: str
+    offers: tuple[Offer, ...]
 
 
 class ItemAnswer(Struct):
