@@ -93,3 +93,9 @@ def open_in(folder: Path) -> Shop:
 def ask(tmp_path_factory: pytest.TempPathFactory) -> Asker:
     """One shop for all tests of a module: they must not rely on what others leave."""
     return Asker(open_in(tmp_path_factory.mktemp("home")))
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Asker:
+    """A shop for one test, which may damage it."""
+    return Asker(open_in(tmp_path))

@@ -60,6 +60,20 @@ def with_headers(*headers: tuple[str, str], status: int, code: str, field: str) 
     return Bad("POST", EVENTS, status, code, field, GOOD, headers=headers)
 
 
+GET = "get_recommendations"
+
+
+def submit(body: Any, code: str, field: str, says: str = "") -> Bad:
+    return Bad("POST", "/submit", 400, code, field, body, says)
+
+
+SAID = {"customer_id": "1", "interest": "tea", "location": "Oslo"}
+
+
+def recommend(body: Any, code: str, field: str, says: str = "") -> Bad:
+    return Bad("POST", "/recommend", 400, code, field, body, says)
+
+
 K_RANGE = "k must be between 1 and 100"
 
 BAD: list[Bad] = [
@@ -110,7 +124,9 @@ BAD: list[Bad] = [
         "No stored recommendations", 404,
     ),
     get(EVENTS, "method_not_permitted", "method", "POST", 405),
-    get("/v1/items/I1", "method_not_permitted", "method", "PUT", 405),
+    get("/v1/items", "method_not_permitted", "method", "PUT", 405),
+    get("/v1/items/none", "unknown_item", "itemId", "'none'", 404),
+    get(f"/v1/items/{LONG}", "id_too_long", "itemId"),
     Bad("POST", PERSONALIZED, 405, "method_not_permitted", "method", says="GET, HEAD"),
     Bad("DELETE", "/v1/health", 405, "method_not_permitted", "method"),
     Bad("PATCH", "/v1/users/U1", 405, "method_not_permitted", "method", says="DELETE, PUT"),
@@ -251,6 +267,42 @@ BAD: list[Bad] = [
         for k in (0, 101, "3", 2.5, True, 10**30)
     ),
     Bad("POST", RERANK, 400, "bad_choice", "seen", {"userId": "U", "items": ["a"], "seen": "x"}),
+    # submissions
+    submit({}, "missing_member", "user_id", "Missing user_id"),
+    submit({"user_id": "1"}, "missing_member", "event", "Missing event"),
+    submit({"user_id": None, "event": GET}, "missing_member", "user_id", "Missing user_id"),
+    submit({"user_id": "1", "event": None}, "missing_member", "event", "Missing event"),
+    submit({"user_id": "", "event": GET}, "missing_member", "user_id", "Missing user_id"),
+    submit({"user_id": 123, "event": GET}, "not_a_string", "user_id", "'123'"),
+    submit({"user_id": LONG, "event": GET}, "id_too_long", "user_id", "has 257"),
+    submit({"user_id": "a\x00", "event": GET}, "id_unprintable", "user_id"),
+    submit({"user_id": "1", "event": "view"}, "bad_choice", "event", GET),
+    *(
+        submit({"user_id": "1", "event": GET, "k": k}, "k_out_of_range", "k", K_RANGE)
+        for k in (0, 101, "3", 2.5)
+    ),
+    submit(b"{", "bad_json", "body"),
+    submit([], "not_an_object", "body"),
+    # preferences and offers
+    *(
+        recommend({k: v for k, v in SAID.items() if k != name}, "missing_member", name,
+                  f"Missing {name}")
+        for name in ("customer_id", "interest", "location")
+    ),
+    *(
+        recommend(SAID | {name: None}, "missing_member", name, f"Missing {name}")
+        for name in ("customer_id", "interest", "location")
+    ),
+    recommend(SAID | {"interest": ""}, "missing_member", "interest", "Missing interest"),
+    recommend(SAID | {"interest": LONG}, "id_too_long", "interest", "has 257"),
+    recommend(SAID | {"customer_id": 12345}, "not_a_string", "customer_id", "'12345'"),
+    recommend(SAID | {"location": "a\nb"}, "id_unprintable", "location"),
+    recommend(b"", "empty_body", "body"),
+    Bad("POST", "/recommend?offers=yes", 400, "bad_choice", "offers", SAID, "true, false"),
+    Bad("POST", "/recommend?offers=true&k=0", 400, "k_out_of_range", "k", SAID, K_RANGE),
+    get("/v1/offers", "missing_member", "customer_id", "Missing customer_id"),
+    get("/v1/offers?customer_id=1&k=101", "k_out_of_range", "k", K_RANGE),
+    get("/offers?customer_id=1", "unknown_path", "path", status=404),
 ]  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from endcap.app.batch import STORED
 from endcap.app.shop import Shop
 from endcap.domain.records import UserErased
+from endcap.engagement.interests import forget
 
 
 def erasure(user_id: str, at: int, key: bytes = b"", body: bytes = b"") -> UserErased:
@@ -13,5 +14,6 @@ def erasure(user_id: str, at: int, key: bytes = b"", body: bytes = b"") -> UserE
 
 
 def forget_stored(shop: Shop, user_id: str) -> None:
-    """Drop what is kept of the user outside log and lake."""
+    """Drop what is kept of the user outside log and lake. Waits for the disk."""
     shop.documents.delete(STORED, user_id)
+    forget(shop.documents, user_id)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from endcap.data.lake import Lake
 from endcap.domain.errors import NotFound
 from endcap.domain.records import AnyRecord, Pointed, decode
+from endcap.engagement.word_index import WordIndex
 from endcap.engine.moment import Live
 from endcap.engine.state import StateLimits
 from endcap.ports import Artifacts, Documents, EventLog, Jobs
@@ -39,6 +40,8 @@ class Shop:
     maintenance: Callable[[], AbstractContextManager[None]]
     # Opens the newest snapshot and model anew, when the log no longer reaches back to ours.
     renew: Callable[[], Live]
+    # Which products speak of a word: made at the first offers.
+    words: WordIndex = field(default_factory=WordIndex)
     # Names announced by the log since the last reload; ``on_pointer`` is told at once.
     moved: set[str] = field(default_factory=set)
     on_pointer: Callable[[], None] = lambda: None

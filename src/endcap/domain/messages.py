@@ -114,6 +114,7 @@ MESSAGES: dict[str, str] = {
     "nothing_to_roll_back": "campaign {value!r} has served no earlier version",
     "bad_group": "a dataset group is named by up to 63 letters, digits, - and _, not {value!r}",
     # app
+    "preference_not_stored": "The preference could not be stored ({cause}); try again",
     "unknown_run": "there is no pipeline run {value!r}; see endcap pipeline runs",
     "key_reused": "this Idempotency-Key was used with another body",
     "nothing_to_evaluate": "there are no events to evaluate on; import some, or post them",
@@ -139,6 +140,7 @@ MESSAGES: dict[str, str] = {
     "attribute_too_long": "attribute {field!r} is too long: at most {most} {unit} are permitted",
     "bad_attribute_name": "an attribute's name must be 1 to {most} printable characters: {value!r}",
     "id_differs": "{field} is {value!r} in the body but {expected!r} in the path",
+    "unknown_item": "the catalogue has no item {value!r}",
     "no_stored_recommendations": "No stored recommendations",
     "internal_error": "The server failed; the reason is in its log",
     # cli and entrypoints

@@ -47,7 +47,13 @@ class Pointed(Record, frozen=True, array_like=True, tag="p"):
     value: str = ""
 
 
-AnyRecord = EventsPosted | ItemsPut | UsersPut | UserErased | Pointed
+class Submitted(Record, frozen=True, array_like=True, tag="s"):
+    """A shopper asked for recommendations by ``/submit``: changes no history and no count."""
+
+    user_id: str = ""
+
+
+AnyRecord = EventsPosted | ItemsPut | UsersPut | UserErased | Pointed | Submitted
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[AnyRecord] = msgspec.msgpack.Decoder(AnyRecord)

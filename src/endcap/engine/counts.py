@@ -118,6 +118,11 @@ class Counts:
         counts = self._sum(self.slow, None, rows, which.astype(np.int64))
         return (counts * self._scale(at)).astype(np.float32)
 
+    def total(self, at: int) -> float:
+        """The decayed counts of all items together, valued as in ``popular``."""
+        by_type = self.slow.values[: len(self._weights)].sum(axis=1)
+        return float(self._weights @ by_type) * self._scale(at)
+
     def _scale(self, at: int) -> float:
         return _power(self.slow.landmark - self._moment(at) / self.slow.half_life)
 

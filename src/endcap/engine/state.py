@@ -152,6 +152,10 @@ class LiveState:
         """(n,) decayed counts of n rows, valued as in ``popular``."""
         return self.counts.popularity(at, len(self.items), rows)
 
+    def demand(self, at: int) -> float:
+        """The decayed counts of all items together, valued as in ``popular``."""
+        return self.counts.total(at)
+
     def trending(
         self, at: int, n: int, event_type: str | None = None, allowed: Bools | None = None
     ) -> tuple[Int32s, Float32s]:

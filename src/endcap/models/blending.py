@@ -67,6 +67,31 @@ def learn(judge: Judge, pools: Pools, rounds: int = 4) -> tuple[Float64s, Qualit
     return weights / spread, trial.quality(weights)
 
 
+def hit_shares(pools: Pools, weights: Float64s) -> list[float]:
+    """For each rank of the blended list (≤ ``POOL``) the share of held-out queries whose item
+    there was a target. Half a hit is added to each, so that none is 0; a rank that did better
+    than the one before it by chance is averaged with it, so that shares never rise."""
+    scores = np.tensordot(weights.astype(np.float32), pools.features, axes=1)  # (queries, pool)
+    scores[~pools.is_item] = -np.inf
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :POOL]
+    hits = np.take_along_axis(pools.is_target & pools.is_item, order, axis=1)
+    return never_rising((hits.sum(axis=0) + 0.5) / (len(hits) + 1))
+
+
+def never_rising(values: Float64s) -> list[float]:
+    """The non-increasing values nearest to ``values`` (n,) in squares: pool adjacent violators
+    (Barlow et al., Statistical Inference under Order Restrictions, 1972)."""
+    pooled: list[tuple[float, int]] = []  # (mean, length)
+    for value in values.tolist():
+        mean, length = value, 1
+        while pooled and pooled[-1][0] < mean:
+            before, many = pooled.pop()
+            mean = (before * many + mean * length) / (many + length)
+            length += many
+        pooled.append((mean, length))
+    return [round(mean, 6) for mean, length in pooled for _ in range(length)]
+
+
 class _Trials:
     """Tries weights; remembers the best worth."""
 

@@ -36,6 +36,7 @@ class Plan(NamedTuple):
     prior_weight: float
     quality: dict[str, float]
     search: list[dict[str, Any]]
+    hit_shares: list[float] = []  # noqa: RUF012 - never changed in place
 
 
 def train(
@@ -104,7 +105,8 @@ def search(judge: Judge, policy: str, room: Room, budget: Budget, progress: Prog
     )
     figures = {"recall@20": round(quality.recall, 5), "ndcg@20": round(quality.ndcg, 5)}
     tried = [trial.record() for trial in chooser.trials]
-    return Plan(parts, half_life, float(weights[-1]), figures, tried)
+    shares = blending.hit_shares(pools, weights)
+    return Plan(parts, half_life, float(weights[-1]), figures, tried, shares)
 
 
 def default_plan(data: Interactions) -> Plan:
@@ -155,6 +157,7 @@ def _info(
         "seen_policy": policy,
         "held_out_queries": held.queries.size,
         "held_out": plan.quality,
+        "hit_share_by_rank": plan.hit_shares,
         "components": [
             {**_plain(family), "weight": component.weight, "reading": _plain(component.reading)}
             for family, component in plan.parts

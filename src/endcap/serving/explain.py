@@ -16,7 +16,15 @@ _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 _MISSING = re.compile(r"Object missing required field `(.+)`")
 _EXPECTED = re.compile(r"Expected `(\w+)")
 
-_CHOICES = {"event_type": EVENT_TYPES, "seen": SEEN_POLICIES}
+_CHOICES = {
+    "event_type": EVENT_TYPES,
+    "seen": SEEN_POLICIES,
+    "event": ("get_recommendations",),
+}
+# Members that a body cannot do without: null counts as missing.
+_REQUIRED = frozenset(
+    ("userId", "itemId", "event_type", "user_id", "event", "customer_id", "interest", "location")
+)
 _TYPES = {
     "str": "not_a_string",
     "float": "not_a_number",
@@ -50,7 +58,7 @@ def _of_member(said: str, field: str, value: Any) -> EndcapError:
     name = field.rpartition(".")[2]
     if name == "k":
         return InvalidInput("k_out_of_range", field=field, value=value, most=MOST_K)
-    if "length >=" in said or (value is None and name in ("userId", "itemId", "event_type")):
+    if "length >=" in said or (value is None and name in _REQUIRED):
         return InvalidInput("missing_member", field=field)
     if "length <=" in said:
         return InvalidInput(

@@ -17,7 +17,13 @@ from endcap.domain.values import (
 )
 from endcap.serving.parameters import check_id, read_choice, read_context, read_id, read_k
 from endcap.serving.requests import Desk, Reply, Request, answer_reply, json_reply
-from endcap.serving.shapes import HealthAnswer, ListAnswer, PersonalizedAnswer, RelatedAnswer
+from endcap.serving.shapes import (
+    HealthAnswer,
+    ItemAnswer,
+    ListAnswer,
+    PersonalizedAnswer,
+    RelatedAnswer,
+)
 
 
 def personalized(desk: Desk, request: Request) -> Reply:
@@ -60,6 +66,16 @@ def _listed(desk: Desk, request: Request, surface: str) -> Reply:
     )
     found = answer(desk.shop, query)
     return answer_reply(ListAnswer(found.items), found)
+
+
+def item(desk: Desk, request: Request) -> Reply:
+    item_id = check_id(request.ids["itemId"], "itemId")
+    desk.shop.refresh()
+    state = desk.shop.now.state
+    attributes = state.item_attributes(state.items.row(item_id))
+    if not attributes:
+        raise NotFound("unknown_item", field="itemId", value=item_id)
+    return json_reply(ItemAnswer(item_id, attributes))
 
 
 def health(_desk: Desk, _request: Request) -> Reply:

@@ -8,7 +8,9 @@ from typing import Any
 from msgspec import Struct
 
 from endcap.serving import pages, reads, shapes, writes
+from endcap.serving.preferences import get_offers, recommend
 from endcap.serving.requests import Desk, Reply, Request
+from endcap.serving.submit import submit
 
 Read = Callable[[Desk, Request], Reply]
 Write = Callable[[Desk, Request], Awaitable[Reply]]
@@ -66,6 +68,9 @@ KEY = Parameter(
     "header",
 )
 
+CUSTOMER = Parameter("customer_id", shapes.UserId, "The customer.", required=True)
+OFFERS = Parameter("offers", shapes.YesNo, "Whether the answer also holds offers.")
+
 READS = (400,)
 WRITES = (400, 408, 413, 415, 422, 503)
 
@@ -98,6 +103,23 @@ ROUTES: tuple[Route, ...] = (
         errors=(400, 408, 413, 415), ranked=True,
     ),
     Route(
+        "POST", "/v1/submit", "submit",
+        "Products for one shopper with names and probabilities; the asking is recorded",
+        shapes.SubmitAnswer, write=submit, parameters=(KEY,), body=shapes.SubmitBody,
+        errors=WRITES, ranked=True, twin=True,
+    ),
+    Route(
+        "POST", "/v1/recommend", "recommend", "Record what a customer is interested in, and where",
+        shapes.PreferenceAnswer, write=recommend, parameters=(OFFERS, K),
+        body=shapes.PreferenceBody, errors=(400, 408, 413, 415), twin=True,
+    ),
+    Route(
+        "GET", "/v1/offers", "offers",
+        "Products that fit what a customer said and did, and where the customer is",
+        shapes.OffersAnswer, write=get_offers, parameters=(CUSTOMER, K),
+        errors=(400, 503), ranked=True,
+    ),
+    Route(
         "POST", "/v1/events", "postEvent", "Something a shopper did; counts at once",
         shapes.EventAnswer, write=writes.post_event, parameters=(KEY,), body=shapes.EventBody,
         status=202, errors=WRITES, twin=True,
@@ -116,6 +138,10 @@ ROUTES: tuple[Route, ...] = (
         "PUT", "/v1/items/{itemId}", "putItem", "Add or change one item",
         shapes.UpsertAnswer, write=writes.put_item, parameters=(ITEM_IN_PATH, KEY),
         body=shapes.AttributesBody, errors=WRITES,
+    ),
+    Route(
+        "GET", "/v1/items/{itemId}", "getItem", "What the catalogue says of one item",
+        shapes.ItemAnswer, read=reads.item, parameters=(ITEM_IN_PATH,), errors=(400, 404),
     ),
     Route(
         "PUT", "/v1/users", "putUsers", "Add or change users",

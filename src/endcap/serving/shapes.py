@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from endcap.domain.values import Attribute, ScoredItem
+from endcap.engagement.offers import Offer
 
 MOST_ID = 256
 MOST_K = 100
@@ -42,6 +43,7 @@ Key = Annotated[
 Count = Annotated[int, Meta(ge=1, le=MOST_K)]
 EventType = Literal["view", "add_to_cart", "purchase"]
 SeenPolicy = Literal["exclude_purchased", "exclude_seen", "none"]
+YesNo = Literal["true", "false"]
 Time = Annotated[
     str,
     Meta(
@@ -137,6 +139,14 @@ class RerankBody(Struct):
     seen: SeenPolicy | None = None
 
 
+class SubmitBody(Struct):
+    """A shopper asks for recommendations."""
+
+    user_id: UserId
+    event: Literal["get_recommendations"]
+    k: Annotated[float, Meta(ge=1, le=MOST_K, multiple_of=1)] | None = None
+
+
 class PersonalizedAnswer(Struct):
     userId: str
     items: tuple[ScoredItem, ...]
@@ -145,6 +155,48 @@ class PersonalizedAnswer(Struct):
 class RelatedAnswer(Struct):
     itemId: str
     related: tuple[ScoredItem, ...]
+
+
+class SubmittedProduct(Struct):
+    """``product_name`` is the id where the catalogue has no name; what it lacks is empty."""
+
+    product_id: str
+    probability: Annotated[float, Meta(gt=0, lt=1)]
+    product_name: str
+    department: str
+    aisle: str
+
+
+class SubmitAnswer(Struct):
+    message: str
+    recommendations: tuple[SubmittedProduct, ...]
+
+
+class PreferenceBody(Struct):
+    """What a customer is interested in, and where."""
+
+    customer_id: UserId
+    interest: Reference
+    location: Reference
+
+
+class PreferenceAnswer(Struct):
+    """``offers`` only where they were asked for."""
+
+    message: str
+    offers: tuple[Offer, ...] | UnsetType = UNSET
+
+
+class OffersAnswer(Struct):
+    customer_id: str
+    offers: tuple[Offer, ...]
+
+
+class ItemAnswer(Struct):
+    """What the catalogue says of one item."""
+
+    itemId: str
+    attributes: dict[str, Attribute]
 
 
 class ListAnswer(Struct):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -188,5 +189,5 @@ async def delete_user(desk: Desk, request: Request) -> Reply:
     user_id = check_id(request.ids["userId"], "userId")
     key, body = request.idempotency(b"")
     await desk.intake.submit(erasure(user_id, desk.now(), key, body))
-    forget_stored(desk.shop, user_id)
+    await asyncio.to_thread(forget_stored, desk.shop, user_id)
     return json_reply(ErasedAnswer(ok=True, userId=user_id, erased=True), 202)

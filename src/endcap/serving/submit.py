@@ -1,0 +1,27 @@
+"""``POST /submit``: recommendations of products by name, the submission itself on the log."""
+
+from __future__ import annotations
+
+from endcap.app.submit import submission
+from endcap.domain.records import Submitted
+from endcap.serving.bodies import decode_body
+from endcap.serving.parameters import check_id
+from endcap.serving.requests import Desk, Reply, Request, answer_reply
+from endcap.serving.shapes import DEFAULT_K, SubmitAnswer, SubmitBody, SubmittedProduct
+
+DONE = "Recommendations generated successfully"
+
+
+async def submit(desk: Desk, request: Request) -> Reply:
+    """The submission is on disk before the answer."""
+    raw = await request.body(desk.most_body)
+    asked = decode_body(raw, SubmitBody)
+    user_id = check_id(asked.user_id, "user_id")
+    key, body = request.idempotency(raw)
+    await desk.intake.submit(Submitted(at=desk.now(), key=key, body=body, user_id=user_id))
+    k = DEFAULT_K if asked.k is None else int(asked.k)
+    found = submission(desk.shop, user_id, k, desk.now())
+    products = tuple(SubmittedProduct(*product) for product in found.products)
+    reply = answer_reply(SubmitAnswer(DONE, products), found.answer)
+    source = (b"endcap-probability", found.source.encode())
+    return reply._replace(headers=[*reply.headers, source])
