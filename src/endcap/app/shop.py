@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
@@ -60,8 +60,9 @@ class Shop:
         for end, payload in tail:
             self.apply(decode(payload), end)
 
-    def apply(self, record: AnyRecord, end: int) -> None:
-        self.now.state.apply(record, end)
+    def apply(self, record: AnyRecord, end: int, new: Sequence[int] | None = None) -> None:
+        """``new`` as in ``LiveState.apply``."""
+        self.now.state.apply(record, end, new)
         if isinstance(record, Pointed):
             self.moved.add(record.name)
             self.on_pointer()

@@ -13,12 +13,11 @@ from endcap.domain.records import (
     EventsPosted,
     ItemsPut,
     UsersPut,
-    content_id,
-    digest,
 )
-from endcap.domain.values import RERANK, Attributes, Event, Item, Query, User
+from endcap.domain.values import RERANK, Attributes, Item, Query, User
 from endcap.serving.attributes import check_attributes
 from endcap.serving.bodies import decode_body
+from endcap.serving.events import read_events
 from endcap.serving.parameters import check_id
 from endcap.serving.requests import Desk, Reply, Request, answer_reply, json_reply
 from endcap.serving.shapes import (
@@ -34,7 +33,6 @@ from endcap.serving.shapes import (
     UpsertAnswer,
     UsersBody,
 )
-from endcap.serving.times import read_time
 
 
 async def post_event(desk: Desk, request: Request) -> Reply:
@@ -59,32 +57,7 @@ def _events_record(
 ) -> EventsPosted:
     at = desk.now()
     key, body = request.idempotency(raw)
-    events = []
-    for position, event in enumerate(given):
-        prefix = place.format(position)
-        # Events of one request that carry no time keep their order: a microsecond apart.
-        ts = at - (len(given) - 1 - position)
-        if event.ts is not None:
-            ts = read_time(event.ts, f"{prefix}ts", at)
-        events.append(_event(event, prefix, ts, digest(key, str(position)) if key else b""))
-    return EventsPosted(at=at, key=key, body=body, events=tuple(events))
-
-
-def _event(given: EventBody, prefix: str, ts: int, key: bytes) -> Event:
-    user_id = check_id(given.userId, f"{prefix}userId")
-    item_id = check_id(given.itemId, f"{prefix}itemId")
-    if given.event_id is not None:
-        event_id = check_id(given.event_id, f"{prefix}event_id")
-    else:
-        event_id = key.hex() or content_id(user_id, item_id, given.event_type, ts, given.value)
-    if given.session_id is not None:
-        check_id(given.session_id, f"{prefix}session_id")
-    attributes = given.attributes
-    if attributes is not None:
-        attributes = check_attributes(attributes, f"{prefix}attributes")
-    return Event(
-        user_id, item_id, given.event_type, ts, event_id, given.value, given.session_id, attributes
-    )
+    return EventsPosted(at=at, key=key, body=body, events=read_events(raw, given, at, key, place))
 
 
 def check_count(desk: Desk, given: Sequence[Any], field: str) -> None:
