@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from endcap.app.shop import Shop
-from endcap.domain.errors import InvalidInput, Mismatch
+from endcap.domain.errors import InvalidInput, Mismatch, Unavailable
 from endcap.domain.records import AnyRecord, EventsPosted, ItemsPut, encode
 from endcap.domain.values import Event, Item
 from endcap.engine.state import MOST_EVENT_TYPES, LiveState, event_hash
@@ -167,19 +167,41 @@ class Intake:
         self._unsynced: list[tuple[int, Told]] = []
         self._sync_running = False
         self._executor = executor or ThreadPoolExecutor(1, "sync")
+        self._askers = self._bytes = 0  # of those that were not answered yet
+        self._most = shop.settings.max_waiting
+        self._most_bytes = int(shop.settings.max_waiting_mb * 2**20)
 
-    async def submit(self, record: AnyRecord) -> Outcome:
-        """Returns when the record, or the first writing of it, is on disk.
+    async def submit(self, record: AnyRecord, size: int = 0) -> Outcome:
+        """Returns when the record, or the first writing of it, is on disk. ``size``: bytes of the
+        body that it came in.
 
-        Raises Mismatch (key_reused), InvalidInput (too_many_event_types) and Unavailable (the
-        log cannot write).
+        Raises Mismatch (key_reused), InvalidInput (too_many_event_types) and Unavailable: the
+        log cannot write, or too many wait already (too_busy, at once and nothing is kept).
         """
+        self._check_room(size)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
         self._waiting.append((record, future))
         if len(self._waiting) == 1:
             loop.call_soon(self._flush, loop)
-        return await future
+        self._askers += 1
+        self._bytes += size
+        try:
+            return await future
+        finally:
+            self._askers -= 1
+            self._bytes -= size
+
+    def _check_room(self, size: int) -> None:
+        """A disk that cannot follow must cost the callers time, not this process its memory."""
+        if self._askers >= self._most:
+            unit, most = "requests", str(self._most)
+        elif self._askers and self._bytes + size > self._most_bytes:
+            unit, most = "MB", f"{self._most_bytes / 2**20:g}"
+        else:
+            return
+        self._shop.telemetry.count("intake_refused_total")
+        raise Unavailable("too_busy", field="log", unit=unit, most=most)
 
     def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
         waiting, self._waiting = self._waiting, []

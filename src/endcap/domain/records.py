@@ -62,6 +62,14 @@ def decode(payload: bytes | memoryview) -> AnyRecord:
     return _decoder.decode(payload)
 
 
+def decode_known(payload: bytes | memoryview) -> AnyRecord | None:
+    """None for what a later version of Endcap wrote, or no version: whoever reads goes on."""
+    try:
+        return _decoder.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
 def digest(*parts: str | bytes) -> bytes:
     """A 16-byte hash of the parts in order; parts cannot run into one another."""
     framed: list[bytes] = []

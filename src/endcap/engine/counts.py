@@ -49,7 +49,7 @@ class DecayedCounts:
         self._values = values
         self.types, self.capacity = values.shape
         # Single cells: thrice as fast as through numpy.
-        self._cells = cast("memoryview[float]", memoryview(values))
+        self._cells = cast("memoryview[float]", values.data)
 
     def weight(self, ts: int) -> float:
         """What an event at ``ts`` adds."""

@@ -9,8 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from endcap.domain.arrays import Bools, Float32s, Int32s
-from endcap.domain.records import AnyRecord, EventsPosted, ItemsPut, UserErased, UsersPut
-from endcap.domain.values import Attributes
+from endcap.domain.records import (
+    AnyRecord,
+    EventsPosted,
+    ItemsPut,
+    UserErased,
+    UsersPut,
+    decode,
+)
+from endcap.domain.values import LEAST_TS, MOST_TS, Attributes
 from endcap.engine.attributes import AttributeTable
 from endcap.engine.counts import Counts
 from endcap.engine.histories import Histories, History
@@ -33,7 +40,8 @@ class LiveState:
     """See the module. ``apply`` from one thread; arrays that readers were given never change.
 
     ``offset``: how far into the log the state has come. ``events_ignored``: events whose type
-    would have been the 256th; the intake refuses those, so it stays 0.
+    would have been the 256th, or whose time no date can say. ``records_skipped``:
+    records that could not be understood or applied.
     """
 
     def __init__(self, snapshot: Snapshot | None, limits: StateLimits) -> None:
@@ -50,7 +58,7 @@ class LiveState:
         keys = Remembered(base.key_hashes, base.key_times, horizon, newest)
         self.keys = RequestKeys(keys, base.key_bodies)
         self.counts = Counts(base, limits)
-        self.events_ignored = 0
+        self.events_ignored = self.records_skipped = 0
         self.event_codes = {name: code for code, name in enumerate(self.event_types)}
 
     @property
@@ -83,6 +91,18 @@ class LiveState:
         elif isinstance(record, UserErased):
             self._erase(record.user_id, record.at)
 
+    def fold(self, payload: bytes, end: int) -> AnyRecord | None:
+        """``apply`` a record as the log has it. None: it cannot be understood (a later version
+        wrote it) or applied, and the state goes on behind it."""
+        try:
+            record = decode(payload)
+            self.apply(record, end)
+        except Exception:  # one bad record must not keep all later ones from anybody
+            self.offset = max(self.offset, end)
+            self.records_skipped += 1
+            return None
+        return record
+
     def _count_events(self, record: EventsPosted, new: Sequence[int] | None) -> None:
         at, codes, ids = record.at, self.event_codes, self.event_ids
         users, items = self.users.add, self.items.add
@@ -92,6 +112,9 @@ class LiveState:
             if code is None:
                 code = self._new_code(event.event_type)
             if code < 0:
+                continue
+            if not LEAST_TS <= event.ts <= MOST_TS:
+                self.events_ignored += 1
                 continue
             if new is not None:
                 ids.remember(new[place], at)

@@ -38,7 +38,7 @@ from endcap.serving.shapes import (
 async def post_event(desk: Desk, request: Request) -> Reply:
     raw = await request.body(desk.most_body)
     record = _events_record(desk, request, raw, [decode_body(raw, EventBody)], "")
-    await desk.intake.submit(record)
+    await desk.intake.submit(record, len(raw))
     return json_reply(EventAnswer(ok=True), 202)
 
 
@@ -47,7 +47,7 @@ async def post_events(desk: Desk, request: Request) -> Reply:
     given = decode_body(raw, EventsBody).events
     check_count(desk, given, "events")
     record = _events_record(desk, request, raw, given, "events[{}].")
-    outcome = await desk.intake.submit(record)
+    outcome = await desk.intake.submit(record, len(raw))
     told = EventsAnswer(ok=True, accepted=len(given), repeats=outcome.repeats)
     return json_reply(told, 202)
 
@@ -97,7 +97,8 @@ async def put_items(desk: Desk, request: Request) -> Reply:
         Item(*_split(entry, "itemId", f"items[{position}]")) for position, entry in enumerate(given)
     )
     key, body = request.idempotency(raw)
-    return await _upsert(desk, ItemsPut(at=desk.now(), key=key, body=body, items=items), len(items))
+    record = ItemsPut(at=desk.now(), key=key, body=body, items=items)
+    return await _upsert(desk, record, len(items), len(raw))
 
 
 async def put_users(desk: Desk, request: Request) -> Reply:
@@ -108,25 +109,28 @@ async def put_users(desk: Desk, request: Request) -> Reply:
         User(*_split(entry, "userId", f"users[{position}]")) for position, entry in enumerate(given)
     )
     key, body = request.idempotency(raw)
-    return await _upsert(desk, UsersPut(at=desk.now(), key=key, body=body, users=users), len(users))
+    record = UsersPut(at=desk.now(), key=key, body=body, users=users)
+    return await _upsert(desk, record, len(users), len(raw))
 
 
 async def put_item(desk: Desk, request: Request) -> Reply:
     raw = await request.body(desk.most_body)
     item = Item(*_of_path(request, "itemId", decode_body(raw, AttributesBody)))
     key, body = request.idempotency(raw)
-    return await _upsert(desk, ItemsPut(at=desk.now(), key=key, body=body, items=(item,)), 1)
+    record = ItemsPut(at=desk.now(), key=key, body=body, items=(item,))
+    return await _upsert(desk, record, 1, len(raw))
 
 
 async def put_user(desk: Desk, request: Request) -> Reply:
     raw = await request.body(desk.most_body)
     user = User(*_of_path(request, "userId", decode_body(raw, AttributesBody)))
     key, body = request.idempotency(raw)
-    return await _upsert(desk, UsersPut(at=desk.now(), key=key, body=body, users=(user,)), 1)
+    record = UsersPut(at=desk.now(), key=key, body=body, users=(user,))
+    return await _upsert(desk, record, 1, len(raw))
 
 
-async def _upsert(desk: Desk, record: AnyRecord, count: int) -> Reply:
-    await desk.intake.submit(record)
+async def _upsert(desk: Desk, record: AnyRecord, count: int, size: int) -> Reply:
+    await desk.intake.submit(record, size)
     return json_reply(UpsertAnswer(ok=True, accepted=count))
 
 
