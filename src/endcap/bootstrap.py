@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from endcap.adapters.dead_letters import DeadLetterFiles
 from endcap.adapters.folder import FolderArtifacts
 from endcap.adapters.log import FileLog
 from endcap.adapters.sqlite import SqliteDocuments
@@ -20,7 +21,7 @@ from endcap.control.dataset_groups import folder
 from endcap.data.lake import Lake
 from endcap.domain.errors import InvalidInput
 from endcap.engine.limits import limits_of
-from endcap.ports import Artifacts, Documents, EventLog
+from endcap.ports import Artifacts, DeadLetters, Documents, EventLog
 from endcap.settings import Settings
 from endcap.telemetry import Telemetry
 
@@ -46,6 +47,7 @@ def open_shop(settings: Settings, group: str | None = None) -> Shop:
         documents=documents,
         artifacts=artifacts,
         lake=stores.lake(),
+        dead=stores.dead(),
         jobs=SubprocessJobs(make(root / "jobs"), [sys.executable, "-m", "endcap"]),
         telemetry=telemetry,
         limits=limits,
@@ -62,6 +64,7 @@ class Stores(NamedTuple):
     documents: Callable[[], Documents]
     artifacts: Callable[[], Artifacts]
     lake: Callable[[], Lake]
+    dead: Callable[[], DeadLetters]
 
 
 def stores_of(settings: Settings, group: str) -> Stores:
@@ -71,6 +74,7 @@ def stores_of(settings: Settings, group: str) -> Stores:
         log=lambda: FileLog(make(root / "log"), int(settings.segment_mb * 2**20)),
         documents=lambda: SqliteDocuments(root / "documents.sqlite"),
         artifacts=lambda: FolderArtifacts(make(root / "artifacts")),
+        dead=lambda: DeadLetterFiles(root / "dead"),
         lake=lambda: Lake(root / "lake", settings.memory_mb, settings.cores),
     )
 

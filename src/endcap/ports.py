@@ -34,8 +34,33 @@ class EventLog(Protocol):
     def sync(self, offset: int) -> None:
         """Returns when everything before ``offset`` is on disk. Blocks; call it off the loop."""
 
-    def trim(self, before: int) -> int:
-        """Drop whole segments that end at or before ``before``; returns the first offset kept."""
+    def trim(self, before: int, unchanged_since: int | None = None) -> int:
+        """Drop whole segments that end at or before ``before`` and, where given, were last written
+        before ``unchanged_since`` (µs); returns the first offset kept."""
+
+
+class DeadLetter(Struct, frozen=True, omit_defaults=True):
+    """What could not be stored, as it came, and why."""
+
+    at: int  # µs, when it was set aside
+    offset: int  # of the log, behind the record
+    reason: str
+    payload: bytes  # the record's MessagePack (in JSON: base64)
+    users: tuple[str, ...] = ()  # whose events it holds, as far as that can be read
+
+
+class DeadLetters(Protocol):
+    """Records that nothing could be done with, kept for a person to look at. Bounded: the oldest
+    go first."""
+
+    def add(self, letter: DeadLetter) -> None:
+        """A letter of the same offset and payload is kept once."""
+
+    def read(self) -> Iterator[DeadLetter]:
+        """Oldest first. What cannot be read is left out."""
+
+    def erase(self, user_id: str) -> int:
+        """Drop every letter that names this user or holds the id; returns how many."""
 
 
 class Document(Struct, frozen=True):

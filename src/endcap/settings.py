@@ -47,6 +47,13 @@ SETTINGS: dict[str, Setting] = {
     "memory_mb": _number(1024, 128, 1_000_000, "memory that SQL over the lake may take"),
     "threads": _number(0, 0, 256, "threads of training and SQL; 0: one for each core"),
     "max_body_kb": _number(1024, 1, 102_400, "largest request body"),
+    "max_waiting": _number(
+        10_000, 1, 1_000_000, "most requests of a worker that wait for the disk; more are refused"
+    ),
+    "max_waiting_mb": _number(64, 0.01, 100_000, "most bytes of bodies that wait for the disk"),
+    "log_retention_hours": _number(
+        24, 0, 87_600, "how long the log is kept at least, beyond what a restart needs"
+    ),
     "max_batch": _number(500, 1, 10_000, "most events, items or users in one request"),
     "keep_versions": _number(5, 2, 1000, "model versions kept beside the one that serves"),
     "seed": _number(0, 0, 2**31 - 1, "seed of everything that draws at random"),
@@ -72,6 +79,9 @@ class Settings(Struct, frozen=True):
     memory_mb: int
     threads: int
     max_body_kb: int
+    max_waiting: int
+    max_waiting_mb: float
+    log_retention_hours: float
     max_batch: int
     keep_versions: int
     seed: int

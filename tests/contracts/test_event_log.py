@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Thread
@@ -158,6 +159,18 @@ def test_trim_keeps_everything_from_before_on(open_log: Open) -> None:
     last = log.trim(log.end())
     add(log, b"new")
     assert payloads_of(log.read(last))[-1] == b"new"
+
+
+def test_trim_keeps_what_was_written_of_late(tmp_path: Path) -> None:
+    log = LOGS["file, tiny segments"](tmp_path)
+    offsets = [add(log, b"%d" % n * 10) for n in range(20)]
+    ages = sorted(tmp_path.rglob("*.log"))
+    for path in ages[:3]:
+        os.utime(path, (100, 100))
+    assert log.trim(offsets[15], unchanged_since=100_000_000) == 0
+    first = log.trim(offsets[15], unchanged_since=100_000_001)
+    assert first == int(ages[3].stem)
+    assert log.trim(offsets[15], unchanged_since=2**62) > first
 
 
 def test_reading_below_the_first_kept_offset_is_an_error(tmp_path: Path) -> None:

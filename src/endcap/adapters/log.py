@@ -77,12 +77,17 @@ class FileLog:
             raise self._unavailable(error) from error
         self._words[_SYNCED] = max(self._words[_SYNCED], target)
 
-    def trim(self, before: int) -> int:
+    def trim(self, before: int, unchanged_since: int | None = None) -> int:
         with self._lock:
             self._settled()
             starts = segment_starts(self._folder)
             while len(starts) > 1 and starts[1] <= before:
-                segment_path(self._folder, starts.pop(0)).unlink()
+                oldest = segment_path(self._folder, starts[0])
+                written = oldest.stat().st_mtime_ns // 1000
+                if unchanged_since is not None and written >= unchanged_since:
+                    break
+                oldest.unlink()
+                del starts[0]
                 sync_folder(self._folder)  # one by one: a power loss leaves no gap
             return starts[0]
 

@@ -14,10 +14,10 @@ from msgspec import Struct
 from endcap.app.intake import write
 from endcap.app.reloading import POINTERS, SNAPSHOTS, reload
 from endcap.app.shop import CAMPAIGN, SNAPSHOT, Shop
+from endcap.app.storing import UNKNOWN_RECORD, Stored, bury, store, without_unfit
 from endcap.control.campaigns import campaign
 from endcap.domain.errors import Damaged, NotFound
-from endcap.domain.records import EventsPosted, ItemsPut, Pointed, UserErased, UsersPut, decode
-from endcap.domain.values import Event, Item, User
+from endcap.domain.records import Pointed, UserErased, decode_known
 from endcap.engine.snapshot import build_snapshot, extend_snapshot
 from endcap.engine.snapshot_folder import EMPTY_SNAPSHOT
 
@@ -87,7 +87,7 @@ def settle(shop: Shop, at: int) -> Round:
         if not tail_matters(shop):
             return Round(0, mended)
         before = shop.lake.manifest().log_offset
-        compact(shop)
+        compact(shop, at)
         name = publish_extended(shop, at)
         return Round(shop.lake.manifest().log_offset - before, name)
 
@@ -116,10 +116,10 @@ def needs_building(shop: Shop) -> bool:
 def tail_matters(shop: Shop) -> bool:
     """Whether the log holds anything after the snapshot but pointers."""
     tail = shop.log.read(pointer(shop).offset, shop.now.state.offset)
-    return any(not isinstance(decode(payload), Pointed) for _, payload in tail)
+    return any(not isinstance(decode_known(payload), Pointed) for _, payload in tail)
 
 
-def compact(shop: Shop) -> None:
+def compact(shop: Shop, at: int) -> None:
     """Write the log's tail into the lake in bounded steps. The caller holds the lock.
 
     Ends at the offset that the state has, exactly: the snapshot that follows is taken there.
@@ -129,33 +129,28 @@ def compact(shop: Shop) -> None:
     shop.log.sync(stop)  # nothing may name an offset that a power loss could take back
     start = shop.lake.manifest().log_offset
     while start < stop:
-        start = compact_chunk(shop, start, stop)
+        start = compact_chunk(shop, start, stop, at)
 
 
-def compact_chunk(shop: Shop, start: int, stop: int) -> int:
-    events: list[Event] = []
-    items: list[Item] = []
-    users: list[User] = []
-    reached = start
+def compact_chunk(shop: Shop, start: int, stop: int, at: int) -> int:
+    """Up to CHUNK_BYTES, or up to and with an erasure. Returns the offset reached."""
+    chunk: list[Stored] = []
     for end, payload in shop.log.read(start, stop):
-        record = decode(payload)
+        record = decode_known(payload)
         if isinstance(record, UserErased):
-            if reached > start:  # what came before an erasure goes into earlier parts
-                shop.lake.append(events, items, users, (), reached)
-                events, items, users = [], [], []
+            if chunk:  # what came before an erasure goes into earlier parts
+                store(shop, chunk, at)
+            shop.dead.erase(record.user_id)
             shop.lake.append((), (), (), (record.user_id,), end)
             return end
-        if isinstance(record, EventsPosted):
-            events += record.events
-        elif isinstance(record, ItemsPut):
-            items += record.items
-        elif isinstance(record, UsersPut):
-            users += record.users
-        reached = end
-        if reached - start >= CHUNK_BYTES:
+        if record is None:
+            bury(shop, end, payload, UNKNOWN_RECORD, at)
+            record = Pointed(0)  # nothing to store, but its end counts
+        chunk.append(without_unfit(shop, Stored(end, payload, record), at))
+        if end - start >= CHUNK_BYTES:
             break
-    shop.lake.append(events, items, users, (), reached)
-    return reached
+    store(shop, chunk, at)
+    return chunk[-1].end
 
 
 def publish_extended(shop: Shop, at: int) -> str:
@@ -172,7 +167,8 @@ def publish_built(shop: Shop, at: int) -> str:
     base = shop.now.state.base
     previous = None if base is EMPTY_SNAPSHOT else base
     stop = shop.lake.manifest().log_offset
-    tail = (decode(payload) for _, payload in shop.log.read(base.log_offset, stop))
+    payloads = (payload for _, payload in shop.log.read(base.log_offset, stop))
+    tail = (record for record in map(decode_known, payloads) if record is not None)
     build_snapshot(shop.lake, previous, folder, shop.limits, tail=tail, at=at)
     return publish(shop, folder, at)
 
@@ -186,7 +182,7 @@ def publish(shop: Shop, folder: Path, at: int) -> str:
     standing = Standing(name, manifest.log_offset, manifest.version, at)
     shop.documents.put(POINTERS, SNAPSHOT, msgspec.to_builtins(standing))
     write(shop, Pointed(at=at, name=SNAPSHOT, value=name))
-    drop_old(shop)
+    drop_old(shop, at)
     reload(shop)
     return name
 
@@ -203,14 +199,15 @@ def published(shop: Shop, name: str) -> bool:
     return True
 
 
-def drop_old(shop: Shop) -> None:
-    """Delete snapshots and log segments that nothing needs any more."""
+def drop_old(shop: Shop, at: int) -> None:
+    """Delete snapshots and log segments that nothing needs any more. ``at``: now, in µs."""
     names = shop.artifacts.names(SNAPSHOTS)
     for name in names[:-KEPT_SNAPSHOTS]:
         shop.artifacts.delete(SNAPSHOTS, name)
     kept = names[-KEPT_SNAPSHOTS:]
     if len(kept) == KEPT_SNAPSHOTS:
-        shop.log.trim(int(kept[0].split("-")[0]))
+        retained = int(shop.settings.log_retention_hours * 3_600_000_000)
+        shop.log.trim(int(kept[0].split("-")[0]), at - retained)
 
 
 def pointer(shop: Shop) -> Standing:

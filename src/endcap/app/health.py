@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,8 +19,8 @@ from endcap.control.campaigns import campaign
 from endcap.control.solution_versions import versions
 from endcap.data.lake import Lake
 from endcap.domain.errors import EndcapError
-from endcap.domain.records import decode
-from endcap.ports import Artifacts, Documents, EventLog
+from endcap.domain.records import decode_known
+from endcap.ports import Artifacts, DeadLetters, Documents, EventLog
 
 LEAST_FREE_MB = 1024
 
@@ -47,6 +48,8 @@ ADVICE = {
     "models": "endcap train makes a new version; endcap rollback serves an earlier one",
     "snapshots": "nothing to do if an older one is sound; else remove it: it is rebuilt",
     "lake": "restore the lake folder from a backup, or import the files again",
+    "unknown": "run the version of Endcap that wrote them; until then they are left out",
+    "dead letters": "read the reasons in groups/GROUP/dead; delete the files when done with them",
     "campaign": "endcap train, or endcap rollback VERSION with one that endcap versions lists",
 }
 
@@ -87,11 +90,23 @@ def disk(path: Path) -> str:
 
 def log(opened: EventLog) -> str:
     """Every record can be read and understood."""
-    first, records = opened.trim(0), 0
+    first, records, unknown = opened.trim(0), 0, 0
     for _, payload in opened.read(first):
-        decode(payload)
+        unknown += decode_known(payload) is None
         records += 1
+    if unknown:
+        wrong = f"{unknown} of {records} records are not of this version of Endcap"
+        raise Finding(wrong, ADVICE["unknown"])
     return f"{records} records, {(opened.end() - first) / 2**20:.1f} MB"
+
+
+def dead_letters(opened: DeadLetters) -> str:
+    """No record was set aside because it could not be stored."""
+    reasons = Counter(letter.reason for letter in opened.read())
+    if reasons:
+        wrong = "; ".join(f"{count}: {reason}" for reason, count in reasons.most_common(5))
+        raise Finding(f"{reasons.total()} records were set aside ({wrong})", ADVICE["dead letters"])
+    return "none"
 
 
 def documents(opened: Documents) -> str:

@@ -8,17 +8,17 @@ since the first writing of it may not be on disk yet.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
 from endcap.app.shop import Shop
-from endcap.domain.errors import InvalidInput, Mismatch
+from endcap.domain.errors import InvalidInput, Mismatch, Unavailable
 from endcap.domain.records import AnyRecord, EventsPosted, ItemsPut, encode
 from endcap.domain.values import Event, Item
-from endcap.engine.state import MOST_EVENT_TYPES, LiveState
+from endcap.engine.state import MOST_EVENT_TYPES, LiveState, event_hash
 
 
 @dataclass(frozen=True)
@@ -34,16 +34,18 @@ class Group:
     """The records of one commit: what is written, and what each asker will be told."""
 
     written: list[AnyRecord] = field(default_factory=list)
+    new: list[Sequence[int] | None] = field(default_factory=list)  # see LiveState.apply
     payloads: list[bytes] = field(default_factory=list)
     outcomes: list[Outcome | Exception] = field(default_factory=list)
     keys: dict[bytes, bytes] = field(default_factory=dict)
-    event_ids: set[str] = field(default_factory=set)
+    event_ids: set[int] = field(default_factory=set)  # hashes
     event_types: set[str] = field(default_factory=set)  # those that the shop did not have
 
-    def add(self, record: AnyRecord) -> None:
+    def add(self, record: AnyRecord, new: Sequence[int] | None = None) -> None:
         """To be written. Raises, before anything is noted, if it cannot be encoded."""
         self.payloads.append(encode(record))
         self.written.append(record)
+        self.new.append(new)
         if record.key:
             self.keys[record.key] = record.body
 
@@ -76,26 +78,31 @@ def decide(shop: Shop, group: Group, record: AnyRecord) -> Outcome:
 
 
 def decide_events(shop: Shop, group: Group, record: EventsPosted) -> Outcome:
-    state = shop.now.state
-    fresh: dict[str, Event] = {}
+    state, at = shop.now.state, record.at
+    known, taken = state.event_ids.knows, group.event_ids
+    fresh: dict[int, Event] = {}  # by the hash of the event id
+    late = 0
     for event in record.events:
-        known = event.event_id in fresh or event.event_id in group.event_ids
-        if not known and not state.has_event(event.event_id):
-            # A clock that runs ahead must not put events into everybody's future.
-            late = event.ts <= record.at
-            fresh[event.event_id] = event if late else replace(event, ts=record.at)
+        hashed = event_hash(event.event_id)
+        if hashed not in fresh and hashed not in taken and not known(hashed):
+            if event.ts > at:  # a clock that runs ahead must not put it into everybody's future
+                event, late = replace(event, ts=at), late + 1  # noqa: PLW2901
+            fresh[hashed] = event
+    repeats = len(record.events) - len(fresh)
     types = new_types(state, group, fresh.values())
+    if repeats or late:
+        record = replace(record, events=tuple(fresh.values()))
     if fresh or record.key:  # a key is remembered even when its events were known
-        group.add(replace(record, events=tuple(fresh.values())))
-    group.event_ids.update(fresh)
+        group.add(record, tuple(fresh))
+    taken.update(fresh)
     group.event_types |= types
-    return Outcome(len(fresh), len(record.events) - len(fresh))
+    return Outcome(len(fresh), repeats)
 
 
 def new_types(state: LiveState, group: Group, events: Iterable[Event]) -> set[str]:
     """Event types that neither the shop nor the group had. Raises InvalidInput
     (too_many_event_types): the state could not count them."""
-    new = {e.event_type for e in events if state.event_type_code(e.event_type) is None}
+    new = {e.event_type for e in events if e.event_type not in state.event_codes}
     count = len(state.event_types) + len(group.event_types | new)
     if new and count > MOST_EVENT_TYPES:
         raise InvalidInput(
@@ -130,8 +137,11 @@ def commit(shop: Shop, records: list[AnyRecord]) -> tuple[list[Outcome | Excepti
         return group.payloads
 
     end = shop.log.append(choose, shop.now.state.offset)
-    for i, record in enumerate(group.written, 1 - len(group.written)):
-        shop.apply(record, end + i)  # offsets rise by record; only the last one is ever compared
+    # Offsets rise by record; only the last one is ever compared.
+    for record, new, at in zip(
+        group.written, group.new, range(end + 1 - len(group.written), end + 1), strict=True
+    ):
+        shop.apply(record, at, new)
     return group.outcomes, end
 
 
@@ -157,19 +167,41 @@ class Intake:
         self._unsynced: list[tuple[int, Told]] = []
         self._sync_running = False
         self._executor = executor or ThreadPoolExecutor(1, "sync")
+        self._askers = self._bytes = 0  # of those that were not answered yet
+        self._most = shop.settings.max_waiting
+        self._most_bytes = int(shop.settings.max_waiting_mb * 2**20)
 
-    async def submit(self, record: AnyRecord) -> Outcome:
-        """Returns when the record, or the first writing of it, is on disk.
+    async def submit(self, record: AnyRecord, size: int = 0) -> Outcome:
+        """Returns when the record, or the first writing of it, is on disk. ``size``: bytes of the
+        body that it came in.
 
-        Raises Mismatch (key_reused), InvalidInput (too_many_event_types) and Unavailable (the
-        log cannot write).
+        Raises Mismatch (key_reused), InvalidInput (too_many_event_types) and Unavailable: the
+        log cannot write, or too many wait already (too_busy, at once and nothing is kept).
         """
+        self._check_room(size)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
         self._waiting.append((record, future))
         if len(self._waiting) == 1:
             loop.call_soon(self._flush, loop)
-        return await future
+        self._askers += 1
+        self._bytes += size
+        try:
+            return await future
+        finally:
+            self._askers -= 1
+            self._bytes -= size
+
+    def _check_room(self, size: int) -> None:
+        """A disk that cannot follow must cost the callers time, not this process its memory."""
+        if self._askers >= self._most:
+            unit, most = "requests", str(self._most)
+        elif self._askers and self._bytes + size > self._most_bytes:
+            unit, most = "MB", f"{self._most_bytes / 2**20:g}"
+        else:
+            return
+        self._shop.telemetry.count("intake_refused_total")
+        raise Unavailable("too_busy", field="log", unit=unit, most=most)
 
     def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
         waiting, self._waiting = self._waiting, []

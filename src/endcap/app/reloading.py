@@ -13,7 +13,6 @@ from pathlib import Path
 from endcap.app.shop import SNAPSHOT, Shop
 from endcap.control.campaigns import campaign
 from endcap.domain.errors import Damaged, EndcapError, NotFound
-from endcap.domain.records import decode
 from endcap.engine.moment import Live, live
 from endcap.engine.serving import UNTRAINED, Serving, bind
 from endcap.engine.snapshot import Snapshot
@@ -78,7 +77,7 @@ def snapshot_names(documents: Documents, artifacts: Artifacts) -> Iterator[str]:
 
 def replay(log: EventLog, state: LiveState) -> LiveState:
     for end, payload in log.read(state.offset):
-        state.apply(decode(payload), end)
+        state.fold(payload, end)
     return state
 
 

@@ -6,17 +6,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from endcap.data.lake import Lake
 from endcap.domain.errors import NotFound
-from endcap.domain.records import AnyRecord, Pointed, decode
+from endcap.domain.records import AnyRecord, Pointed
 from endcap.engagement.word_index import WordIndex
 from endcap.engine.moment import Live
 from endcap.engine.state import StateLimits
-from endcap.ports import Artifacts, Documents, EventLog, Jobs
+from endcap.ports import Artifacts, DeadLetters, Documents, EventLog, Jobs
 from endcap.settings import Settings
 from endcap.telemetry import Telemetry
 
@@ -33,6 +33,7 @@ class Shop:
     artifacts: Artifacts
     lake: Lake
     jobs: Jobs
+    dead: DeadLetters
     telemetry: Telemetry
     limits: StateLimits
     now: Live
@@ -60,11 +61,23 @@ class Shop:
             self.fold(self.log.read(self.now.state.offset))
 
     def fold(self, tail: Iterable[tuple[int, bytes]]) -> None:
+        state = self.now.state
         for end, payload in tail:
-            self.apply(decode(payload), end)
+            record = state.fold(payload, end)
+            if record is None:
+                self.telemetry.count("records_skipped_total")
+            elif isinstance(record, Pointed):
+                self._point(record)
 
-    def apply(self, record: AnyRecord, end: int) -> None:
-        self.now.state.apply(record, end)
+    def apply(self, record: AnyRecord, end: int, new: Sequence[int] | None = None) -> None:
+        """``new`` as in ``LiveState.apply``."""
+        try:
+            self.now.state.apply(record, end, new)
+        except Exception:  # it stands in the log: as when the log is read, the state goes on
+            self.telemetry.count("records_skipped_total")
         if isinstance(record, Pointed):
-            self.moved.add(record.name)
-            self.on_pointer()
+            self._point(record)
+
+    def _point(self, record: Pointed) -> None:
+        self.moved.add(record.name)
+        self.on_pointer()

@@ -59,6 +59,7 @@ def _checks(settings: Settings) -> Iterator[Check]:
     prepare_kernels(settings)
     stores = stores_of(settings, settings.group)
     yield health.examined("log", lambda: health.log(stores.log()))
+    yield health.examined("dead letters", lambda: health.dead_letters(stores.dead()))
     yield health.examined("documents", lambda: health.documents(stores.documents()))
     for kind in health.KINDS:
         yield health.examined(kind, partial(_artifacts, stores, kind))

@@ -34,7 +34,10 @@ from endcap.domain.columns import ITEM_ID, USER_ID
 from endcap.domain.records import content_id
 from endcap.domain.values import Event, Item, User
 
-__all__ = ["Erasure", "Lake", "Manifest", "Part"]
+__all__ = ["UNFIT", "Erasure", "Lake", "Manifest", "Part"]
+
+# What an append raises for what a row holds, and not for the state of disk or memory.
+UNFIT = (duckdb.DataError, OverflowError, TypeError, ValueError)
 
 _ROWS = 10_000  # rows of a batch when items and users are streamed
 _connections = itertools.count()

@@ -120,6 +120,7 @@ MESSAGES: dict[str, str] = {
     "nothing_to_evaluate": "there are no events to evaluate on; import some, or post them",
     "nothing_to_train_on": "there are no events to train on; import some, or post them",
     "home_not_writable": "cannot write to {value}: {why}; set ENDCAP_HOME to a folder you own",
+    "too_busy": "more changes wait for the disk than {most} {unit}; try again in a moment",
     # serving
     "duplicate_parameter": "{field} is given {count} times; give it once",
     "bad_encoding": "{field} is not valid UTF-8",

@@ -68,14 +68,21 @@ def decode(payload: bytes | memoryview) -> AnyRecord:
     return _decoder.decode(payload)
 
 
+def decode_known(payload: bytes | memoryview) -> AnyRecord | None:
+    """None for what a later version of Endcap wrote, or no version: whoever reads goes on."""
+    try:
+        return _decoder.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
 def digest(*parts: str | bytes) -> bytes:
     """A 16-byte hash of the parts in order; parts cannot run into one another."""
-    state = hashlib.blake2b(digest_size=16)
+    framed: list[bytes] = []
     for part in parts:
         raw = part.encode() if isinstance(part, str) else part
-        state.update(len(raw).to_bytes(8, "little"))
-        state.update(raw)
-    return state.digest()
+        framed += (len(raw).to_bytes(8, "little"), raw)
+    return hashlib.blake2b(b"".join(framed), digest_size=16).digest()
 
 
 def content_id(user_id: str, item_id: str, event_type: str, ts: int, value: float | None) -> str:

@@ -37,6 +37,10 @@ class Event(Struct, frozen=True, omit_defaults=True, array_like=True):
     attributes: Attributes | None = None
 
 
+# Times of events, µs: what a date of four digits can say, in the state as in the lake.
+LEAST_TS, MOST_TS = -62_135_596_800_000_000, 253_402_300_799_999_999
+
+
 class Item(Struct, frozen=True, omit_defaults=True, array_like=True):
     """A product. An upsert replaces the attributes it names and keeps the others.
 

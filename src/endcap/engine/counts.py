@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from functools import partial
 from math import exp2
+from typing import cast
 
 import numpy as np
 
@@ -39,9 +40,25 @@ class DecayedCounts:
         self.half_life = half_life_of(half_life_days)  # µs
         self.landmark = landmark  # in half-lives since 1970
 
+    @property
+    def values(self) -> Float64s:
+        return self._values
+
+    @values.setter
+    def values(self, values: Float64s) -> None:
+        self._values = values
+        self.types, self.capacity = values.shape
+        # Single cells: thrice as fast as through numpy.
+        self._cells = cast("memoryview[float]", values.data)
+
     def weight(self, ts: int) -> float:
         """What an event at ``ts`` adds."""
         return exp2(min(600.0, max(-1074.0, ts / self.half_life - self.landmark)))
+
+    def add(self, code: int, row: int, ts: int) -> None:
+        """Count one event. There must be room."""
+        age = ts / self.half_life - self.landmark
+        self._cells[code, row] += exp2(age) if -1074.0 < age < 600.0 else self.weight(ts)
 
     def make_room(self, ts: int) -> bool:
         """Move the landmark if ``ts`` is too far beyond it. Returns whether it moved."""
@@ -80,15 +97,16 @@ class Counts:
 
     def add(self, row: int, code: int, ts: int, at: int) -> None:
         """Count one event."""
-        if code >= len(self.slow.values) or row >= self.slow.values.shape[1]:
+        slow, fast = self.slow, self.fast
+        if code >= slow.types or row >= slow.capacity:
             self.make_room(code + 1, row + 1)
         ts = max(0, min(ts, at))
         if ts > self.newest:
             self.newest = ts
-            if self.slow.make_room(ts) | self.fast.make_room(ts):
+            if slow.make_room(ts) | fast.make_room(ts):
                 self._touched.reset()
-        self.slow.values[code, row] += self.slow.weight(ts)
-        self.fast.values[code, row] += self.fast.weight(ts)
+        slow.add(code, row, ts)
+        fast.add(code, row, ts)
         self._touched.add(row)
 
     def take_back(self, history: History, at: int) -> None:

@@ -65,10 +65,13 @@ class _Grown:
         if self.stop == len(self.ts):
             self._take(self.view())
         stop = self.stop
-        self.items[stop], self.types[stop], self.ts[stop] = item, code, ts
+        self.items[stop] = item
+        self.types[stop] = code
+        self.ts[stop] = ts
         self.newest = ts
-        self.stop = stop + 1
-        self.start = max(self.start, self.stop - limit)
+        self.stop = stop = stop + 1
+        if stop - self.start > limit:
+            self.start = stop - limit
 
     def _insert(self, item: int, code: int, ts: int, limit: int) -> None:
         """A late event goes behind all that are not newer; full histories drop their oldest."""

@@ -109,7 +109,7 @@ class Vocabulary:
     def __init__(self, base: IdTable | None = None) -> None:
         self.base = EMPTY_TABLE if base is None else base
         self._known = len(self.base)
-        self._rows: dict[str, int] = {}  # ids after the base; -1: a base id that was erased
+        self._rows: dict[str, int] = {}  # ids added or met since; -1: a base id that was erased
         self._ids: list[str] = []
         self._erased: set[int] = set()  # rows of the base
 
@@ -119,15 +119,19 @@ class Vocabulary:
     def row(self, text: str) -> int:
         """-1 for an unknown id."""
         row = self._rows.get(text)
-        return self.base.row(text) if row is None else row
+        if row is None:
+            return self.base.row(text) if self._known else -1
+        return row
 
     def add(self, text: str) -> int:
         """The row of an id, a new one if it has none."""
-        row = self.row(text)
+        row = self._rows.get(text, -1)
         if row < 0:
-            row = len(self)
-            self._rows[text] = row
-            self._ids.append(text)
+            row = self.row(text)
+            if row < 0:
+                row = len(self)
+                self._ids.append(text)
+            self._rows[text] = row  # of the base as well: who came once comes again
         return row
 
     def id(self, row: int) -> str:

@@ -43,6 +43,8 @@ class Remembered:
     def knows(self, hashed: int) -> bool:
         time = self.later.get(hashed)
         if time is None:
+            if not self._hashes:
+                return False
             time = self._base_time(hashed)
         return time is not None and time > self.newest - self.horizon
 
@@ -60,9 +62,13 @@ class Remembered:
         """Whether it is new; then it is remembered."""
         if self.knows(hashed):
             return False
+        self.remember(hashed, at)
+        return True
+
+    def remember(self, hashed: int, at: int) -> None:
+        """Add one that is known to be new."""
         self.later[hashed] = at
         self._queue.append((at, hashed))
-        return True
 
     def merged(self) -> tuple[UInt64s, Int64s]:
         """All that is within the horizon: (n,) hashes ascending, (n,) times."""

@@ -6,9 +6,18 @@ point at which a snapshot was taken, or of what was asked meanwhile.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from endcap.domain.arrays import Bools, Float32s, Int32s
-from endcap.domain.records import AnyRecord, EventsPosted, ItemsPut, UserErased, UsersPut
-from endcap.domain.values import Attributes, Event
+from endcap.domain.records import (
+    AnyRecord,
+    EventsPosted,
+    ItemsPut,
+    UserErased,
+    UsersPut,
+    decode,
+)
+from endcap.domain.values import LEAST_TS, MOST_TS, Attributes
 from endcap.engine.attributes import AttributeTable
 from endcap.engine.counts import Counts
 from endcap.engine.histories import Histories, History
@@ -22,11 +31,17 @@ __all__ = ["MOST_EVENT_TYPES", "History", "LiveState", "StateLimits"]
 MOST_EVENT_TYPES = 255
 
 
+def event_hash(event_id: str) -> int:
+    """What the state remembers of an event id."""
+    return stable_hash(event_id.encode())
+
+
 class LiveState:
     """See the module. ``apply`` from one thread; arrays that readers were given never change.
 
     ``offset``: how far into the log the state has come. ``events_ignored``: events whose type
-    would have been the 256th; the intake refuses those, so it stays 0.
+    would have been the 256th, or whose time no date can say. ``records_skipped``:
+    records that could not be understood or applied.
     """
 
     def __init__(self, snapshot: Snapshot | None, limits: StateLimits) -> None:
@@ -43,19 +58,20 @@ class LiveState:
         keys = Remembered(base.key_hashes, base.key_times, horizon, newest)
         self.keys = RequestKeys(keys, base.key_bodies)
         self.counts = Counts(base, limits)
-        self.events_ignored = 0
-        self._codes = {name: code for code, name in enumerate(self.event_types)}
+        self.events_ignored = self.records_skipped = 0
+        self.event_codes = {name: code for code, name in enumerate(self.event_types)}
 
     @property
     def newest_ts(self) -> int:
         """Time of the newest event in µs, at most its time of arrival; 0: none yet."""
         return self.counts.newest
 
-    def apply(self, record: AnyRecord, end: int) -> None:
+    def apply(self, record: AnyRecord, end: int, new: Sequence[int] | None = None) -> None:
         """Fold one record of the log, which ends at offset ``end``.
 
         A record that the state holds already (by its end), whose request key is known, or an
-        event whose id is known, changes nothing.
+        event whose id is known, changes nothing. ``new``: the ``event_hash`` of each event, from
+        a caller who has just made sure that none is known.
         """
         if end <= self.offset:
             return
@@ -65,8 +81,7 @@ class LiveState:
         if record.key and not self.keys.add(record.key, record.body, record.at):
             return
         if isinstance(record, EventsPosted):
-            for event in record.events:
-                self._count_event(event, record.at)
+            self._count_events(record, new)
         elif isinstance(record, ItemsPut):
             for item in record.items:
                 self.of_items.put(self.items.add(item.item_id), item.attributes)
@@ -76,21 +91,44 @@ class LiveState:
         elif isinstance(record, UserErased):
             self._erase(record.user_id, record.at)
 
-    def _count_event(self, event: Event, at: int) -> None:
-        code = self._codes.get(event.event_type)
-        if code is None:
-            code = self._new_code(event.event_type)
-        if code < 0 or not self.event_ids.add(stable_hash(event.event_id.encode()), at):
-            return
-        item = self.items.add(event.item_id)
-        self.histories.add(self.users.add(event.user_id), item, code, event.ts)
-        self.counts.add(item, code, event.ts, at)
+    def fold(self, payload: bytes, end: int) -> AnyRecord | None:
+        """``apply`` a record as the log has it. None: it cannot be understood (a later version
+        wrote it) or applied, and the state goes on behind it."""
+        try:
+            record = decode(payload)
+            self.apply(record, end)
+        except Exception:  # one bad record must not keep all later ones from anybody
+            self.offset = max(self.offset, end)
+            self.records_skipped += 1
+            return None
+        return record
+
+    def _count_events(self, record: EventsPosted, new: Sequence[int] | None) -> None:
+        at, codes, ids = record.at, self.event_codes, self.event_ids
+        users, items = self.users.add, self.items.add
+        remember, count = self.histories.add, self.counts.add
+        for place, event in enumerate(record.events):
+            code = codes.get(event.event_type)
+            if code is None:
+                code = self._new_code(event.event_type)
+            if code < 0:
+                continue
+            if not LEAST_TS <= event.ts <= MOST_TS:
+                self.events_ignored += 1
+                continue
+            if new is not None:
+                ids.remember(new[place], at)
+            elif not ids.add(event_hash(event.event_id), at):
+                continue
+            item = items(event.item_id)
+            remember(users(event.user_id), item, code, event.ts)
+            count(item, code, event.ts, at)
 
     def _new_code(self, name: str) -> int:
         if len(self.event_types) >= MOST_EVENT_TYPES:
             self.events_ignored += 1
             return -1
-        code = self._codes[name] = len(self.event_types)
+        code = self.event_codes[name] = len(self.event_types)
         self.event_types.append(name)
         self.counts.set_types(self.event_types)
         return code
@@ -122,7 +160,7 @@ class LiveState:
 
     def has_event(self, event_id: str) -> bool:
         """Whether an event with this id came within the repeat horizon."""
-        return self.event_ids.knows(stable_hash(event_id.encode()))
+        return self.event_ids.knows(event_hash(event_id))
 
     def body_of(self, key: bytes) -> bytes | None:
         """The hash of the body that came with this request key; None: key unknown."""
@@ -130,7 +168,7 @@ class LiveState:
 
     def event_type_code(self, name: str) -> int | None:
         """None for a type that no event had yet; a shop has at most MOST_EVENT_TYPES."""
-        return self._codes.get(name)
+        return self.event_codes.get(name)
 
     def new_items(self) -> list[int]:
         """Rows that came after the snapshot, ascending."""
@@ -143,7 +181,7 @@ class LiveState:
 
         ``allowed`` (≤ items,) by row. Nothing for a type that no event had.
         """
-        code = self._codes.get(event_type) if event_type else None
+        code = self.event_codes.get(event_type) if event_type else None
         if event_type and code is None:
             return self.counts.nothing()
         return self.counts.popular(at, n, len(self.items), code, allowed)
@@ -160,7 +198,7 @@ class LiveState:
         self, at: int, n: int, event_type: str | None = None, allowed: Bools | None = None
     ) -> tuple[Int32s, Float32s]:
         """(≤ n,) rows and scores above 0, most risen first; see Counts.trending."""
-        code = self._codes.get(event_type) if event_type else None
+        code = self.event_codes.get(event_type) if event_type else None
         if event_type and code is None:
             return self.counts.nothing()
         return self.counts.trending(at, n, len(self.items), code, allowed)

@@ -14,12 +14,11 @@ from endcap.domain.records import (
     EventsPosted,
     ItemsPut,
     UsersPut,
-    content_id,
-    digest,
 )
-from endcap.domain.values import RERANK, Attributes, Event, Item, Query, User
+from endcap.domain.values import RERANK, Attributes, Item, Query, User
 from endcap.serving.attributes import check_attributes
 from endcap.serving.bodies import decode_body
+from endcap.serving.events import read_events
 from endcap.serving.parameters import check_id
 from endcap.serving.requests import Desk, Reply, Request, answer_reply, json_reply
 from endcap.serving.shapes import (
@@ -35,13 +34,12 @@ from endcap.serving.shapes import (
     UpsertAnswer,
     UsersBody,
 )
-from endcap.serving.times import read_time
 
 
 async def post_event(desk: Desk, request: Request) -> Reply:
     raw = await request.body(desk.most_body)
     record = _events_record(desk, request, raw, [decode_body(raw, EventBody)], "")
-    await desk.intake.submit(record)
+    await desk.intake.submit(record, len(raw))
     return json_reply(EventAnswer(ok=True), 202)
 
 
@@ -50,7 +48,7 @@ async def post_events(desk: Desk, request: Request) -> Reply:
     given = decode_body(raw, EventsBody).events
     check_count(desk, given, "events")
     record = _events_record(desk, request, raw, given, "events[{}].")
-    outcome = await desk.intake.submit(record)
+    outcome = await desk.intake.submit(record, len(raw))
     told = EventsAnswer(ok=True, accepted=len(given), repeats=outcome.repeats)
     return json_reply(told, 202)
 
@@ -60,32 +58,7 @@ def _events_record(
 ) -> EventsPosted:
     at = desk.now()
     key, body = request.idempotency(raw)
-    events = []
-    for position, event in enumerate(given):
-        prefix = place.format(position)
-        # Events of one request that carry no time keep their order: a microsecond apart.
-        ts = at - (len(given) - 1 - position)
-        if event.ts is not None:
-            ts = read_time(event.ts, f"{prefix}ts", at)
-        events.append(_event(event, prefix, ts, digest(key, str(position)) if key else b""))
-    return EventsPosted(at=at, key=key, body=body, events=tuple(events))
-
-
-def _event(given: EventBody, prefix: str, ts: int, key: bytes) -> Event:
-    user_id = check_id(given.userId, f"{prefix}userId")
-    item_id = check_id(given.itemId, f"{prefix}itemId")
-    if given.event_id is not None:
-        event_id = check_id(given.event_id, f"{prefix}event_id")
-    else:
-        event_id = key.hex() or content_id(user_id, item_id, given.event_type, ts, given.value)
-    if given.session_id is not None:
-        check_id(given.session_id, f"{prefix}session_id")
-    attributes = given.attributes
-    if attributes is not None:
-        attributes = check_attributes(attributes, f"{prefix}attributes")
-    return Event(
-        user_id, item_id, given.event_type, ts, event_id, given.value, given.session_id, attributes
-    )
+    return EventsPosted(at=at, key=key, body=body, events=read_events(raw, given, at, key, place))
 
 
 def check_count(desk: Desk, given: Sequence[Any], field: str) -> None:
@@ -125,7 +98,8 @@ async def put_items(desk: Desk, request: Request) -> Reply:
         Item(*_split(entry, "itemId", f"items[{position}]")) for position, entry in enumerate(given)
     )
     key, body = request.idempotency(raw)
-    return await _upsert(desk, ItemsPut(at=desk.now(), key=key, body=body, items=items), len(items))
+    record = ItemsPut(at=desk.now(), key=key, body=body, items=items)
+    return await _upsert(desk, record, len(items), len(raw))
 
 
 async def put_users(desk: Desk, request: Request) -> Reply:
@@ -136,25 +110,28 @@ async def put_users(desk: Desk, request: Request) -> Reply:
         User(*_split(entry, "userId", f"users[{position}]")) for position, entry in enumerate(given)
     )
     key, body = request.idempotency(raw)
-    return await _upsert(desk, UsersPut(at=desk.now(), key=key, body=body, users=users), len(users))
+    record = UsersPut(at=desk.now(), key=key, body=body, users=users)
+    return await _upsert(desk, record, len(users), len(raw))
 
 
 async def put_item(desk: Desk, request: Request) -> Reply:
     raw = await request.body(desk.most_body)
     item = Item(*_of_path(request, "itemId", decode_body(raw, AttributesBody)))
     key, body = request.idempotency(raw)
-    return await _upsert(desk, ItemsPut(at=desk.now(), key=key, body=body, items=(item,)), 1)
+    record = ItemsPut(at=desk.now(), key=key, body=body, items=(item,))
+    return await _upsert(desk, record, 1, len(raw))
 
 
 async def put_user(desk: Desk, request: Request) -> Reply:
     raw = await request.body(desk.most_body)
     user = User(*_of_path(request, "userId", decode_body(raw, AttributesBody)))
     key, body = request.idempotency(raw)
-    return await _upsert(desk, UsersPut(at=desk.now(), key=key, body=body, users=(user,)), 1)
+    record = UsersPut(at=desk.now(), key=key, body=body, users=(user,))
+    return await _upsert(desk, record, 1, len(raw))
 
 
-async def _upsert(desk: Desk, record: AnyRecord, count: int) -> Reply:
-    await desk.intake.submit(record)
+async def _upsert(desk: Desk, record: AnyRecord, count: int, size: int) -> Reply:
+    await desk.intake.submit(record, size)
     return json_reply(UpsertAnswer(ok=True, accepted=count))
 
 

@@ -1,0 +1,81 @@
+"""Writing records of the log into the lake, around those that it cannot take.
+
+Every record of the log ends in the lake or among the dead letters. What the disk or another
+process causes is no fault of a record: it is raised, and the round is tried again later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from endcap.app.shop import Shop
+from endcap.data.lake import UNFIT
+from endcap.domain.records import AnyRecord, EventsPosted, ItemsPut, UserErased, UsersPut, encode
+from endcap.domain.values import LEAST_TS, MOST_TS
+from endcap.ports import DeadLetter
+
+BAD_TIME = "the time of an event lies outside the years 1 to 9999"
+UNKNOWN_RECORD = "not a record of this version of Endcap"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One record as it is to be stored. ``end``: the offset behind it."""
+
+    end: int
+    payload: bytes
+    record: AnyRecord
+
+
+def store(shop: Shop, chunk: Sequence[Stored], at: int) -> None:
+    """Append the chunk to the lake; where that fails for what a record holds, halve it until the
+    record is found, and set it aside."""
+    records = [stored.record for stored in chunk]
+    events = [event for r in records if isinstance(r, EventsPosted) for event in r.events]
+    items = [item for r in records if isinstance(r, ItemsPut) for item in r.items]
+    users = [user for r in records if isinstance(r, UsersPut) for user in r.users]
+    try:
+        shop.lake.append(events, items, users, (), chunk[-1].end)
+    except UNFIT as error:
+        if len(chunk) > 1:
+            middle = len(chunk) // 2
+            store(shop, chunk[:middle], at)
+            store(shop, chunk[middle:], at)
+            return
+        (one,) = chunk
+        bury(shop, one.end, one.payload, f"{type(error).__name__}: {error}", at, one.record)
+        shop.lake.append((), (), (), (), one.end)
+
+
+def without_unfit(shop: Shop, stored: Stored, at: int) -> Stored:
+    """The record without the events that the state ignores as well."""
+    record = stored.record
+    if not isinstance(record, EventsPosted):
+        return stored
+    bad = tuple(event for event in record.events if not LEAST_TS <= event.ts <= MOST_TS)
+    if not bad:
+        return stored
+    aside = replace(record, events=bad)
+    bury(shop, stored.end, encode(aside), BAD_TIME, at, aside)
+    fit = tuple(event for event in record.events if LEAST_TS <= event.ts <= MOST_TS)
+    return Stored(stored.end, stored.payload, replace(record, events=fit))
+
+
+def bury(
+    shop: Shop, end: int, payload: bytes, reason: str, at: int, record: AnyRecord | None = None
+) -> None:
+    """Set a record aside as a dead letter, durably."""
+    shop.dead.add(DeadLetter(at, end, reason, payload, users_of(record)))
+    shop.telemetry.count("dead_letters_total")
+
+
+def users_of(record: AnyRecord | None) -> tuple[str, ...]:
+    """Whose data a record holds."""
+    if isinstance(record, EventsPosted):
+        return tuple(dict.fromkeys(event.user_id for event in record.events))
+    if isinstance(record, UsersPut):
+        return tuple(user.user_id for user in record.users)
+    return (record.user_id,) if isinstance(record, UserErased) else ()
