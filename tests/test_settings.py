@@ -51,6 +51,11 @@ REFUSED = [
     ("max_batch", "0"), ("keep_versions", "1"), ("seed", "-1"), ("seed", str(2**31)),
     ("popular_half_life_days", "0"), ("log_level", "loud"), ("log_level", ""),
     ("log_level", "INFO "), ("home", ""), ("home", "  "),
+    ("auth", ""), ("auth", "none"), ("auth", "Open"),
+    ("rate_per_s", "-1"), ("rate_per_s", "nan"), ("burst", "0"), ("jwks", "http://issuer.example"),
+    ("cors_origins", "*"), ("cors_origins", "shop.example"), ("cors_origins", "https://a.b/path"),
+    ("cors_origins", "https://*.shop.example"), ("cors_origins", "https://a.b https://c.d"),
+    ("cors_origins", "null"), ("cors_origins", "https://a.b,,"),
 ]  # fmt: skip
 
 
@@ -77,6 +82,13 @@ def test_an_unknown_variable_is_refused_with_the_nearest(variable: str, nearest:
         load_settings({variable: "1"})
     assert (caught.value.code, caught.value.field) == ("unknown_setting", variable)
     assert caught.value.facts["nearest"] == nearest
+
+
+@pytest.mark.parametrize(
+    "text", ["", "https://a.b", " https://a.b , http://[::1]:3000", "http://x,"]
+)
+def test_origins_that_are_taken(text: str) -> None:
+    assert load_settings({"ENDCAP_CORS_ORIGINS": text}).cors_origins == text
 
 
 NUMBERS = [name for name, setting in SETTINGS.items() if setting.least is not None]

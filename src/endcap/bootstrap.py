@@ -7,16 +7,18 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 from endcap.adapters.dead_letters import DeadLetterFiles
 from endcap.adapters.folder import FolderArtifacts
 from endcap.adapters.log import FileLog
+from endcap.adapters.rates import RateTable
 from endcap.adapters.sqlite import SqliteDocuments
 from endcap.adapters.subprocesses import SubprocessJobs
 from endcap.app.reloading import load
-from endcap.app.shop import Shop
+from endcap.app.shop import Shop, Tokens
 from endcap.control.dataset_groups import folder
 from endcap.data.lake import Lake
 from endcap.domain.errors import InvalidInput
@@ -53,8 +55,27 @@ def open_shop(settings: Settings, group: str | None = None) -> Shop:
         limits=limits,
         now=loaded.live,
         maintenance=lambda: lease(root / "maintenance.lock"),
+        rates=RateTable(root / "rates"),
         renew=lambda: load(log, documents, artifacts, limits).live,
     )
+
+
+def tokens_of(settings: Settings) -> Tokens | None:
+    """What reads JSON Web Tokens; None when no signing keys are set.
+
+    Raises InvalidInput: token_unbound, token_extra_missing, token_keys_unreadable.
+    """
+    if not settings.jwks:
+        return None
+    for name in ("jwt_issuer", "jwt_audience"):
+        if not getattr(settings, name):
+            raise InvalidInput("token_unbound", field=f"ENDCAP_{name.upper()}")
+    if find_spec("jwt") is None or find_spec("cryptography") is None:
+        raise InvalidInput("token_extra_missing", field="ENDCAP_JWKS")
+    from endcap.adapters.jwks import key_source
+    from endcap.adapters.jwt_tokens import JwtTokens
+
+    return JwtTokens(key_source(settings.jwks), settings.jwt_issuer, settings.jwt_audience)
 
 
 class Stores(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -57,10 +58,28 @@ SETTINGS: dict[str, Setting] = {
     "max_batch": _number(500, 1, 10_000, "most events, items or users in one request"),
     "keep_versions": _number(5, 2, 1000, "model versions kept beside the one that serves"),
     "seed": _number(0, 0, 2**31 - 1, "seed of everything that draws at random"),
+    "auth": _text("open", "open: no key is asked for, on loopback addresses only"),
+    "rate_per_s": _number(1000, 0, 1_000_000, "requests a second for one key or token; 0: any"),
+    "burst": _number(2000, 1, 1_000_000, "requests at once for one key or token"),
+    "cors_origins": _text("", "origins whose pages may ask, with commas between them"),
+    "jwks": _text("", "file or https URL with the signing keys of tokens (JWKS)"),
+    "jwt_issuer": _text("", "the claim iss that tokens must have"),
+    "jwt_audience": _text("", "the claim aud (or client_id) that tokens must have"),
     "log_level": _text("info", "debug, info, warning or error"),
 }
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
+
+# name → (the form of a text, in words)
+FORMS: dict[str, tuple[re.Pattern[str], str]] = {
+    "log_level": (re.compile("|".join(LOG_LEVELS)), "one of " + ", ".join(LOG_LEVELS)),
+    "auth": (re.compile("open|required"), "one of open, required"),
+    "cors_origins": (
+        re.compile(r"(\s*https?://[^\s,/*?#@]+\s*(,|$))*"),
+        "origins like https://shop.example, with commas between them",
+    ),
+    "jwks": (re.compile(r"(?!http:).*", re.IGNORECASE), "a file or an https URL"),
+}
 
 
 class Settings(Struct, frozen=True):
@@ -85,6 +104,13 @@ class Settings(Struct, frozen=True):
     max_batch: int
     keep_versions: int
     seed: int
+    auth: str
+    rate_per_s: float
+    burst: int
+    cors_origins: str
+    jwks: str
+    jwt_issuer: str
+    jwt_audience: str
     log_level: str
 
     @property
@@ -117,10 +143,8 @@ def _read(variable: str, name: str, raw: Any) -> Any:
         if not str(raw).strip():
             raise InvalidInput("bad_setting", field=variable, value=raw, permitted="a folder")
         return Path(raw).expanduser().absolute()
-    if name == "log_level" and raw not in LOG_LEVELS:
-        raise InvalidInput(
-            "bad_setting", field=variable, value=raw, permitted="one of " + ", ".join(LOG_LEVELS)
-        )
+    if name in FORMS and not FORMS[name][0].fullmatch(str(raw)):
+        raise InvalidInput("bad_setting", field=variable, value=raw, permitted=FORMS[name][1])
     if setting.least is None or setting.most is None:
         return str(raw)
     whole = kind == "int"

@@ -11,7 +11,7 @@ from endcap.domain.errors import InvalidInput, NotFound, Unavailable, shorten
 
 STATUSES = {
     "InvalidInput": 400, "NotFound": 404, "Conflict": 409, "TooLarge": 413, "Mismatch": 422,
-    "Damaged": 500, "Unavailable": 503,
+    "Damaged": 500, "Unavailable": 503, "Unauthorized": 401, "Forbidden": 403, "OverRate": 429,
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
+from endcap.control.access import Access
 from endcap.data.lake import Lake
 from endcap.domain.errors import NotFound
 from endcap.domain.records import AnyRecord, Pointed
@@ -21,7 +22,12 @@ from endcap.settings import Settings
 from endcap.telemetry import Telemetry
 
 # Pointers that the log announces; what they point to stands in the documents.
-CAMPAIGN, SNAPSHOT = "campaign", "snapshot"
+CAMPAIGN, SNAPSHOT, KEYS = "campaign", "snapshot", "keys"
+
+# (owner, ns between two requests, burst, now in ns) → ns to wait; 0: go ahead
+Rates = Callable[[int, int, int, int], int]
+# The text of a token → what it permits. Raises Unauthorized, Unavailable.
+Tokens = Callable[[str], Access]
 
 
 @dataclass
@@ -48,6 +54,10 @@ class Shop:
     on_pointer: Callable[[], None] = lambda: None
     # The campaign's version that could not be taken up: not tried again until something moves.
     refused: str = ""
+    # How often the log said that keys changed.
+    keys_moved: int = 0
+    rates: Rates | None = None
+    tokens: Tokens | None = None
 
     def refresh(self) -> None:
         """Apply what any process has written to the log since. One memory read if nothing."""
@@ -79,5 +89,8 @@ class Shop:
             self._point(record)
 
     def _point(self, record: Pointed) -> None:
+        if record.name == KEYS:
+            self.keys_moved += 1
+            return
         self.moved.add(record.name)
         self.on_pointer()

@@ -57,6 +57,7 @@ def command(
     from endcap.cli import generate, import_, serve
 
     settings: Settings = ctx.obj
+    check_before(settings, host)
     begun = time.monotonic()
     start = (datetime.now(UTC) - timedelta(days=DAYS)).date().isoformat()
     folder = settings.home / "demo" / f"{start}-{users}-{items}-{events}-{seed}"
@@ -79,9 +80,20 @@ def command(
     note(f"ready to serve after {time.monotonic() - begun:.0f} s")
     if no_serve:
         return
-    say("5/5  serve it (Ctrl-C ends it)")
-    say(TRY.format(url=f"http://{host}:{port}", item=item, report=report))
+    say(
+        "5/5  serve it (Ctrl-C ends it)\n"
+        + TRY.format(url=f"http://{host}:{port}", item=item, report=report)
+    )
     ctx.invoke(serve.command, host=host, port=port)
+
+
+def check_before(settings: Settings, host: str) -> None:
+    """What the server would refuse at the end is told at the beginning."""
+    from endcap.entrypoints.doors import check_doors
+    from endcap.entrypoints.server import listen
+
+    with listen(host, 0) as sock:
+        check_doors(settings, sock, host)
 
 
 def import_arguments(folder: Path) -> dict[str, tuple[str, ...]]:

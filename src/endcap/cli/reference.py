@@ -16,7 +16,7 @@ import click
 from endcap.cli.error_reference import MADE, errors_golden, errors_page
 from endcap.cli.feature_reference import features_page
 from endcap.cli.main import VERBS, cli
-from endcap.settings import LOG_LEVELS, SETTINGS
+from endcap.settings import FORMS, SETTINGS
 
 
 def cli_page() -> str:
@@ -84,8 +84,8 @@ def settings_page() -> str:
         permitted = "a name of letters, digits, - and _" if name == "group" else "text"
         if setting.least is not None and setting.most is not None:
             permitted = f"{_number(setting.least)} to {_number(setting.most)}"
-        if name == "log_level":
-            permitted = ", ".join(LOG_LEVELS)
+        if name in FORMS:
+            permitted = FORMS[name][1]
         if name == "home":
             permitted = "a folder"
         cells = [f"`ENDCAP_{name.upper()}`", f"`{setting.default}`", permitted, setting.about]

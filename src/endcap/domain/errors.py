@@ -30,6 +30,18 @@ class InvalidInput(EndcapError):
     status = 400
 
 
+class Unauthorized(EndcapError):
+    """Nobody we know asks: the key or token is missing, wrong or no longer valid."""
+
+    status = 401
+
+
+class Forbidden(EndcapError):
+    """Who asks is known, or plainly foreign, and may not do this."""
+
+    status = 403
+
+
 class NotFound(EndcapError):
     """There is none of that name."""
 
@@ -67,6 +79,16 @@ class Unavailable(EndcapError):
 
     def __init__(self, code: str, *, retry_after_s: int = 1, **facts: Any) -> None:
         super().__init__(code, **facts)
+        self.retry_after_s = retry_after_s
+
+
+class OverRate(EndcapError):
+    """More requests than one asker may send: try again after ``retry_after_s`` seconds."""
+
+    status = 429
+
+    def __init__(self, code: str, *, retry_after_s: int = 1, **facts: Any) -> None:
+        super().__init__(code, retry_after_s=retry_after_s, **facts)
         self.retry_after_s = retry_after_s
 
 

@@ -22,6 +22,38 @@ MESSAGES: dict[str, str] = {
     # settings
     "bad_setting": "{field} must be {permitted}, not {value!r}",
     "unknown_setting": "{field} is not a setting of Endcap; did you mean {nearest}?",
+    # access: keys, tokens, rates, origins
+    "key_missing": "A key is needed: send it as X-Api-Key, or as Authorization: Bearer KEY",
+    "key_unknown": "The key is not known",
+    "key_revoked": "The key was revoked",
+    "key_expired": "The key has expired",
+    "key_replaced": "The key was replaced, and its time of grace is over; use the new one",
+    "token_malformed": "The token is not a signed JSON Web Token",
+    "token_algorithm": "The token must be signed with RS256 or ES256",
+    "token_key_unknown": "The token names a signing key that its issuer does not publish",
+    "token_forged": "The signature of the token is wrong",
+    "token_claim_missing": "The token lacks the claim {permitted}",
+    "token_expired": "The token has expired",
+    "token_early": "The token is not valid yet",
+    "token_issuer": "The token comes from another issuer",
+    "token_audience": "The token is meant for another audience",
+    "issuer_unreachable": "The signing keys of the token's issuer could not be read yet; try again",
+    "scope_missing": "This needs the scope {permitted}, which the key or token does not have",
+    "over_rate": "More than {rate:g} requests per second; try again in {retry_after_s} s",
+    "origin_refused": "Pages of this origin may not ask here; ENDCAP_CORS_ORIGINS lists those that "
+    "may",
+    "open_to_network": "--host {value} can be reached from elsewhere, and no key is asked for; "
+    "make a key with 'endcap keys create --name NAME' and set ENDCAP_AUTH=required",
+    "token_unbound": "{field} must be set when ENDCAP_JWKS is: a token is only taken from one "
+    "issuer and for one audience",
+    "token_extra_missing": "ENDCAP_JWKS needs the extra endcap[jwt], which is not installed",
+    "token_keys_unreadable": "{field} holds no usable RSA or P-256 key: {reason}",
+    "unknown_key": "there is no key {value!r}; endcap keys list names them",
+    "key_ended": "the key {value!r} was revoked or has expired; make a new one",
+    "bad_scope": "a scope is one of {permitted}, not {value!r}",
+    "bad_key_name": "a key's name must be 1 to {most} printable characters, not {value!r}",
+    "bad_duration": "{field} must be a number of minutes, hours or days like 30m, 12h or 90d, not "
+    "{value!r}",
     # adapters
     "disk_full": "{field} cannot be written: the disk is full; free some space, nothing was lost",
     "log_not_written": "the log in {field} cannot be written: {reason}",

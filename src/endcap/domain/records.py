@@ -41,7 +41,7 @@ class UserErased(Record, frozen=True, array_like=True, tag="x"):
 
 
 class Pointed(Record, frozen=True, array_like=True, tag="p"):
-    """A pointer moved: ``name`` is ``campaign`` or ``snapshot``; ``value`` names what to load."""
+    """A pointer moved: ``name``: ``campaign``, ``snapshot`` or ``keys``; ``value``: to what."""
 
     name: str = ""
     value: str = ""

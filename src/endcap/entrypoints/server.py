@@ -21,6 +21,7 @@ from types import FrameType
 from endcap.domain.errors import EndcapError, InvalidInput, Unavailable
 from endcap.entrypoints.bonds import DRAIN_S, GRACE_S, Status, parse_statuses
 from endcap.entrypoints.children import Child, own_environment, single_threaded
+from endcap.entrypoints.doors import check_doors, tell_if_open
 from endcap.entrypoints.logs import log_to_stderr
 from endcap.settings import SETTINGS, Settings, load_settings
 
@@ -191,6 +192,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load_settings(os.environ)
         log_to_stderr(settings.log_level)
         sock = listen(given.host, given.port)
+        check_doors(settings, sock, given.host)
+        tell_if_open(settings)
         Supervisor(settings, sock, given.prefix, _print_ready).run()
     except EndcapError as error:
         sys.stderr.write(f"error: {error}\n")

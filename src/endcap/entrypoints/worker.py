@@ -19,7 +19,7 @@ import uvloop
 
 from endcap.app.intake import Intake
 from endcap.app.shop import Shop
-from endcap.bootstrap import open_shop, prepare_kernels
+from endcap.bootstrap import open_shop, prepare_kernels, tokens_of
 from endcap.domain.errors import EndcapError
 from endcap.entrypoints.bonds import DRAIN_S, end_with_supervisor, tell
 from endcap.entrypoints.logs import log_to_stderr
@@ -104,6 +104,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prepare_kernels(settings)
     try:
         shop = open_shop(settings)
+        if settings.auth != "open":
+            shop.tokens = tokens_of(settings)
     except EndcapError as error:
         log.error("cannot start", extra={"facts": {"code": error.code}})
         tell(given.status, ready=False, why=str(error))

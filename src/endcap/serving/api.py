@@ -13,9 +13,10 @@ from endcap.app.intake import Intake
 from endcap.app.shop import Shop
 from endcap.domain.errors import EndcapError, NotFound
 from endcap.serving.bodies import Disconnected, Message, Receive
+from endcap.serving.guard import Guard
 from endcap.serving.parameters import Parameters, decode_segment
 from endcap.serving.refusals import Internal, MethodNotPermitted
-from endcap.serving.requests import Desk, Reply, Request, error_reply
+from endcap.serving.requests import JSON, Desk, Headers, Reply, Request, error_reply
 from endcap.serving.routes import ROUTES, Route, twin_path
 
 Send = Callable[[Message], Awaitable[None]]
@@ -33,6 +34,14 @@ class Place:
     ids: Parameters = field(default_factory=dict)
 
 
+# Nothing guesses types or learns where a person came from; answers about persons are not kept.
+_ON_ALL: Headers = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+]
+_ON_JSON: Headers = [*_ON_ALL, (b"cache-control", b"no-store")]
+
+
 class Api:
     """``now`` gives µs since 1970. ``prefix``: a path under which a gateway mounts us
     (``/prod``), taken off where it stands."""
@@ -41,6 +50,7 @@ class Api:
         self, shop: Shop, intake: Intake, now: Callable[[], int], prefix: str = ""
     ) -> None:
         self._desk = Desk(shop, intake, now)
+        self._guard = Guard(shop, now)
         self._prefix = prefix.encode()
         self._fixed: dict[bytes, Place] = {}
         self._patterns: list[tuple[list[str], Methods]] = []
@@ -69,21 +79,26 @@ class Api:
         name = "none"
         try:
             place = self._find(scope)
-            route = _route_of(place, scope["method"])
-            name = route.name
-            request = Request(scope, receive, place.path, place.ids)
-            if route.read is not None:
-                reply = route.read(self._desk, request)
+            asked = self._guard.preflight(scope, place.methods)
+            if asked is not None:
+                reply = asked
             else:
-                assert route.write is not None  # noqa: S101 - every route has one of the two
-                reply = await route.write(self._desk, request)
+                route = _route_of(place, scope["method"])
+                name = route.name
+                self._guard.admit(scope, route)
+                request = Request(scope, receive, place.path, place.ids)
+                if route.read is not None:
+                    reply = route.read(self._desk, request)
+                else:
+                    assert route.write is not None  # noqa: S101 - every route has one of the two
+                    reply = await route.write(self._desk, request)
         except EndcapError as error:
             reply = _refused(error)
         except Disconnected:
             return
         except Exception as error:
             reply = _failed(error)
-        await _send(send, reply)
+        await _send(send, reply, self._guard.origins.headers(scope))
         telemetry = self._desk.shop.telemetry
         telemetry.observe("request_seconds", time.perf_counter() - began, route=name)
         telemetry.count("requests_total", route=name, status=str(reply.status))
@@ -135,12 +150,16 @@ def _failed(error: Exception) -> Reply:
     return error_reply(Internal("internal_error"))
 
 
-async def _send(send: Send, reply: Reply) -> None:
+async def _send(send: Send, reply: Reply, more: Headers) -> None:
     headers = [
         (b"content-type", reply.content_type),
         (b"content-length", b"%d" % len(reply.body)),
+        *(_ON_JSON if reply.content_type is JSON else _ON_ALL),
         *reply.headers,
+        *more,
     ]
+    if reply.status == 204:  # has no body, hence nothing that describes one
+        headers = headers[2:]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})
 

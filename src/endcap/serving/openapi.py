@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 import endcap
+from endcap.serving.guard import scope_of
 from endcap.serving.routes import ROUTES, Parameter, Route, twin_path
 from endcap.serving.shapes import ATTRIBUTE, ErrorAnswer
 from endcap.serving.yaml_text import to_yaml
@@ -22,6 +23,8 @@ _REF = "#/components/schemas/{name}"
 STATUS_WORDS = {
     200: "The answer",
     202: "Accepted: it is on disk and counts from the next answer on",
+    401: "No key or token, or one that is not valid",
+    403: "The key or token may not do this, or the page's origin may not ask",
     400: "Something in the request is wrong; the error says what and what is permitted",
     404: "There is none",
     405: "The path does not take this method",
@@ -30,17 +33,21 @@ STATUS_WORDS = {
     415: "The body is not application/json",
     422: "The Idempotency-Key was used before with another body; nothing is stored",
     500: "A failure of the server",
+    429: "More requests than the key or token may send",
     503: "For the moment only: try again",
 }
 
 ERROR_NAMES = {
     400: "BadRequest",
+    401: "Unauthorized",
+    403: "Forbidden",
     404: "NotFound",
     405: "MethodNotAllowed",
     408: "RequestTimeout",
     413: "ContentTooLarge",
     415: "UnsupportedMediaType",
     422: "UnprocessableContent",
+    429: "TooManyRequests",
     500: "InternalServerError",
     503: "ServiceUnavailable",
 }
@@ -64,12 +71,29 @@ _ERROR_HEADERS: Headers = {
 }
 _MORE_HEADERS: dict[int, Headers] = {
     405: {"Allow": ("The methods that are permitted.", {})},
+    401: {"WWW-Authenticate": ("Bearer, and what was wrong.", {})},
+    429: {"Retry-After": ("Whole seconds, at least 1.", {})},
     503: {"Retry-After": ("Seconds.", {})},
 }
 
 
-def document() -> Schema:
-    """Plain values, in the order of the table of routes."""
+SECURITY: Schema = {
+    "ApiKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Api-Key",
+        "description": "A key that `endcap keys create` printed.",
+    },
+    "Bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The same key, or a JSON Web Token of the configured issuer.",
+    },
+}
+
+
+def document(guarded: bool = True) -> Schema:
+    """Plain values, in the order of the table of routes. ``guarded``: keys are asked for."""
     schemas, components = _schemas()
     paths: Schema = {}
     for route in ROUTES:
@@ -77,6 +101,11 @@ def document() -> Schema:
         if route.twin:
             twin = _operation(route, schemas, "Unversioned")
             paths.setdefault(twin_path(route), {})[route.method.lower()] = twin
+    if not guarded:
+        for operations in paths.values():
+            for operation in operations.values():
+                operation.pop("security", None)
+    security = {"securitySchemes": SECURITY} if guarded else {}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -87,7 +116,11 @@ def document() -> Schema:
         },
         "servers": [{"url": "/"}],
         "paths": paths,
-        "components": {"responses": _error_responses(schemas), "schemas": components},
+        "components": {
+            "responses": _error_responses(schemas),
+            "schemas": components,
+            **security,
+        },
     }
 
 
@@ -123,6 +156,9 @@ def _operation(route: Route, schemas: dict[int, Schema], suffix: str) -> Schema:
         "summary": route.about,
         "tags": [tag],
     }
+    if (needed := scope_of(route)) is not None:
+        operation["description"] = f"Needs the scope `{needed}` where keys are asked for."
+        operation["security"] = [{name: []} for name in SECURITY]
     if route.parameters:
         operation["parameters"] = [_parameter(p, schemas) for p in route.parameters]
     if route.body is not None:
@@ -156,7 +192,8 @@ def _parameter(parameter: Parameter, schemas: dict[int, Schema]) -> Schema:
 
 
 def _statuses(route: Route) -> list[int]:
-    return sorted({route.status, *route.errors, 405, 500})
+    guarded = () if scope_of(route) is None else (401, 403, 429, 503)
+    return sorted({route.status, *route.errors, *guarded, 405, 500})
 
 
 def _response(route: Route, status: int, schemas: dict[int, Schema]) -> Schema:

@@ -16,32 +16,36 @@ _PAGE_HEADERS: Headers = [
     (
         b"content-security-policy",
         b"default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; "
-        b"script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'",
+        b"script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+        b"frame-ancestors 'none'",
     ),
-    (b"x-content-type-options", b"nosniff"),
 ]
 
 
 @cache
-def _document() -> bytes:
+def _document(guarded: bool) -> bytes:
     from endcap.serving.openapi import document
 
-    return msgspec.json.encode(document())
+    return msgspec.json.encode(document(guarded))
 
 
 @cache
-def _page() -> bytes:
+def _page(guarded: bool) -> bytes:
     page = files("endcap.serving").joinpath("docs.html").read_bytes()
     # "</" inside a script element would end it.
-    return page.replace(b"__DOCUMENT__", _document().replace(b"</", b"<\\/"))
+    return page.replace(b"__DOCUMENT__", _document(guarded).replace(b"</", b"<\\/"))
 
 
-def openapi(_desk: Desk, _request: Request) -> Reply:
-    return Reply(200, _document())
+def _is_guarded(desk: Desk) -> bool:
+    return desk.shop.settings.auth != "open"
 
 
-def docs(_desk: Desk, _request: Request) -> Reply:
-    return Reply(200, _page(), _PAGE_HEADERS, b"text/html; charset=utf-8")
+def openapi(desk: Desk, _request: Request) -> Reply:
+    return Reply(200, _document(_is_guarded(desk)))
+
+
+def docs(desk: Desk, _request: Request) -> Reply:
+    return Reply(200, _page(_is_guarded(desk)), _PAGE_HEADERS, b"text/html; charset=utf-8")
 
 
 def metrics(desk: Desk, _request: Request) -> Reply:

@@ -11,7 +11,7 @@ import msgspec
 
 from endcap.app.intake import Intake
 from endcap.app.shop import Shop
-from endcap.domain.errors import EndcapError, InvalidInput, Unavailable
+from endcap.domain.errors import EndcapError, InvalidInput, OverRate, Unavailable
 from endcap.domain.records import digest
 from endcap.domain.values import Answer
 from endcap.serving.bodies import Message, Receive, read_body
@@ -123,11 +123,25 @@ def error_reply(error: EndcapError) -> Reply:
     headers: Headers = [(b"endcap-error-code", error.code.encode())]
     if error.field:
         headers.append((b"endcap-error-field", header_value(error.field)))
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable | OverRate):
         headers.append((b"retry-after", str(error.retry_after_s).encode()))
+    if error.status in (401, 403):
+        headers += challenge(error)
     if error.status == 405:
         headers.append((b"allow", str(error.facts["permitted"]).encode()))
     return Reply(error.status, encode_json(ErrorAnswer(str(error))), headers)
+
+
+def challenge(error: EndcapError) -> Headers:
+    """How to do better (RFC 6750): which scheme, what was wrong, which scope is needed."""
+    words = 'Bearer realm="endcap"'
+    if error.code == "scope_missing":
+        words += f', error="insufficient_scope", scope="{error.facts["permitted"]}"'
+    elif error.status == 403:
+        return []
+    elif error.code != "key_missing":
+        words += ', error="invalid_token"'
+    return [(b"www-authenticate", words.encode())]
 
 
 def header_value(text: str) -> bytes:

@@ -1,0 +1,33 @@
+"""Who can reach a server without a key: this machine alone, or the start is refused."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from ipaddress import ip_address
+
+from endcap.domain.errors import InvalidInput
+from endcap.settings import Settings
+
+log = logging.getLogger("endcap.server")
+
+
+def check_doors(settings: Settings, sock: socket.socket, host: str) -> None:
+    """Look at the address that is really bound: names and short forms of ``host`` may mean more
+    than they seem to.
+
+    Raises InvalidInput (open_to_network).
+    """
+    if settings.auth != "open":
+        return
+    if not is_loopback(sock.getsockname()[0]):
+        raise InvalidInput("open_to_network", field="--host", value=host or "''")
+
+
+def tell_if_open(settings: Settings) -> None:
+    if settings.auth == "open":
+        log.warning("open: no key is asked for; only this machine can reach the server")
+
+
+def is_loopback(address: str) -> bool:
+    return ip_address(address.partition("%")[0]).is_loopback
