@@ -150,8 +150,8 @@ def test_a_damaged_model_is_not_taken_up(board: Any, serve: Any, endcap: Any) ->
     home = board.home
     endcap("train", "--budget", "1", home=home)
     versions = json.loads(endcap("versions", "--json", home=home).stdout)
-    newest = next(v["version"] for v in versions if v.get("serving", v.get("serves", False)))
-    other = next(v["version"] for v in versions if v["version"] != newest)
+    newest = next(v["name"] for v in versions if v["serves"])
+    other = next(v["name"] for v in versions if not v["serves"])
     server = serve(home, workers=1)
 
     def served(client: httpx.Client) -> str:
