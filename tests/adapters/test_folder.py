@@ -52,6 +52,13 @@ def test_a_changed_size_is_damaged(
     assert (caught.value.code, caught.value.field) == ("artifact_damaged", str(path))
 
 
+def test_checksums_that_are_no_text_are_damaged(store: FolderArtifacts) -> None:
+    path = publish(store, "v1") / "checksums.json"
+    overwrite(path, path.read_bytes().replace(b"a.npy", b"\x90.npy"))
+    with pytest.raises(Damaged):
+        store.open("models", "v1")
+
+
 def test_every_flipped_byte_is_damaged(store: FolderArtifacts) -> None:
     path = publish(store, "v1") / "a.npy"
     content = path.read_bytes()

@@ -151,7 +151,7 @@ def test_a_torn_line_is_left_out_and_goes_with_an_erasure(tmp_path: Path) -> Non
     files.add(letter(1))
     (path,) = tmp_path.iterdir()
     with path.open("ab") as file:
-        file.write(b'{"at":1,"off')
+        file.write(b'{"at":1,"off\x90')
     assert [found.offset for found in files.read()] == [1]
     assert files.erase("somebody else") == 1
     assert files.erase("user-1") == 1

@@ -60,7 +60,7 @@ class DeadLetterFiles:
             for line in path.read_bytes().splitlines():
                 try:
                     yield _decode(line)
-                except msgspec.DecodeError:
+                except (msgspec.DecodeError, UnicodeDecodeError):
                     continue  # torn by a crash
 
     def erase(self, user_id: str) -> int:
@@ -94,6 +94,6 @@ def _names(line: bytes, user_id: str, raw: bytes) -> bool:
     """A line that cannot be read goes as well: nobody can say whose it is."""
     try:
         letter = _decode(line)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return True
     return user_id in letter.users or raw in letter.payload

@@ -180,7 +180,7 @@ def _checksums(folder: Path) -> Checksums:
     path = folder / CHECKSUMS
     try:
         sums = msgspec.json.decode(path.read_bytes(), type=Checksums)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _damaged(path, str(error)) from error
     if sums.format != FORMAT:
         raise _damaged(path, f"format {sums.format} is not {FORMAT}")

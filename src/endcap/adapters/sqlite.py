@@ -134,7 +134,7 @@ class SqliteDocuments:
     def _document(self, key: str, version: int, body: str) -> Document:
         try:
             return Document(key, version, msgspec.json.decode(body, type=dict[str, Any]))
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise self._damaged(str(error)) from error
 
     def _conflict(self, kind: str, key: str, expected: int | None) -> Conflict:
