@@ -206,8 +206,9 @@ def drop_old(shop: Shop, at: int) -> None:
         shop.artifacts.delete(SNAPSHOTS, name)
     kept = names[-KEPT_SNAPSHOTS:]
     if len(kept) == KEPT_SNAPSHOTS:
-        retained = int(shop.settings.log_retention_hours * 3_600_000_000)
-        shop.log.trim(int(kept[0].split("-")[0]), at - retained)
+        hours = shop.settings.log_retention_hours
+        since = at - int(hours * 3_600_000_000) if hours else None
+        shop.log.trim(int(kept[0].split("-")[0]), since)
 
 
 def pointer(shop: Shop) -> Standing:
