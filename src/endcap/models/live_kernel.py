@@ -90,6 +90,13 @@ def _add_row(
 
 
 @jit
+def _ask_for(columns: Int32s, weights: Float32s, first: int, last: int) -> None:
+    for line in range(first, last, LINE):
+        prefetch(columns, line)
+        prefetch(weights, line)
+
+
+@jit
 def _add_history(
     starts: Int64s,
     columns: Int32s,
@@ -105,28 +112,22 @@ def _add_history(
     touched: Int32s,
     count: int,
 ) -> int:
-    """Add every component's rows for every event, the newest first; returns how many items are
-    touched."""
+    """Add all components' rows for all events, newest first; returns how many items it touched."""
     h, n = len(items), len(values)
-    for place in range(h):
-        prefetch(starts, _model_row(items, place, to_model))
     for c in range(len(readings)):
-        decay, half_life = readings[c, DECAY], readings[c, HALF_LIFE]
-        last_n = int(readings[c, LAST_N])
+        half_life, last_n = readings[c, HALF_LIFE], int(readings[c, LAST_N])
         counted = min(h, last_n) if last_n > 0 else h
         fade = 1.0
         scale = max(counted, 1.0) ** -readings[c, EXPONENT] if readings[c, EXPONENT] else 1.0
         for behind in range(-AHEAD, counted):
             if behind + AHEAD < counted:
                 row = c * n + _model_row(items, h - 1 - behind - AHEAD, to_model)
-                for line in range(starts[row], starts[row + 1], LINE):
-                    prefetch(columns, line)
-                    prefetch(weights, line)
+                _ask_for(columns, weights, starts[row], starts[row + 1])
             if behind < 0:
                 continue
             place = h - 1 - behind
             weight = fade * scale * readings[c, TYPES + model_codes[codes[place]]]
-            fade *= decay
+            fade *= readings[c, DECAY]
             if half_life > 0:
                 weight *= 2.0 ** (-(max(at - ts[place], 0) / 1e6) / half_life)
             if abs(weight) < LEAST_WEIGHT:
@@ -204,8 +205,10 @@ def _live_top(
     empty. ``touched`` (items + 1,).
     """
     for place in range(len(items)):
-        if _model_row(items, place, to_model) < 0:
+        row = _model_row(items, place, to_model)
+        if row < 0:
             return UNKNOWN
+        prefetch(starts, row)
     count = _leave_out(items, codes, to_model, policy, exclude, values, touched)
     count = _add_history(
         starts, columns, weights, readings, items, codes, ts, at, to_model, model_codes,
