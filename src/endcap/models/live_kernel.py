@@ -115,9 +115,8 @@ def _add_history(
     """Add all components' rows for all events, newest first; returns how many items it touched."""
     h, n = len(items), len(values)
     for c in range(len(readings)):
-        half_life, last_n = readings[c, HALF_LIFE], int(readings[c, LAST_N])
+        half_life, last_n, fade = readings[c, HALF_LIFE], int(readings[c, LAST_N]), 1.0
         counted = min(h, last_n) if last_n > 0 else h
-        fade = 1.0
         scale = max(counted, 1.0) ** -readings[c, EXPONENT] if readings[c, EXPONENT] else 1.0
         for behind in range(-AHEAD, counted):
             if behind + AHEAD < counted:
