@@ -60,6 +60,19 @@ def pss_mb(group: int) -> float:
     return total / 1024
 
 
+def cpu_s(group: int) -> float:
+    """Processor time that a process group has taken: on a busy machine the steadier measure."""
+    ticks = 0
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.getpgid(int(entry.name)) == group:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                ticks += int(fields[11]) + int(fields[12])
+        except (OSError, ValueError):
+            continue
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 class Asker:
     """One kept connection."""
 

@@ -18,12 +18,13 @@ import tempfile
 from pathlib import Path
 
 import large_shop
-from probes import Connections, freshness, pss_mb, start, stop, swap
+import msgspec
+from probes import Connections, cpu_s, freshness, pss_mb, start, stop, swap
 from wrk import Run, wrk
 
 from endcap.models.training import neighbours_kept
 
-EMPTY = "/v1/health"
+EMPTY, PERSONAL = "/v1/health", "/v1/recommendations/personalized"
 
 
 def say(name: str, value: float | str) -> None:
@@ -34,17 +35,27 @@ def middle(runs: list[Run], figure: str) -> float:
     return statistics.median(getattr(run, figure) for run in runs)
 
 
-def throughput(url: str, given: argparse.Namespace) -> None:
-    """Interleaved runs of both endpoints."""
-    personal, empty = [], []
+def throughput(url: str, group: int, given: argparse.Namespace) -> None:
+    """Interleaved runs of both endpoints, after one that warms up."""
+    personal: list[Run] = []
+    empty: list[Run] = []
+    cpu_us: dict[str, list[float]] = {"personal": [], "empty": []}
+    wrk(url, PERSONAL, given.users, given)
     for _ in range(given.runs):
-        empty.append(wrk(url, EMPTY, 0, given))
-        personal.append(wrk(url, "/v1/recommendations/personalized", given.users, given))
+        for name, runs, path, users in (
+            ("empty", empty, EMPTY, 0),
+            ("personal", personal, PERSONAL, given.users),
+        ):
+            before = cpu_s(group)
+            runs.append(wrk(url, path, users, given))
+            cpu_us[name].append((cpu_s(group) - before) * 1e6 / max(runs[-1].requests, 1))
     for name, runs in (("personal", personal), ("empty", empty)):
+        say(f"{name}_cpu_us", statistics.median(cpu_us[name]))
         say(f"{name}_rps", middle(runs, "rps"))
         say(f"{name}_p50_ms", middle(runs, "p50_ms"))
         say(f"{name}_p99_ms", middle(runs, "p99_ms"))
         say(f"{name}_failures", sum(run.failures for run in runs))
+    say("cpu_share", statistics.median(cpu_us["empty"]) / statistics.median(cpu_us["personal"]))
     shares = [p.rps / e.rps for p, e in zip(personal, empty, strict=True)]
     say("share", statistics.median(shares))
     ratios = [p.p99_ms / e.p99_ms for p, e in zip(personal, empty, strict=True)]
@@ -54,7 +65,7 @@ def throughput(url: str, given: argparse.Namespace) -> None:
 def one_worker(home: Path, given: argparse.Namespace) -> None:
     server, url, _ = start(home, workers=1, core=given.cores[0])
     try:
-        throughput(url, given)
+        throughput(url, server.pid, given)
         for name, value in freshness(url, given.users, given.pairs).items():
             say(name, value)
         for name, value in swap(url, home, given).items():
@@ -74,7 +85,7 @@ def starting(home: Path, given: argparse.Namespace) -> None:
         say("workers", given.workers)
         say("stale_answers", stale)
         say("asked_after_event", asked)
-        wrk(url, "/v1/recommendations/personalized", given.users, given)
+        wrk(url, PERSONAL, given.users, given)
         say("loaded_pss_mb", pss_mb(server.pid))
     finally:
         stop(server)
@@ -114,8 +125,6 @@ def main() -> None:
         if not home.exists():
             command = "import sys, msgspec, large_shop as s; from pathlib import Path; "
             command += "s.build(Path(sys.argv[1]), msgspec.json.decode(sys.argv[2], type=s.Size))"
-            import msgspec
-
             subprocess.run(
                 [sys.executable, "-c", command, str(home), msgspec.json.encode(size).decode()],
                 cwd=Path(__file__).parent,

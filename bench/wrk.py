@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from itertools import count
 from typing import NamedTuple
 
 UNITS_MS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
@@ -26,21 +27,20 @@ class Run(NamedTuple):
     p50_ms: float
     p99_ms: float
     failures: int  # answers that are not 200, and connections that broke
+    requests: int
 
 
-_runs = 0
+_runs = count(1)
 
 
 def wrk(url: str, path: str, users: int, given: argparse.Namespace, seconds: int = 0) -> Run:
     """``users`` 0: one path without parameters."""
-    global _runs
-    _runs += 1
     words = ["wrk", "--latency", "-t1", f"-c{given.connections}", f"-d{seconds or given.seconds}s"]
     if shutil.which("taskset"):
         words = ["taskset", "-c", str(given.cores[1]), *words]
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         if users:
-            script.write(SCRIPT.format(first=_runs * 104_729 % users, users=users, path=path))
+            script.write(SCRIPT.format(first=next(_runs) * 104_729 % users, users=users, path=path))
             script.flush()
             words += ["-s", script.name, url]
         else:
@@ -59,4 +59,10 @@ def parse(told: str) -> Run:
 
     broken = re.findall(r"(?:connect|read|write|timeout) (\d+)", told)
     failures = number(r"Non-2xx or 3xx responses: (\d+)") + sum(map(int, broken))
-    return Run(number(r"Requests/sec:\s+([\d.]+)"), time_ms(50), time_ms(99), int(failures))
+    return Run(
+        number(r"Requests/sec:\s+([\d.]+)"),
+        time_ms(50),
+        time_ms(99),
+        int(failures),
+        int(number(r"(\d+) requests in")),
+    )

@@ -9,6 +9,11 @@ Labels = tuple[tuple[str, str], ...]
 BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
+def _labels(labels: dict[str, str]) -> Labels:
+    """The same for the same labels in any order."""
+    return tuple(labels.items()) if len(labels) < 2 else tuple(sorted(labels.items()))
+
+
 class Telemetry:
     """Thread-safe. Names are snake case with the unit at the end (``request_seconds``)."""
 
@@ -19,7 +24,7 @@ class Telemetry:
         self.histograms: dict[tuple[str, Labels], list[float]] = {}
 
     def count(self, name: str, amount: float = 1.0, **labels: str) -> None:
-        key = (name, tuple(sorted(labels.items())))
+        key = (name, _labels(labels))
         with self._lock:
             self.counters[key] = self.counters.get(key, 0.0) + amount
 
@@ -29,9 +34,11 @@ class Telemetry:
 
     def observe(self, name: str, seconds: float, **labels: str) -> None:
         """Add to a histogram over ``BUCKETS_S``; the last two cells are count and sum."""
-        key = (name, tuple(sorted(labels.items())))
+        key = (name, _labels(labels))
         with self._lock:
-            cells = self.histograms.setdefault(key, [0.0] * (len(BUCKETS_S) + 3))
+            cells = self.histograms.get(key)
+            if cells is None:
+                cells = self.histograms[key] = [0.0] * (len(BUCKETS_S) + 3)
             cells[bisect_left(BUCKETS_S, seconds)] += 1
             cells[-2] += 1
             cells[-1] += seconds

@@ -100,6 +100,8 @@ def as_ints(rows: Iterable[int] | Int32s) -> Iterable[int]:
     return rows.tolist() if isinstance(rows, np.ndarray) else rows
 
 
+MOST_DECODED = 65_536
+
 EMPTY_TABLE = IdTable(NO_BLOBS, np.empty(0, np.uint64), np.empty(0, np.int32))
 
 
@@ -112,6 +114,7 @@ class Vocabulary:
         self._rows: dict[str, int] = {}  # ids added or met since; -1: a base id that was erased
         self._ids: list[str] = []
         self._erased: set[int] = set()  # rows of the base
+        self._decoded: dict[int, str] = {}  # of late, at most MOST_DECODED
 
     def __len__(self) -> int:
         return self._known + len(self._ids)
@@ -141,7 +144,16 @@ class Vocabulary:
         return "" if row in self._erased else self.base.id(row)
 
     def ids(self, rows: Iterable[int] | Int32s) -> list[str]:
-        return [self.id(row) for row in as_ints(rows)]
+        decoded = self._decoded
+        wanted = list(as_ints(rows))
+        try:
+            return [decoded[row] for row in wanted]
+        except KeyError:
+            if len(decoded) >= MOST_DECODED:
+                decoded.clear()
+            for row in wanted[:MOST_DECODED]:
+                decoded[row] = self.id(row)
+            return [self.id(row) for row in wanted]
 
     def __getitem__(self, row: int) -> str:
         return self.id(row)
@@ -159,6 +171,7 @@ class Vocabulary:
     def erase(self, text: str) -> int:
         """Leave a tombstone. Returns the row that was erased, -1 if there was none."""
         row = self.row(text)
+        self._decoded.pop(row, None)
         if row >= self._known:
             self._ids[row - self._known] = ""
             del self._rows[text]

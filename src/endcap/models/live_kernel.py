@@ -25,6 +25,10 @@ from endcap.models.live_numpy import (
     TYPES,
     UNKNOWN,
 )  # fmt: skip
+from endcap.models.prefetch import prefetch
+
+AHEAD = 4  # events whose rows are asked for before their turn
+LINE = 16  # 4-byte numbers of a cache line
 
 
 @jit
@@ -72,14 +76,24 @@ def _add_row(
     touched: Int32s,
     count: int,
 ) -> int:
-    for at in range(first, last):
-        column, more = columns[at], weight * weights[at]
+    # Unsigned places: signed ones would each be looked at, whether they count from the end.
+    for at in range(np.uint64(first), np.uint64(last)):
+        column, more = np.uint32(columns[at]), weight * weights[at]
         value = values[column]
         first_time = np.isnan(value)
-        touched[count] = column  # without a branch: which items are new cannot be foreseen
+        touched[np.uint64(count)] = (
+            column  # without a branch: which items are new cannot be foreseen
+        )
         count += first_time
         values[column] = more if first_time else value + more
     return count
+
+
+@jit
+def _ask_for(columns: Int32s, weights: Float32s, first: int, last: int) -> None:
+    for line in range(first, last, LINE):
+        prefetch(columns, line)
+        prefetch(weights, line)
 
 
 @jit
@@ -98,18 +112,21 @@ def _add_history(
     touched: Int32s,
     count: int,
 ) -> int:
-    """Add every component's rows for every event, the newest first; returns how many items are
-    touched."""
+    """Add all components' rows for all events, newest first; returns how many items it touched."""
     h, n = len(items), len(values)
     for c in range(len(readings)):
-        decay, half_life, last_n = readings[c, DECAY], readings[c, HALF_LIFE], readings[c, LAST_N]
+        half_life, last_n, fade = readings[c, HALF_LIFE], int(readings[c, LAST_N]), 1.0
         counted = min(h, last_n) if last_n > 0 else h
-        fade = 1.0
         scale = max(counted, 1.0) ** -readings[c, EXPONENT] if readings[c, EXPONENT] else 1.0
-        for behind in range(counted):
+        for behind in range(-AHEAD, counted):
+            if behind + AHEAD < counted:
+                row = c * n + _model_row(items, h - 1 - behind - AHEAD, to_model)
+                _ask_for(columns, weights, starts[row], starts[row + 1])
+            if behind < 0:
+                continue
             place = h - 1 - behind
             weight = fade * scale * readings[c, TYPES + model_codes[codes[place]]]
-            fade *= decay
+            fade *= readings[c, DECAY]
             if half_life > 0:
                 weight *= 2.0 ** (-(max(at - ts[place], 0) / 1e6) / half_life)
             if abs(weight) < LEAST_WEIGHT:
@@ -138,8 +155,8 @@ def _offer(
     if len(prior_order) == 0:
         return 0
     most = prior[prior_order[0]]
-    for place in range(count):
-        row = touched[place]
+    for place in range(np.uint64(count)):
+        row = np.uint32(touched[place])
         if size == n and values[row] + most < out_scores[0]:
             continue
         score = values[row] + prior[row]
@@ -187,8 +204,10 @@ def _live_top(
     empty. ``touched`` (items + 1,).
     """
     for place in range(len(items)):
-        if _model_row(items, place, to_model) < 0:
+        row = _model_row(items, place, to_model)
+        if row < 0:
             return UNKNOWN
+        prefetch(starts, row)
     count = _leave_out(items, codes, to_model, policy, exclude, values, touched)
     count = _add_history(
         starts, columns, weights, readings, items, codes, ts, at, to_model, model_codes,

@@ -52,7 +52,7 @@ def live_top(
     out_rows: Int32s,
     out_scores: Float32s,
 ) -> int:
-    del values, touched
+    del values, touched, prior_order
     rows = mapped(items, to_model)
     if (rows < 0).any():
         return UNKNOWN
@@ -62,14 +62,11 @@ def live_top(
         for row, weight in zip(rows + c * len(prior), weighed, strict=True):
             span = slice(starts[row], starts[row + 1])
             scores[columns[span]] += weight * weights[span]
-    permitted = np.zeros(len(prior), bool)
-    permitted[prior_order] = True
+    own = rows[(codes == policy) | (policy == LEFT_OUT_ALL)]
+    scores[np.concatenate((exclude, own))] = np.nan
     if len(allowed):
-        permitted &= allowed
-    permitted[exclude] = False
-    if policy != LEFT_OUT_NONE:
-        permitted[rows[(codes == policy) | (policy == LEFT_OUT_ALL)]] = False
-    found = np.flatnonzero(permitted)
+        scores[~allowed] = np.nan
+    found = np.flatnonzero(~np.isnan(scores))
     best = found[np.lexsort((found, -scores[found]))][: len(out_rows)]
     out_rows[: len(best)], out_scores[: len(best)] = best, scores[best]
     return len(best)
