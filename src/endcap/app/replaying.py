@@ -48,10 +48,7 @@ def replay(shop: Shop, answer_id: str, query: Query) -> Replayed:
     except NotFound as error:
         if error.code == "answer_forgotten":
             raise
-        oldest = shop.log.trim(0)
-        raise NotFound(
-            "answer_trimmed", field="answerId", value=made.base[0], oldest=oldest
-        ) from error
+        raise NotFound("answer_trimmed", field="answerId", value=made.base[0]) from error
     now = live(state, serving_of(shop, made.version, state))
     found = fall_back(now, query, "") if made.fallen else answer(now, query)
     return Replayed(replace(found, answer_id=answer_id), made, query, now)

@@ -156,8 +156,8 @@ MESSAGES: dict[str, str] = {
     "bad_answer_id": "{value!r} is no answer id: it is damaged or was not made by Endcap",
     "answer_query_differs": "this answer was given to another query: repeat what was asked then, "
     "word for word",
-    "answer_trimmed": "what this answer was made of is no longer kept: the log goes back to "
-    "offset {oldest}, the answer needs it from {value}",
+    "answer_trimmed": "the snapshot and the log from offset {value} on, which this answer was made "
+    "of, are no longer kept",
     "answer_version_gone": "this answer was made by model version {value!r}, which cannot be "
     "loaded any more ({reason})",
     "answer_forgotten": "this answer cannot be repeated: the user was erased since",
