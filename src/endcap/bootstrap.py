@@ -54,6 +54,7 @@ def open_shop(settings: Settings, group: str | None = None) -> Shop:
         telemetry=telemetry,
         limits=limits,
         now=loaded.live,
+        lacking=loaded.lacking,
         maintenance=lambda: lease(root / "maintenance.lock"),
         rates=RateTable(root / "rates"),
         renew=lambda: load(log, documents, artifacts, limits).live,

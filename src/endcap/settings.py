@@ -56,6 +56,7 @@ SETTINGS: dict[str, Setting] = {
         24, 0, 87_600, "how long the log is kept at least, beyond what a restart needs"
     ),
     "max_batch": _number(500, 1, 10_000, "most events, items or users in one request"),
+    "deadline_ms": _number(250, 1, 600_000, "time after which popular items are answered instead"),
     "keep_versions": _number(5, 2, 1000, "model versions kept beside the one that serves"),
     "seed": _number(0, 0, 2**31 - 1, "seed of everything that draws at random"),
     "auth": _text("open", "open: no key is asked for, on loopback addresses only"),
@@ -102,6 +103,7 @@ class Settings(Struct, frozen=True):
     max_waiting_mb: float
     log_retention_hours: float
     max_batch: int
+    deadline_ms: float
     keep_versions: int
     seed: int
     auth: str

@@ -18,7 +18,7 @@ from endcap.bootstrap import open_shop
 from endcap.serving.api import Api
 from endcap.settings import load_settings
 
-LIMITS = {"ENDCAP_MAX_BODY_KB": "64", "ENDCAP_MAX_BATCH": "5"}
+LIMITS = {"ENDCAP_MAX_BODY_KB": "64", "ENDCAP_MAX_BATCH": "5", "ENDCAP_DEADLINE_MS": "60000"}
 
 
 @dataclass

@@ -223,7 +223,7 @@ def test_a_stage_prefix_is_taken_off(ask: Any) -> None:
 def test_a_defect_is_a_500_that_gives_nothing_away(
     ask: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(_shop: Any, _query: Any) -> None:
+    def fail(*_: Any) -> None:
         raise KeyError("secret-user")
 
     monkeypatch.setattr("endcap.serving.reads.answer", fail)

@@ -28,10 +28,12 @@ RECIPE, CONTENT = "recipe", "content"  # folders inside a model version
 
 @dataclass(frozen=True)
 class Loaded:
-    """``failures`` name what was damaged, and what serves instead."""
+    """``failures`` name what was damaged, and what serves instead. ``lacking`` is the code of
+    why no model at all serves, though one was trained."""
 
     live: Live
     failures: tuple[EndcapError, ...] = ()
+    lacking: str = ""
 
 
 def load(
@@ -47,7 +49,8 @@ def load(
     """
     state, failures = load_state(log, documents, artifacts, limits)
     serving, more = load_serving(documents, artifacts, state, held)
-    return Loaded(live(state, serving), (*failures, *more))
+    lacking = more[0].code if more and not serving.version else ""
+    return Loaded(live(state, serving), (*failures, *more), lacking)
 
 
 def load_state(
@@ -125,7 +128,7 @@ def prepare(shop: Shop) -> Loaded:
 
 def take_up(shop: Shop, loaded: Loaded) -> None:
     """Swap, on the serving thread: from here on every answer comes from the new ``Live``."""
-    shop.now = loaded.live
+    shop.now, shop.lacking = loaded.live, loaded.lacking
     shop.refresh()
     for failure in loaded.failures:
         shop.telemetry.count("load_failures_total", code=failure.code)

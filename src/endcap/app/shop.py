@@ -58,6 +58,8 @@ class Shop:
     keys_moved: int = 0
     rates: Rates | None = None
     tokens: Tokens | None = None
+    # Why no model serves though one was trained: the code of what is wrong with its files.
+    lacking: str = ""
 
     def refresh(self) -> None:
         """Apply what any process has written to the log since. One memory read if nothing."""

@@ -11,6 +11,7 @@ from endcap.app.answers import answer
 from endcap.app.shop import Shop
 from endcap.domain.records import Submitted, UserErased, decode
 from endcap.domain.values import PERSONAL, Answer, Query
+from endcap.engine.guarding import Deadline
 from endcap.engine.probability import Probabilities, probabilities
 
 GET_RECOMMENDATIONS = "get_recommendations"
@@ -34,9 +35,11 @@ class Submission(NamedTuple):
     source: str
 
 
-def submission(shop: Shop, user_id: str, k: int, at: int) -> Submission:
+def submission(
+    shop: Shop, user_id: str, k: int, at: int, deadline: Deadline | None = None
+) -> Submission:
     """The ``k`` products for a shopper, from what the shopper did up to now."""
-    found = answer(shop, Query(PERSONAL, at=at, k=k, user_id=user_id))
+    found = answer(shop, Query(PERSONAL, at=at, k=k, user_id=user_id), deadline)
     state = shop.now.state
     rows = np.array([state.items.row(item.id) for item in found.items], np.int32)
     likely: Probabilities = probabilities(shop.now, at, rows, found.strategy)

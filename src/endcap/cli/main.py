@@ -31,6 +31,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "serve": ("serve", "Answer requests over HTTP."),
     "recommend": ("recommend", "Recommend items to one user."),
     "related": ("related", "List the items related to one item."),
+    "replay": ("replay", "Give an earlier answer again."),
     "batch": ("batch", "Write recommendations for many users to a file."),
     "pipeline": ("pipeline", "Run the offline steps in order, and look at past runs."),
     "versions": ("versions", "List the model versions and which one serves."),

@@ -153,6 +153,15 @@ MESSAGES: dict[str, str] = {
     "nothing_to_train_on": "there are no events to train on; import some, or post them",
     "home_not_writable": "cannot write to {value}: {why}; set ENDCAP_HOME to a folder you own",
     "too_busy": "more changes wait for the disk than {most} {unit}; try again in a moment",
+    "bad_answer_id": "{value!r} is no answer id: it is damaged or was not made by Endcap",
+    "answer_query_differs": "this answer was given to another query: repeat what was asked then, "
+    "word for word",
+    "answer_trimmed": "the snapshot and the log from offset {value} on, which this answer was made "
+    "of, are no longer kept",
+    "answer_version_gone": "this answer was made by model version {value!r}, which cannot be "
+    "loaded any more ({reason})",
+    "answer_forgotten": "this answer cannot be repeated: the user was erased since",
+    "replay_busy": "another answer is being replayed; try again",
     # serving
     "duplicate_parameter": "{field} is given {count} times; give it once",
     "bad_encoding": "{field} is not valid UTF-8",

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
+from endcap.domain.explanations import Explanation
+
 Attribute = str | int | float | bool | list[str] | None
 Attributes = dict[str, Attribute]
 
@@ -73,9 +75,10 @@ class Query(Struct, frozen=True):
     context: Attributes = field(default_factory=dict)  # e.g. {"department": "produce"}
 
 
-class ScoredItem(Struct, frozen=True):
+class ScoredItem(Struct, frozen=True, omit_defaults=True):
     id: str
     score: float
+    explanation: Explanation | None = None  # only where it was asked for
 
 
 class Answer(Struct, frozen=True):
@@ -85,3 +88,5 @@ class Answer(Struct, frozen=True):
     strategy: str  # e.g. "personal", "popular", "content": documented in docs/engine.md
     model_version: str  # "" before the first training
     newest_event_age_s: float | None  # of the shopper's newest event used; None: none used
+    fallback: str = ""  # "stage:reason" where something failed and less was done instead
+    answer_id: str = ""  # by which the answer can be replayed

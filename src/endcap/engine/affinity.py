@@ -68,12 +68,18 @@ class Shelves:
             self._read = len(changed)
 
 
-def profile(shelves: Shelves, history: History) -> Float64s:
-    """(codes,) share of the newest events, the newest counting most, that had each code."""
+def recency(history: History) -> tuple[Int32s, Float64s]:
+    """(rows of the newest events, newest first; their weights, which sum to 1)."""
     newest = history.items[-NEWEST_EVENTS:][::-1]
     weights = 0.5 ** (np.arange(len(newest)) / HALF_LIFE_EVENTS)
+    return newest, weights / weights.sum()
+
+
+def profile(shelves: Shelves, history: History) -> Float64s:
+    """(codes,) share of the newest events, the newest counting most, that had each code."""
+    newest, weights = recency(history)
     codes = shelves.codes(newest)  # (events, FIELDS)
-    each = np.repeat(weights / weights.sum(), len(FIELDS))
+    each = np.repeat(weights, len(FIELDS))
     shares: Float64s = np.bincount(codes.reshape(-1), each, len(shelves)).astype(np.float64)
     shares[0] = 0.0
     return shares
@@ -103,3 +109,15 @@ def by_affinity(
     scores = (np.log1p(base) * (1.0 + STRENGTH * lift)).astype(np.float32)
     order = np.argsort(-scores, kind="stable")
     return Scored(pool[order], scores[order])
+
+
+def lifts(shelves: Shelves, history: History, row: int) -> Float64s:
+    """(events,) what each event adds to the lift of one item: its weight, once for each shelf
+    that they share. The sum is the item's lift."""
+    newest, weights = recency(history)
+    own = shelves.codes(np.array([row], np.int32))[0]  # (FIELDS,)
+    codes = shelves.codes(newest)  # (newest, FIELDS)
+    shared = ((codes == own) & (own > 0)).sum(axis=1)
+    out = np.zeros(len(history.items))
+    out[len(history.items) - len(newest) :] = (weights * shared)[::-1]
+    return out

@@ -5,23 +5,41 @@ Every strategy that an answer can name stands in ``STRATEGIES`` and in docs/engi
 
 from __future__ import annotations
 
+from math import isfinite
+
 from endcap.domain.values import RERANK, Answer, Query, ScoredItem
-from endcap.engine.moment import Live, Moment, observe
+from endcap.engine.guarding import CANDIDATES, SHOW
+from endcap.engine.moment import Live, Moment, Ranked, observe
 from endcap.engine.surfaces import SURFACE
 
 STRATEGIES = ("personal", "content", "affinity", "popular", "trending", "related", "none")
 
 
 def answer(now: Live, query: Query) -> Answer:
-    """The engine's one entry."""
-    moment = observe(now, query)
-    ranked = SURFACE[query.surface](moment)
+    """The engine's entry where a failure is to be seen; ``fallback.guarded`` never fails."""
+    return compose(observe(now, query))
+
+
+def compose(moment: Moment) -> Answer:
+    """The answer to what was observed."""
+    moment.watch.enter(CANDIDATES)
+    ranked = SURFACE[moment.query.surface](moment)
+    moment.watch.finish(SHOW)
+    return shown(moment, ranked)
+
+
+def shown(moment: Moment, ranked: Ranked, fallback: str = "") -> Answer:
+    """Rows as the ids that clients know."""
+    now, query = moment.live, moment.query
     ids = now.state.items.ids(ranked.rows)
-    items = tuple(map(ScoredItem, ids, ranked.scores.tolist()))
+    scores = ranked.scores.tolist()
+    if not isfinite(sum(scores)):  # a model that broke after it was loaded
+        raise FloatingPointError("a score is not a number")
+    items = tuple(map(ScoredItem, ids, scores))
     if query.surface == RERANK and len(items) < query.k:
         items += unknown_items(now, query, items)
     strategy = ranked.strategy if items else "none"
-    return Answer(items, strategy, now.serving.version, newest_age(moment))
+    return Answer(items, strategy, now.serving.version, newest_age(moment), fallback)
 
 
 def unknown_items(now: Live, query: Query, known: tuple[ScoredItem, ...]) -> tuple[ScoredItem, ...]:

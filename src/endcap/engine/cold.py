@@ -16,6 +16,7 @@ import numpy as np
 
 from endcap.domain.arrays import Bools, Float32s, Int32s, Int64s
 from endcap.domain.values import Attributes
+from endcap.engine.guarding import UNWATCHED, Watch
 from endcap.engine.sellable import Sellable
 from endcap.engine.serving import Serving
 from endcap.engine.state import LiveState
@@ -51,11 +52,13 @@ class ColdItems:
         self._pool: Pool | None = None
         self._read = 0
 
-    def pool(self) -> Pool:
-        """The newest sellable cold items; empty where no model resembles things."""
+    def pool(self, watch: Watch = UNWATCHED) -> Pool:
+        """The newest sellable cold items; empty where no model resembles things.
+
+        Neighbours found before time was over are kept: the next query goes on from there."""
         self._follow()
         if self._pool is None:
-            self._pool = self._gather(self._newest())
+            self._pool = self._gather(self._newest(), watch)
         return self._pool
 
     def neighbours(self, row: int) -> Scored:
@@ -78,9 +81,9 @@ class ColdItems:
         rows = self.neighbours(row).rows
         return int(rows[0]) if len(rows) else -1
 
-    def scores(self, query: ModelQuery, rows: Int32s) -> Float32s:
+    def scores(self, query: ModelQuery, rows: Int32s, watch: Watch = UNWATCHED) -> Float32s:
         """Scores (n,) of n cold vocabulary rows for this history; NaN: nothing to go by."""
-        return self.scores_in(self._gather(rows.tolist()), query)
+        return self.scores_in(self._gather(rows.tolist(), watch), query)
 
     def scores_in(self, pool: Pool, query: ModelQuery) -> Float32s:
         """Scores (m,) of the items of a pool for this history; NaN: nothing to go by."""
@@ -98,6 +101,23 @@ class ColdItems:
         if alone.any():
             mean[alone] = weighted_mean(pool, warm, usable)[alone]
         return np.asarray(mean - (1 - SHRINK) * np.abs(mean), np.float32)
+
+    def voices(self, row: int, query: ModelQuery) -> Scored:
+        """The warm rows that place the cold item at vocabulary ``row``, and how much the score
+        of each counts: the sum of scores times counts is what ``scores`` says. May be empty."""
+        recipe, near = self._serving.recipe, self.neighbours(row)
+        if recipe is None or not len(near.rows) or not len(query.rows):
+            return Scored(NONE, np.zeros(0, np.float32))
+        warm = recipe.score(query, near.rows)
+        usable = np.isfinite(warm) & (near.scores > 0)
+        elsewhere = usable & ~np.isin(near.rows, query.rows)
+        counted = elsewhere if elsewhere.any() else usable
+        rows, weights, theirs = near.rows[counted], near.scores[counted], warm[counted]
+        if not len(rows):
+            return Scored(NONE, np.zeros(0, np.float32))
+        weights = weights / weights.sum()
+        lowered = SHRINK if float(weights @ theirs) > 0 else 2 - SHRINK
+        return Scored(rows, np.asarray(weights * lowered, np.float32))
 
     def _follow(self) -> None:
         """Forget what was kept of cold items whose attributes changed."""
@@ -135,8 +155,11 @@ class ColdItems:
         else:
             created.pop(row, None)
 
-    def _gather(self, rows: list[int]) -> Pool:
-        found = [self.neighbours(row) for row in rows]
+    def _gather(self, rows: list[int], watch: Watch) -> Pool:
+        found = []
+        for row in rows:
+            watch.check()
+            found.append(self.neighbours(row))
         every = np.concatenate([NONE, *(scored.rows for scored in found)])
         warm, places = np.unique(every, return_inverse=True)
         near = np.zeros((len(rows), NEIGHBOURS), np.int64)

@@ -6,6 +6,7 @@ import numpy as np
 
 from endcap.domain.arrays import Float32s, Int32s
 from endcap.domain.values import POPULAR, TRENDING, Query
+from endcap.engine.guarding import FILL
 from endcap.engine.moment import Moment, Ranked
 from endcap.engine.state import LiveState
 
@@ -65,6 +66,7 @@ def fill(moment: Moment, found: Ranked) -> Ranked:
     query = moment.query
     if len(found.rows) >= query.k:
         return first(found, query.k)
+    moment.watch.finish(FILL)
     avoid = np.concatenate((moment.left_out, found.rows))
     more = popular(moment.leaving_out(avoid))
     if not len(found.rows):

@@ -18,6 +18,7 @@ from endcap.domain.values import (
 )
 from endcap.engine.affinity import Shelves
 from endcap.engine.cold import ColdItems
+from endcap.engine.guarding import UNWATCHED, Watch
 from endcap.engine.histories import NO_HISTORY, History
 from endcap.engine.sellable import Sellable, SellableByModel
 from endcap.engine.serving import Serving
@@ -76,20 +77,26 @@ class Moment:
     """Everything that one answer knows at ``query.at``. Most answers need neither ``known`` nor
     ``left_out``: they are worked out when somebody asks."""
 
-    __slots__ = ("_known", "_left_out", "history", "live", "query")
+    __slots__ = ("_known", "_left_out", "history", "live", "query", "watch")
 
     def __init__(
-        self, query: Query, now: Live, history: History, left_out: Int32s | None = None
+        self,
+        query: Query,
+        now: Live,
+        history: History,
+        left_out: Int32s | None = None,
+        known: ModelQuery | None = None,
+        watch: Watch = UNWATCHED,
     ) -> None:
-        self.query, self.live, self.history = query, now, history
-        self._known: ModelQuery | None = None
+        self.query, self.live, self.history, self.watch = query, now, history, watch
+        self._known = known
         self._left_out = left_out
 
     @property
     def known(self) -> ModelQuery:
         """The history in model rows."""
         if self._known is None:
-            self._known = to_model_query(self.live, self.history, self.query.at)
+            self._known = to_model_query(self.live, self.history, self.query.at, self.watch)
         return self._known
 
     @property
@@ -106,9 +113,7 @@ class Moment:
 
     def leaving_out(self, rows: Int32s) -> Moment:
         """The same moment with ``rows`` in place of ``left_out``."""
-        other = Moment(self.query, self.live, self.history, rows)
-        other._known = self._known
-        return other
+        return Moment(self.query, self.live, self.history, rows, self._known, self.watch)
 
     def live_query(self) -> LiveQuery:
         """What ``Recipe.live_candidates`` takes: the history as it is."""
@@ -126,9 +131,10 @@ POLICY_CODES = {
 }
 
 
-def observe(now: Live, query: Query) -> Moment:
+def observe(now: Live, query: Query, watch: Watch = UNWATCHED) -> Moment:
     """The shopper's history, read once."""
-    return Moment(query, now, now.state.history(query.user_id) if query.user_id else NO_HISTORY)
+    history = now.state.history(query.user_id) if query.user_id else NO_HISTORY
+    return Moment(query, now, history, watch=watch)
 
 
 NO_ROWS = np.zeros(0, np.int32)
@@ -144,15 +150,22 @@ def left_out(history: History, policy: str) -> Int32s:
     return np.unique(history.items[history.types == PURCHASE_CODE])
 
 
-def to_model_query(now: Live, history: History, at: int) -> ModelQuery:
+def to_model_query(now: Live, history: History, at: int, watch: Watch = UNWATCHED) -> ModelQuery:
     """The history as the model knows it: cold items stand in by content, or are left out."""
     if now.serving.recipe is None or not len(history.items):
         return NO_QUERY
-    rows = now.serving.model_rows(history.items)
-    for i in np.flatnonzero(rows < 0):
-        rows[i] = now.cold.stand_in(int(history.items[i]))
+    rows = standing_in(now, history.items, watch)
     kept = rows >= 0
     ages = np.maximum(at - history.ts, 0) / 1e6
     return ModelQuery(
         rows[kept], now.type_codes[history.types[kept]], ages[kept].astype(np.float32)
     )
+
+
+def standing_in(now: Live, items: Int32s, watch: Watch = UNWATCHED) -> Int32s:
+    """(n,) the model row that speaks for each of n vocabulary rows; -1: none."""
+    rows = now.serving.model_rows(items)
+    for i in np.flatnonzero(rows < 0):
+        watch.check()
+        rows[i] = now.cold.stand_in(int(items[i]))
+    return rows

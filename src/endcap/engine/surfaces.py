@@ -8,6 +8,7 @@ from endcap.domain.arrays import Float32s, Int32s
 from endcap.domain.values import PERSONAL, POPULAR, RELATED, RERANK, TRENDING
 from endcap.engine.affinity import by_affinity
 from endcap.engine.counted import appended, fill, popular, trending
+from endcap.engine.guarding import COLD
 from endcap.engine.moment import NOTHING, Live, Moment, Ranked
 from endcap.engine.serving import Serving
 from endcap.models.queries import ModelQuery, Scored
@@ -48,8 +49,9 @@ def from_shelves(moment: Moment) -> Ranked:
 
 def with_cold(moment: Moment, found: Ranked, query: ModelQuery | None = None) -> Ranked:
     """``found`` and the cold items that score for ``query`` (the history), best first."""
+    moment.watch.enter(COLD)
     cold = moment.live.cold
-    pool = cold.pool()
+    pool = cold.pool(moment.watch)
     if not len(pool.rows):
         return found
     scores = cold.scores_in(pool, query or moment.known)
@@ -126,7 +128,8 @@ def scores_of(moment: Moment, rows: Int32s) -> Float32s:
     warm = model_rows >= 0
     scores[warm] = serving.recipe.score(moment.known, model_rows[warm])
     if not warm.all():
-        scores[~warm] = moment.live.cold.scores(moment.known, rows[~warm])
+        moment.watch.enter(COLD)
+        scores[~warm] = moment.live.cold.scores(moment.known, rows[~warm], moment.watch)
     return scores
 
 

@@ -151,11 +151,12 @@ class Mixture:
         return out
 
     def contributions(self, queries: Queries, row: int) -> Float32s:
-        """What each event of the (one) history gives to the score of item ``row``, (events,)."""
+        """What each event of the (one) history gives to the score of item ``row``, by component:
+        (events, components)."""
         _, rows, weights = self.entries(queries)
         out = np.empty(len(rows), np.float32)
         kernels.contributions(*self.stack, rows, weights, row, out)
-        return np.asarray(out.reshape(len(queries.rows), -1).sum(axis=1), np.float32)
+        return out.reshape(len(queries.rows), len(self.components))
 
     def _arrays(self) -> tuple[Float32s, Int32s, Int32s]:
         scratch = self._scratch

@@ -116,7 +116,18 @@ class Recipe:
     def contributions(self, query: ModelQuery, row: int) -> Float32s:
         """How much each history entry gave to the score of item ``row``, (len(query.rows),).
         Their sum is the score less the item's prior."""
-        return self.mixture.contributions(one(query), row)
+        table = self.mixture.contributions(one(query), row)
+        return np.asarray(table.sum(axis=1), np.float32)
+
+    def account(self, query: ModelQuery, row: int) -> tuple[float, Float32s]:
+        """How the score of item ``row`` comes about: (its prior, what each history entry gave by
+        component (len(query.rows), components)); all of it sums to the score."""
+        return float(self.mixture.prior[row]), self.mixture.contributions(one(query), row)
+
+    @property
+    def component_names(self) -> tuple[str, ...]:
+        """One for each column of ``account``; a family may come more than once."""
+        return tuple(component.name for component in self.mixture.components)
 
     def save(self, folder: Path) -> None:
         """Write into an existing empty folder: .npy arrays and manifest.json."""

@@ -64,6 +64,14 @@ _RANKED_HEADERS: Headers = {
         "Seconds since the newest event that the answer used; absent when it used none.",
         {"pattern": r"^[0-9]+\.[0-9]{3}$"},
     ),
+    "Endcap-Answer-Id": (
+        "By which /v1/replay gives the same answer again while the log of its time is kept.",
+        {"maxLength": 120, "pattern": "^[A-Za-z0-9_-]+$"},
+    ),
+    "Endcap-Fallback": (
+        "Only when something failed: the stage, what it met, and less was done instead.",
+        {"pattern": "^[a-z_]+:[a-z_]+(, [a-z_]+:[a-z_]+)*$"},
+    ),
 }
 _ERROR_HEADERS: Headers = {
     "Endcap-Error-Code": ("What is wrong, as a word that stays the same.", {}),

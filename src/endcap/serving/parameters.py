@@ -85,3 +85,8 @@ def read_choice(parameters: Parameters, field: str, permitted: Sequence[str]) ->
 def read_context(parameters: Parameters) -> Attributes:
     """Raises InvalidInput as ``check_id`` does."""
     return {name: check_id(parameters[name], name) for name in CONTEXT if name in parameters}
+
+
+def read_flag(parameters: Parameters, field: str) -> bool:
+    """False when absent. Raises InvalidInput (bad_choice)."""
+    return read_choice(parameters, field, ("true", "false")) == "true"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import endcap
 from endcap.app.answers import answer
 from endcap.app.batch import stored as stored_of
+from endcap.app.explanations import explained
+from endcap.app.shop import Shop
 from endcap.domain.errors import NotFound
 from endcap.domain.values import (
     EVENT_TYPES,
@@ -13,9 +17,19 @@ from endcap.domain.values import (
     RELATED,
     SEEN_POLICIES,
     TRENDING,
+    Answer,
     Query,
 )
-from endcap.serving.parameters import check_id, read_choice, read_context, read_id, read_k
+from endcap.engine.guarding import Deadline
+from endcap.serving.parameters import (
+    Parameters,
+    check_id,
+    read_choice,
+    read_context,
+    read_flag,
+    read_id,
+    read_k,
+)
 from endcap.serving.requests import Desk, Reply, Request, answer_reply, json_reply
 from endcap.serving.shapes import (
     HealthAnswer,
@@ -36,14 +50,14 @@ def personalized(desk: Desk, request: Request) -> Reply:
         seen=read_choice(asked, "seen", SEEN_POLICIES),
         context=read_context(asked),
     )
-    found = answer(desk.shop, query)
+    found = asked_of(asked)(desk.shop, query, desk.deadline())
     return answer_reply(PersonalizedAnswer(query.user_id or "", found.items), found)
 
 
 def related(desk: Desk, request: Request) -> Reply:
     asked = request.query
     query = Query(RELATED, at=desk.now(), item_id=read_id(asked, "itemId"), k=read_k(asked))
-    found = answer(desk.shop, query)
+    found = asked_of(asked)(desk.shop, query, desk.deadline())
     return answer_reply(RelatedAnswer(query.item_id or "", found.items), found)
 
 
@@ -64,7 +78,7 @@ def _listed(desk: Desk, request: Request, surface: str) -> Reply:
         event_type=read_choice(asked, "eventType", EVENT_TYPES),
         context=read_context(asked),
     )
-    found = answer(desk.shop, query)
+    found = asked_of(asked)(desk.shop, query, desk.deadline())
     return answer_reply(ListAnswer(found.items), found)
 
 
@@ -76,6 +90,11 @@ def item(desk: Desk, request: Request) -> Reply:
     if not attributes:
         raise NotFound("unknown_item", field="itemId", value=item_id)
     return json_reply(ItemAnswer(item_id, attributes))
+
+
+def asked_of(asked: Parameters) -> Callable[[Shop, Query, Deadline], Answer]:
+    """``answer``, or ``explained`` where reasons are asked for."""
+    return explained if read_flag(asked, "explain") else answer
 
 
 def health(_desk: Desk, _request: Request) -> Reply:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -14,6 +16,7 @@ from endcap.app.shop import Shop
 from endcap.domain.errors import EndcapError, InvalidInput, OverRate, Unavailable
 from endcap.domain.records import digest
 from endcap.domain.values import Answer
+from endcap.engine.guarding import Deadline
 from endcap.serving.bodies import Message, Receive, read_body
 from endcap.serving.parameters import Parameters, parse_query
 from endcap.serving.refusals import UnsupportedContent
@@ -35,11 +38,18 @@ class Reply(NamedTuple):
 
 @dataclass(frozen=True)
 class Desk:
-    """What every route works with. ``now`` gives µs since 1970: the edge's clock."""
+    """What every route works with. ``now`` gives µs since 1970: the edge's clock; ``clock`` gives
+    seconds that only grow, for deadlines."""
 
     shop: Shop
     intake: Intake
     now: Callable[[], int]
+    clock: Callable[[], float] = time.monotonic
+    replaying: asyncio.Lock = field(default_factory=asyncio.Lock)  # held by one replay at a time
+
+    def deadline(self) -> Deadline:
+        """When the answer to a query that comes now must be there."""
+        return Deadline(self.clock, self.clock() + self.shop.settings.deadline_ms / 1000)
 
     @property
     def most_body(self) -> int:
@@ -67,8 +77,8 @@ class Request:
         """Raises InvalidInput (duplicate_parameter) when it came more than once."""
         values = [value for given, value in self._scope["headers"] if given == name]
         if len(values) > 1:
-            field = name.decode().title()
-            raise InvalidInput("duplicate_parameter", field=field, count=len(values))
+            header = name.decode().title()
+            raise InvalidInput("duplicate_parameter", field=header, count=len(values))
         return values[0].decode("latin-1").strip() if values else None
 
     async def body(self, most: int) -> bytes:
@@ -116,6 +126,10 @@ def answer_reply(value: Any, answer: Answer) -> Reply:
     ]
     if answer.newest_event_age_s is not None:
         headers.append((b"endcap-newest-event-age", b"%.3f" % answer.newest_event_age_s))
+    if answer.answer_id:
+        headers.append((b"endcap-answer-id", answer.answer_id.encode()))
+    if answer.fallback:
+        headers.append((b"endcap-fallback", answer.fallback.encode()))
     return Reply(200, encode_json(value), headers)
 
 

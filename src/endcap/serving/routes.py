@@ -7,7 +7,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from endcap.serving import pages, reads, shapes, writes
+from endcap.domain.explanations import Verdict
+from endcap.serving import pages, reads, reasons, shapes, writes
 from endcap.serving.preferences import get_offers, recommend
 from endcap.serving.requests import Desk, Reply, Request
 from endcap.serving.submit import submit
@@ -59,6 +60,17 @@ SEEN = Parameter(
     "Which of the shopper's own items to leave out. Default: what suits the shop.",
 )
 TYPE = Parameter("eventType", shapes.EventType, "Count events of this type only.")
+EXPLAIN = Parameter(
+    "explain", bool, "With true every item says why it is in the answer.", default=False
+)
+ANSWER_ID = Parameter("answerId", shapes.AnswerIdText, "Which answer.", required=True)
+ASKED = (
+    ANSWER_ID,
+    Parameter("surface", shapes.SurfaceWord, "Which route gave it.", default="personalized"),
+    Parameter("userId", shapes.UserId, "As asked then: personalized, rerank."),
+    Parameter("itemId", shapes.ItemId, "As asked then: related."),
+    Parameter("items", shapes.ItemList, "As asked then: rerank."),
+)
 DEPARTMENT = Parameter("department", shapes.Reference, "Items of this department come first.")
 AISLE = Parameter("aisle", shapes.Reference, "Items of this aisle come first.")
 KEY = Parameter(
@@ -79,28 +91,40 @@ ROUTES: tuple[Route, ...] = (
         "GET", "/v1/recommendations/personalized", "personalized",
         "Items for one shopper, from what the shopper did up to now",
         shapes.PersonalizedAnswer, read=reads.personalized,
-        parameters=(USER, K, SEEN, DEPARTMENT, AISLE), ranked=True, twin=True,
+        parameters=(USER, K, SEEN, DEPARTMENT, AISLE, EXPLAIN), ranked=True, twin=True,
     ),
     Route(
         "GET", "/v1/recommendations/related", "related", "Items that go with one item",
-        shapes.RelatedAnswer, read=reads.related, parameters=(ITEM, K), ranked=True, twin=True,
+        shapes.RelatedAnswer, read=reads.related, parameters=(ITEM, K, EXPLAIN), ranked=True,
+        twin=True,
     ),
     Route(
         "GET", "/v1/recommendations/trending", "trending",
         "Items that are in demand now more than before",
-        shapes.ListAnswer, read=reads.trending, parameters=(K, TYPE, DEPARTMENT, AISLE),
+        shapes.ListAnswer, read=reads.trending, parameters=(K, TYPE, DEPARTMENT, AISLE, EXPLAIN),
         ranked=True,
     ),
     Route(
         "GET", "/v1/recommendations/popular", "popular", "Items that most shoppers choose",
-        shapes.ListAnswer, read=reads.popular, parameters=(K, TYPE, DEPARTMENT, AISLE),
+        shapes.ListAnswer, read=reads.popular, parameters=(K, TYPE, DEPARTMENT, AISLE, EXPLAIN),
         ranked=True,
     ),
     Route(
         "POST", "/v1/recommendations/rerank", "rerank",
         "A given list in the order that suits one shopper; unknown ids come last",
-        shapes.PersonalizedAnswer, write=writes.rerank, body=shapes.RerankBody,
-        errors=(400, 408, 413, 415), ranked=True,
+        shapes.PersonalizedAnswer, write=writes.rerank, parameters=(EXPLAIN,),
+        body=shapes.RerankBody, errors=(400, 408, 413, 415), ranked=True,
+    ),
+    Route(
+        "GET", "/v1/why-not", "whyNot",
+        "Why an item is not in a shopper's personalized answer, or at which rank it is",
+        Verdict, read=reasons.why_not, parameters=(USER, ITEM, K, SEEN, DEPARTMENT, AISLE),
+    ),
+    Route(
+        "GET", "/v1/replay", "replay",
+        "An answer that was given before, once more: the query is given again",
+        shapes.ReplayAnswer, write=reasons.replay,
+        parameters=(*ASKED, K, SEEN, TYPE, DEPARTMENT, AISLE), errors=(400, 404, 503), ranked=True,
     ),
     Route(
         "POST", "/v1/submit", "submit",

@@ -9,7 +9,15 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from endcap.domain.values import Attribute, ScoredItem
+from endcap.domain.values import (
+    PERSONAL,
+    POPULAR,
+    RELATED,
+    RERANK,
+    TRENDING,
+    Attribute,
+    ScoredItem,
+)
 from endcap.engagement.offers import Offer
 
 MOST_ID = 256
@@ -41,6 +49,26 @@ Key = Annotated[
     ),
 ]
 Count = Annotated[int, Meta(ge=1, le=MOST_K)]
+MOST_ANSWER_ID = 120
+AnswerIdText = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=MOST_ANSWER_ID,
+        extra_json_schema={"pattern": "^[A-Za-z0-9_-]+$"},
+        description="What came in the header Endcap-Answer-Id.",
+    ),
+]
+# The surfaces as their routes are called.
+SURFACE_WORDS = {
+    "personalized": PERSONAL,
+    "related": RELATED,
+    "trending": TRENDING,
+    "popular": POPULAR,
+    "rerank": RERANK,
+}
+SurfaceWord = Literal["personalized", "related", "trending", "popular", "rerank"]
+ItemList = Annotated[str, Meta(min_length=2, description='JSON, for example ["I1","I2"].')]
 EventType = Literal["view", "add_to_cart", "purchase"]
 SeenPolicy = Literal["exclude_purchased", "exclude_seen", "none"]
 YesNo = Literal["true", "false"]
@@ -200,6 +228,17 @@ class ItemAnswer(Struct):
 
 
 class ListAnswer(Struct):
+    items: tuple[ScoredItem, ...]
+
+
+class ReplayAnswer(Struct):
+    """The items and scores of an answer that was given before."""
+
+    answerId: str
+    answeredAt: str
+    logOffset: int
+    modelVersion: str
+    strategy: str
     items: tuple[ScoredItem, ...]
 
 

@@ -20,7 +20,7 @@ async def submit(desk: Desk, request: Request) -> Reply:
     key, body = request.idempotency(raw)
     await desk.intake.submit(Submitted(at=desk.now(), key=key, body=body, user_id=user_id))
     k = DEFAULT_K if asked.k is None else int(asked.k)
-    found = submission(desk.shop, user_id, k, desk.now())
+    found = submission(desk.shop, user_id, k, desk.now(), desk.deadline())
     products = tuple(SubmittedProduct(*product) for product in found.products)
     reply = answer_reply(SubmitAnswer(DONE, products), found.answer)
     source = (b"endcap-probability", found.source.encode())

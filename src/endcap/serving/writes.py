@@ -8,6 +8,7 @@ from typing import Any
 
 from endcap.app.answers import answer
 from endcap.app.erasure import erasure, forget_stored
+from endcap.app.explanations import explained
 from endcap.domain.errors import InvalidInput
 from endcap.domain.records import (
     AnyRecord,
@@ -19,7 +20,7 @@ from endcap.domain.values import RERANK, Attributes, Item, Query, User
 from endcap.serving.attributes import check_attributes
 from endcap.serving.bodies import decode_body
 from endcap.serving.events import read_events
-from endcap.serving.parameters import check_id
+from endcap.serving.parameters import check_id, read_flag
 from endcap.serving.requests import Desk, Reply, Request, answer_reply, json_reply
 from endcap.serving.shapes import (
     AttributesBody,
@@ -86,7 +87,8 @@ async def rerank(desk: Desk, request: Request) -> Reply:
         k=len(ids) if body.k is None else int(body.k),
         seen=body.seen,
     )
-    found = answer(desk.shop, query)
+    ask = explained if read_flag(request.query, "explain") else answer
+    found = ask(desk.shop, query, desk.deadline())
     return answer_reply(PersonalizedAnswer(user_id, found.items), found)
 
 

@@ -1,0 +1,95 @@
+"""Answer ids: all that is needed to give an answer again, and nothing is written for it.
+
+URL-safe base64, 68 characters with version v0001, over: format (1 byte), flags (1), log offset,
+offset and lake version of the snapshot beneath, time of the query (8 each), hash of group and
+query (8), name of the model version, checksum over all of it (4). It holds no word of the query.
+"""
+
+from __future__ import annotations
+
+import binascii
+import struct
+import zlib
+from typing import NamedTuple
+
+import msgspec
+
+from endcap.domain.errors import InvalidInput
+from endcap.domain.records import digest
+from endcap.domain.values import Query
+from endcap.engine.moment import Live
+
+FORMAT = 1
+FALLEN = 1  # flag: popular items because a stage failed
+
+_HEAD = struct.Struct("<BBQQQq8s")
+_SUM = struct.Struct("<I")
+_PADDING = {0: "", 2: "==", 3: "="}
+_encode = msgspec.msgpack.Encoder(order="sorted").encode
+
+
+class AnswerId(NamedTuple):
+    """``base`` is (log offset, lake version) of the snapshot that the state grew from."""
+
+    version: str
+    offset: int
+    base: tuple[int, int]
+    at: int
+    query: bytes
+    fallen: bool
+
+    @staticmethod
+    def of(group: str, now: Live, query: Query, *, fallen: bool) -> AnswerId:
+        meta = now.state.base.meta
+        base = (meta.log_offset, meta.lake_version)
+        version, asked = now.serving.version, query_hash(group, query)
+        return AnswerId(version, now.state.offset, base, query.at, asked, fallen)
+
+    def encode(self) -> str:
+        flags = FALLEN if self.fallen else 0
+        head = _HEAD.pack(FORMAT, flags, self.offset, *self.base, self.at, self.query)
+        raw = head + self.version.encode()
+        raw += _SUM.pack(zlib.crc32(raw))
+        return _text_of(raw)
+
+    @staticmethod
+    def decode(text: str) -> AnswerId:
+        """Raises InvalidInput (bad_answer_id) for anything that ``encode`` did not make."""
+        raw = _bytes_of(text)
+        body, checksum = raw[: -_SUM.size], raw[-_SUM.size :]
+        sound = len(body) >= _HEAD.size and _SUM.pack(zlib.crc32(body)) == checksum
+        if not sound or body[0] != FORMAT:
+            raise InvalidInput("bad_answer_id", field="answerId", value=text)
+        _, flags, offset, least, lake, at, query = _HEAD.unpack(body[: _HEAD.size])
+        version = body[_HEAD.size :].decode(errors="replace")
+        return AnswerId(version, offset, (least, lake), at, query, bool(flags & FALLEN))
+
+
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+_FROM_URL = bytes.maketrans(b"-_", b"+/")
+
+
+def _bytes_of(text: str) -> bytes:
+    """What the text encodes; empty when it is not ours."""
+    padding = _PADDING.get(len(text) % 4)
+    if padding is None or not text.isascii() or "+" in text or "/" in text:
+        return b""
+    try:
+        raw = (text + padding).encode().translate(_FROM_URL)
+        found = binascii.a2b_base64(raw, strict_mode=True)
+    except binascii.Error:
+        return b""
+    return found if _text_of(found) == text else b""  # bits that nothing stands in
+
+
+def _text_of(raw: bytes) -> str:
+    return binascii.b2a_base64(raw, newline=False).rstrip(b"=").translate(_TO_URL).decode()
+
+
+def query_hash(group: str, query: Query) -> bytes:
+    """8 bytes of everything that is asked but the time."""
+    words = (
+        group, query.surface, query.k, query.user_id, query.item_id, query.item_ids,
+        query.event_type, query.seen, query.context,
+    )  # fmt: skip
+    return digest(_encode(words))[:8]

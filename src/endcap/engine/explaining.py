@@ -1,0 +1,118 @@
+"""Why each item is in an answer: its source, the events that pulled it up, the rules applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from msgspec.structs import replace
+
+from endcap.domain import explanations as words
+from endcap.domain.explanations import DataVersion, Explanation
+from endcap.domain.values import (
+    PERSONAL,
+    POPULAR,
+    RELATED,
+    RERANK,
+    TRENDING,
+    Answer,
+    Query,
+    ScoredItem,
+)
+from endcap.engine.accounts import Account, Ledger, ledger_of
+from endcap.engine.guarding import STAGES
+from endcap.engine.moment import Live, Moment, observe
+from endcap.engine.surfaces import from_model, from_shelves, related_to
+
+
+def explained(now: Live, query: Query, answer: Answer, data: DataVersion | None) -> Answer:
+    """The same answer with an explanation at every item. ``now`` is what answered."""
+    if any(what.partition(":")[0] in STAGES for what in answer.fallback.split(", ")):
+        return unexplained(answer, data)
+    moment = observe(now, query)
+    ledger, told = ledger_of(moment), retrieved(moment)
+    return with_explanations(
+        answer, data, rules_of(moment), lambda item: of_item(moment, ledger, told, item)
+    )
+
+
+def unexplained(answer: Answer, data: DataVersion | None) -> Answer:
+    """After a failure nothing is asked of the stages again: the items are popular."""
+    return with_explanations(answer, data, (), lambda item: Explanation(words.POPULAR, item.score))
+
+
+def with_explanations(
+    answer: Answer,
+    data: DataVersion | None,
+    rules: tuple[str, ...],
+    explain: Callable[[ScoredItem], Explanation],
+) -> Answer:
+    version = answer.model_version
+    items = tuple(
+        replace(
+            item,
+            explanation=replace(
+                explain(item), rules=rules, model_version=version, data_version=data
+            ),
+        )
+        for item in answer.items
+    )
+    return replace(answer, items=items)
+
+
+def retrieved(moment: Moment) -> Mapping[int, float] | None:
+    """Scores by row of what was found before the list was filled with popular items. None: every
+    item that can be scored was (rerank)."""
+    query, now = moment.query, moment.live
+    if query.surface == RERANK:
+        return None
+    if query.surface == PERSONAL and len(moment.history.items):
+        found = from_model(moment) or from_shelves(moment)
+    elif query.surface == RELATED and (row := now.state.items.row(query.item_id or "")) >= 0:
+        found = related_to(moment, row)
+    else:
+        return {}
+    return dict(zip(found.rows.tolist(), found.scores.tolist(), strict=True))
+
+
+def of_item(
+    moment: Moment, ledger: Ledger | None, told: Mapping[int, float] | None, item: ScoredItem
+) -> Explanation:
+    """What is known of one item, without rules and versions."""
+    row = moment.live.state.items.row(item.id)
+    if row < 0:
+        return Explanation(words.UNKNOWN, item.score)
+    if ledger is not None and (told is None or row in told):
+        account = ledger.account(row, item.score if told is None else told[row])
+        if account is not None:
+            return of_account(ledger, account)
+    if moment.query.surface == TRENDING:
+        return Explanation(words.TRENDING, item.score)
+    if moment.query.surface == POPULAR:
+        return Explanation(words.POPULAR, item.score)
+    counts = moment.live.state.popularity(moment.query.at, np.array([row], np.int32))
+    return Explanation(words.POPULAR, float(counts[0]))
+
+
+def of_account(ledger: Ledger, account: Account) -> Explanation:
+    because, others = ledger.causes(account.amounts)
+    return Explanation(
+        account.source,
+        account.score,
+        prior=account.prior,
+        because=because,
+        others=others,
+        components=account.components,
+        neighbours=account.neighbours,
+    )
+
+
+def rules_of(moment: Moment) -> tuple[str, ...]:
+    """What was kept out of the list, or put first, whatever its score."""
+    query, now = moment.query, moment.live
+    rules = [f"context:{name}={value}" for name, value in query.context.items()]
+    if query.surface == PERSONAL or (query.surface == RERANK and query.seen):
+        rules.append(f"seen:{query.seen or now.serving.seen_policy}")
+    if query.surface != RERANK and now.state.has_catalogue:
+        rules.append("available")
+    return tuple(rules)

@@ -1,0 +1,77 @@
+"""An answer whatever happens: when a stage fails or takes too long, what is popular instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from endcap.domain.values import RELATED, RERANK, Answer, Query
+from endcap.engine.answer import compose, shown
+from endcap.engine.counted import popular
+from endcap.engine.guarding import Deadline, Watch, reason_of
+from endcap.engine.histories import NO_HISTORY
+from endcap.engine.moment import NO_QUERY, Live, Moment, Ranked, observe
+from endcap.engine.surfaces import rerank
+
+# Told of each failure: stage, reason, and what was raised.
+Failed = Callable[[str, str, Exception], None]
+
+
+def guarded(now: Live, query: Query, deadline: Deadline | None, failed: Failed) -> Answer:
+    """``answer`` that never raises. ``fallback`` of the answer is ``stage:reason`` when it is
+    made of popular items because of a failure; nothing of it stays for the next query."""
+    watch = Watch(deadline)
+    try:
+        return compose(observe(now, query, watch))
+    except Exception as error:
+        stage, reason = watch.stage, reason_of(error)
+        failed(stage, reason, error)
+    return fall_back(now, query, f"{stage}:{reason}")
+
+
+def fall_back(now: Live, query: Query, fallback: str) -> Answer:
+    """Popular items, less what the seen policy removes; less still where that fails as well."""
+    for look, source in (
+        (without_model, by_popularity),
+        (without_history, by_popularity),
+        (without_history, by_newness),
+    ):
+        try:
+            moment = look(now, query)
+            return shown(moment, source(moment), fallback)
+        except Exception:  # noqa: S112 - the failure is told already; the next source may do
+            continue
+    return Answer((), "none", now.serving.version, None, fallback)
+
+
+def without_model(now: Live, query: Query) -> Moment:
+    return Moment(query, now, observe(now, query).history, known=NO_QUERY)
+
+
+def without_history(now: Live, query: Query) -> Moment:
+    return Moment(query, now, NO_HISTORY, known=NO_QUERY)
+
+
+def by_popularity(moment: Moment) -> Ranked:
+    if moment.query.surface == RERANK:
+        return rerank(moment)
+    return popular(without_itself(moment))
+
+
+def by_newness(moment: Moment) -> Ranked:
+    """The newest products: asks for no counts."""
+    query = moment.query
+    if query.surface == RERANK:  # in the order given
+        rows = [moment.live.state.items.row(item_id) for item_id in query.item_ids]
+        known = np.array([row for row in rows if row >= 0][: query.k], np.int32)
+    else:
+        known = moment.live.sellable.newest(query.k, without_itself(moment).left_out)
+    return Ranked(known, np.zeros(len(known), np.float32), "popular")
+
+
+def without_itself(moment: Moment) -> Moment:
+    if moment.query.surface != RELATED:
+        return moment
+    row = moment.live.state.items.row(moment.query.item_id or "")
+    return moment.leaving_out(np.append(moment.left_out, np.int32(row)))

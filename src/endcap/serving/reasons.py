@@ -1,0 +1,101 @@
+"""Routes that look behind an answer: why an item is not in it, and the same answer again."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from endcap.app.explanations import why_not as why_not_of
+from endcap.app.replaying import replay as replay_of
+from endcap.domain.errors import InvalidInput, Unavailable
+from endcap.domain.times import iso
+from endcap.domain.values import EVENT_TYPES, PERSONAL, RELATED, RERANK, SEEN_POLICIES, Query
+from endcap.serving.parameters import (
+    Parameters,
+    check_id,
+    read_choice,
+    read_context,
+    read_id,
+    read_k,
+)
+from endcap.serving.requests import Desk, Reply, Request, answer_reply, json_reply
+from endcap.serving.shapes import MOST_ANSWER_ID, SURFACE_WORDS, ReplayAnswer
+
+
+def why_not(desk: Desk, request: Request) -> Reply:
+    asked = request.query
+    query = Query(
+        PERSONAL,
+        at=desk.now(),
+        user_id=read_id(asked, "userId"),
+        k=read_k(asked),
+        seen=read_choice(asked, "seen", SEEN_POLICIES),
+        context=read_context(asked),
+    )
+    return json_reply(why_not_of(desk.shop, query, read_id(asked, "itemId")))
+
+
+async def replay(desk: Desk, request: Request) -> Reply:
+    """One at a time and beside the loop: a state of its own is built for it."""
+    answer_id, query = read_answer_id(request.query), read_asked(request.query)
+    if desk.replaying.locked():
+        raise Unavailable("replay_busy")
+    async with desk.replaying:
+        found = await asyncio.to_thread(replay_of, desk.shop, answer_id, query)
+    told = ReplayAnswer(
+        answerId=answer_id,
+        answeredAt=iso(found.made.at),
+        logOffset=found.made.offset,
+        modelVersion=found.made.version,
+        strategy=found.answer.strategy,
+        items=found.answer.items,
+    )
+    return answer_reply(told, found.answer)
+
+
+def read_answer_id(asked: Parameters) -> str:
+    """Raises InvalidInput: missing_member, bad_answer_id."""
+    text = asked.get("answerId", "")
+    if not text:
+        raise InvalidInput("missing_member", field="answerId")
+    if len(text) > MOST_ANSWER_ID:
+        raise InvalidInput("bad_answer_id", field="answerId", value=text)
+    return text
+
+
+def read_asked(asked: Parameters) -> Query:
+    """The query of then, from the parameters that it came with. Its time stands in the id."""
+    word = read_choice(asked, "surface", tuple(SURFACE_WORDS)) or "personalized"
+    surface = SURFACE_WORDS[word]
+    query = Query(surface, at=0, context=read_context(asked))
+    if surface in (PERSONAL, RERANK):
+        query = msgspec.structs.replace(
+            query,
+            user_id=read_id(asked, "userId"),
+            seen=read_choice(asked, "seen", SEEN_POLICIES),
+        )
+    elif surface == RELATED:
+        query = msgspec.structs.replace(query, item_id=read_id(asked, "itemId"), context={})
+    else:
+        kind = read_choice(asked, "eventType", EVENT_TYPES)
+        query = msgspec.structs.replace(query, event_type=kind)
+    if surface != RERANK:
+        return msgspec.structs.replace(query, k=read_k(asked))
+    ids = read_list(asked)
+    k = read_k(asked) if "k" in asked else len(ids)
+    return msgspec.structs.replace(query, item_ids=ids, k=k, context={})
+
+
+def read_list(asked: Parameters) -> tuple[str, ...]:
+    """Raises InvalidInput: missing_member, not_a_list, and what ``check_id`` raises."""
+    text = asked.get("items", "")
+    if not text:
+        raise InvalidInput("missing_member", field="items")
+    try:
+        given = msgspec.json.decode(text, type=list[str])
+    except (msgspec.DecodeError, RecursionError):
+        raise InvalidInput("not_a_list", field="items", value=text) from None
+    return tuple(
+        check_id(item_id, f"items[{place}]") for place, item_id in enumerate(dict.fromkeys(given))
+    )
