@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from endcap import __version__
 from endcap.app.compaction import settle
+from endcap.app.rankers import RANKERS, train_ranker
 from endcap.app.reloading import CONTENT, MODELS, RECIPE
 from endcap.app.shop import Shop
 from endcap.app.versions import promote
@@ -36,8 +37,11 @@ def train(
     progress: Progress,
     budget_s: float | None = SEARCH_S,
     serve: bool = True,
+    ranker: bool = True,
 ) -> SolutionVersion:
     """Train the default recipe on everything the shop knows; register it; serve it.
+
+    ``ranker``: also learn to re-order what the recipe answers.
 
     Raises InvalidInput (nothing_to_train_on). A failure leaves a version with status "failed"
     and its reason; what served before goes on serving.
@@ -46,7 +50,7 @@ def train(
     settle(shop, at)
     version = solution_versions.reserve(shop.documents, at)
     try:
-        version = fit(shop, version, progress, budget_s)
+        version = fit(shop, version, progress, budget_s, ranker)
     except BaseException as error:
         failed = replace(version, status="failed", reason=str(error) or type(error).__name__)
         solution_versions.save(shop.documents, failed)
@@ -59,8 +63,14 @@ def train(
 
 
 def fit(
-    shop: Shop, version: SolutionVersion, progress: Progress, budget_s: float | None
+    shop: Shop,
+    version: SolutionVersion,
+    progress: Progress,
+    budget_s: float | None,
+    ranker: bool = True,
 ) -> SolutionVersion:
+    import xgboost  # here: it takes half a second to import
+
     manifest = shop.lake.manifest()
     progress("reading the lake", 0.0)
     data = load_interactions(shop.lake)
@@ -81,6 +91,11 @@ def fit(
     staged = shop.artifacts.staging(MODELS)
     write_model(staged, recipe, data, catalogue)
     shop.artifacts.publish(MODELS, version.name, staged)
+    info = dict(recipe.info)
+    if ranker:
+        info["ranker"] = train_ranker(
+            shop, version.name, data, catalogue, recipe, budget_s, progress
+        )
     lineage = {
         "lake_version": manifest.version,
         "log_offset": manifest.log_offset,
@@ -91,12 +106,10 @@ def fit(
         "seed": settings.seed,
         "endcap": __version__,
         "python": platform.python_version(),
-        "libraries": {m.__name__: m.__version__ for m in (np, scipy, numba)},
+        "libraries": {m.__name__: m.__version__ for m in (np, scipy, numba, xgboost)},
     }
     metrics = {k: float(v) for k, v in dict(recipe.info.get("held_out", {})).items()}
-    return replace(
-        version, status="active", lineage=lineage, metrics=metrics, info=dict(recipe.info)
-    )
+    return replace(version, status="active", lineage=lineage, metrics=metrics, info=info)
 
 
 def write_model(
@@ -117,4 +130,5 @@ def drop_old_versions(shop: Shop) -> None:
     names = shop.artifacts.names(MODELS)
     for name in names[: -shop.settings.keep_versions]:
         if name not in keep:
+            shop.artifacts.delete(RANKERS, name)
             shop.artifacts.delete(MODELS, name)
