@@ -11,7 +11,7 @@ from endcap.app.answers import answer
 from endcap.app.shop import Shop
 from endcap.domain.records import Submitted, UserErased, decode
 from endcap.domain.values import PERSONAL, Answer, Query
-from endcap.engine.probability import Probabilities, probabilities
+from endcap.engine.probability import Probabilities, by_ranker, probabilities
 
 GET_RECOMMENDATIONS = "get_recommendations"
 
@@ -36,10 +36,15 @@ class Submission(NamedTuple):
 
 def submission(shop: Shop, user_id: str, k: int, at: int) -> Submission:
     """The ``k`` products for a shopper, from what the shopper did up to now."""
-    found = answer(shop, Query(PERSONAL, at=at, k=k, user_id=user_id))
+    query = Query(PERSONAL, at=at, k=k, user_id=user_id)
+    found = answer(shop, query)
     state = shop.now.state
     rows = np.array([state.items.row(item.id) for item in found.items], np.int32)
-    likely: Probabilities = probabilities(shop.now, at, rows, found.strategy)
+    likely: Probabilities | None = None
+    if found.strategy == PERSONAL:
+        likely = by_ranker(shop.now, query, rows)
+    if likely is None:
+        likely = probabilities(shop.now, at, rows, found.strategy)
     products = tuple(
         product(shop, item.id, int(row), value)
         for item, row, value in zip(found.items, rows, likely.values.tolist(), strict=True)
