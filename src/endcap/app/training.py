@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numba
 import numpy as np
@@ -20,6 +21,7 @@ from endcap.app.versions import promote
 from endcap.control import campaigns, solution_versions
 from endcap.control.solution_versions import SolutionVersion
 from endcap.data.interactions import Interactions
+from endcap.data.manifest import Manifest
 from endcap.data.training import load_catalogue, load_interactions
 from endcap.domain.errors import InvalidInput
 from endcap.domain.values import Attributes
@@ -69,8 +71,6 @@ def fit(
     budget_s: float | None,
     ranker: bool = True,
 ) -> SolutionVersion:
-    import xgboost  # here: it takes half a second to import
-
     manifest = shop.lake.manifest()
     progress("reading the lake", 0.0)
     data = load_interactions(shop.lake)
@@ -96,20 +96,28 @@ def fit(
         info["ranker"] = train_ranker(
             shop, version.name, data, catalogue, recipe, budget_s, progress
         )
-    lineage = {
+    metrics = {k: float(v) for k, v in dict(recipe.info.get("held_out", {})).items()}
+    return replace(
+        version, status="active", lineage=lineage(shop, manifest, data), metrics=metrics, info=info
+    )
+
+
+def lineage(shop: Shop, manifest: Manifest, data: Interactions) -> dict[str, Any]:
+    """What a version was made from, and with."""
+    import xgboost  # here: it takes half a second to import
+
+    return {
         "lake_version": manifest.version,
         "log_offset": manifest.log_offset,
         "events": len(data),
         "users": data.n_users,
         "items": data.n_items,
         "newest_event_us": int(data.ts.max()),
-        "seed": settings.seed,
+        "seed": shop.settings.seed,
         "endcap": __version__,
         "python": platform.python_version(),
         "libraries": {m.__name__: m.__version__ for m in (np, scipy, numba, xgboost)},
     }
-    metrics = {k: float(v) for k, v in dict(recipe.info.get("held_out", {})).items()}
-    return replace(version, status="active", lineage=lineage, metrics=metrics, info=info)
 
 
 def write_model(
