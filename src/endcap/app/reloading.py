@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from endcap.app.rankers import load_ranker
 from endcap.app.shop import SNAPSHOT, Shop
 from endcap.control.campaigns import campaign
 from endcap.domain.errors import Damaged, EndcapError, NotFound
@@ -18,6 +19,7 @@ from endcap.engine.serving import UNTRAINED, Serving, bind
 from endcap.engine.snapshot import Snapshot
 from endcap.engine.state import LiveState, StateLimits
 from endcap.models.content import ContentIndex
+from endcap.models.ranker import Ranker
 from endcap.models.recipe import Recipe
 from endcap.ports import Artifacts, Documents, EventLog
 
@@ -96,7 +98,8 @@ def load_serving(
             return rebind(held, state), tuple(failures)
         try:
             if version:
-                return load_version(artifacts, version, state), tuple(failures)
+                ranker, faults = load_ranker(artifacts, version)
+                return load_version(artifacts, version, state, ranker), (*failures, *faults)
         except (Damaged, NotFound) as error:
             failures.append(error)
     return rebind(held, state), tuple(failures)
@@ -106,14 +109,16 @@ def rebind(held: Serving, state: LiveState) -> Serving:
     """The same models, tied to the rows of another state."""
     if held.recipe is None:
         return held
-    return bind(held.version, held.recipe, held.content, state.items)
+    return bind(held.version, held.recipe, held.content, state.items, held.ranker)
 
 
-def load_version(artifacts: Artifacts, version: str, state: LiveState) -> Serving:
+def load_version(
+    artifacts: Artifacts, version: str, state: LiveState, ranker: Ranker | None = None
+) -> Serving:
     """Raises Damaged, NotFound."""
     folder = artifacts.open(MODELS, version)
     content = ContentIndex.load(folder / CONTENT) if (folder / CONTENT).is_dir() else None
-    return bind(version, load_recipe(folder), content, state.items)
+    return bind(version, load_recipe(folder), content, state.items, ranker)
 
 
 def load_recipe(folder: Path) -> Recipe:

@@ -12,7 +12,7 @@ from endcap.app.shop import Shop
 from endcap.domain.records import Submitted, UserErased, decode
 from endcap.domain.values import PERSONAL, Answer, Query
 from endcap.engine.guarding import Deadline
-from endcap.engine.probability import Probabilities, probabilities
+from endcap.engine.probability import Probabilities, by_ranker, probabilities
 
 GET_RECOMMENDATIONS = "get_recommendations"
 
@@ -39,10 +39,15 @@ def submission(
     shop: Shop, user_id: str, k: int, at: int, deadline: Deadline | None = None
 ) -> Submission:
     """The ``k`` products for a shopper, from what the shopper did up to now."""
-    found = answer(shop, Query(PERSONAL, at=at, k=k, user_id=user_id), deadline)
+    query = Query(PERSONAL, at=at, k=k, user_id=user_id)
+    found = answer(shop, query, deadline)
     state = shop.now.state
     rows = np.array([state.items.row(item.id) for item in found.items], np.int32)
-    likely: Probabilities = probabilities(shop.now, at, rows, found.strategy)
+    likely: Probabilities | None = None
+    if found.strategy == PERSONAL:
+        likely = by_ranker(shop.now, query, rows)
+    if likely is None:
+        likely = probabilities(shop.now, at, rows, found.strategy)
     products = tuple(
         product(shop, item.id, int(row), value)
         for item, row, value in zip(found.items, rows, likely.values.tolist(), strict=True)

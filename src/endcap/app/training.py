@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numba
 import numpy as np
@@ -13,12 +14,14 @@ from msgspec.structs import replace
 
 from endcap import __version__
 from endcap.app.compaction import settle
+from endcap.app.rankers import RANKERS, train_ranker
 from endcap.app.reloading import CONTENT, MODELS, RECIPE
 from endcap.app.shop import Shop
 from endcap.app.versions import promote
 from endcap.control import campaigns, solution_versions
 from endcap.control.solution_versions import SolutionVersion
 from endcap.data.interactions import Interactions
+from endcap.data.manifest import Manifest
 from endcap.data.training import load_catalogue, load_interactions
 from endcap.domain.errors import InvalidInput
 from endcap.domain.values import Attributes
@@ -36,8 +39,11 @@ def train(
     progress: Progress,
     budget_s: float | None = SEARCH_S,
     serve: bool = True,
+    ranker: bool = True,
 ) -> SolutionVersion:
     """Train the default recipe on everything the shop knows; register it; serve it.
+
+    ``ranker``: also learn to re-order what the recipe answers.
 
     Raises InvalidInput (nothing_to_train_on). A failure leaves a version with status "failed"
     and its reason; what served before goes on serving.
@@ -46,7 +52,7 @@ def train(
     settle(shop, at)
     version = solution_versions.reserve(shop.documents, at)
     try:
-        version = fit(shop, version, progress, budget_s)
+        version = fit(shop, version, progress, budget_s, ranker)
     except BaseException as error:
         failed = replace(version, status="failed", reason=str(error) or type(error).__name__)
         solution_versions.save(shop.documents, failed)
@@ -59,7 +65,11 @@ def train(
 
 
 def fit(
-    shop: Shop, version: SolutionVersion, progress: Progress, budget_s: float | None
+    shop: Shop,
+    version: SolutionVersion,
+    progress: Progress,
+    budget_s: float | None,
+    ranker: bool = True,
 ) -> SolutionVersion:
     manifest = shop.lake.manifest()
     progress("reading the lake", 0.0)
@@ -81,22 +91,33 @@ def fit(
     staged = shop.artifacts.staging(MODELS)
     write_model(staged, recipe, data, catalogue)
     shop.artifacts.publish(MODELS, version.name, staged)
-    lineage = {
+    info = dict(recipe.info)
+    if ranker:
+        info["ranker"] = train_ranker(
+            shop, version.name, data, catalogue, recipe, budget_s, progress
+        )
+    metrics = {k: float(v) for k, v in dict(recipe.info.get("held_out", {})).items()}
+    return replace(
+        version, status="active", lineage=lineage(shop, manifest, data), metrics=metrics, info=info
+    )
+
+
+def lineage(shop: Shop, manifest: Manifest, data: Interactions) -> dict[str, Any]:
+    """What a version was made from, and with."""
+    import xgboost  # here: it takes half a second to import
+
+    return {
         "lake_version": manifest.version,
         "log_offset": manifest.log_offset,
         "events": len(data),
         "users": data.n_users,
         "items": data.n_items,
         "newest_event_us": int(data.ts.max()),
-        "seed": settings.seed,
+        "seed": shop.settings.seed,
         "endcap": __version__,
         "python": platform.python_version(),
-        "libraries": {m.__name__: m.__version__ for m in (np, scipy, numba)},
+        "libraries": {m.__name__: m.__version__ for m in (np, scipy, numba, xgboost)},
     }
-    metrics = {k: float(v) for k, v in dict(recipe.info.get("held_out", {})).items()}
-    return replace(
-        version, status="active", lineage=lineage, metrics=metrics, info=dict(recipe.info)
-    )
 
 
 def write_model(
@@ -117,4 +138,5 @@ def drop_old_versions(shop: Shop) -> None:
     names = shop.artifacts.names(MODELS)
     for name in names[: -shop.settings.keep_versions]:
         if name not in keep:
+            shop.artifacts.delete(RANKERS, name)
             shop.artifacts.delete(MODELS, name)

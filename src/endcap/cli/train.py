@@ -20,9 +20,16 @@ from endcap.settings import Settings
     help="Most seconds of work for the search of settings.",
 )
 @click.option("--no-promote", is_flag=True, help="Register the version without serving it.")
+@click.option("--no-ranker", is_flag=True, help="Leave the order to the recipe alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print the version as JSON.")
 @click.pass_obj
-def command(settings: Settings, budget_s: float | None, no_promote: bool, as_json: bool) -> None:
+def command(
+    settings: Settings,
+    budget_s: float | None,
+    no_promote: bool,
+    no_ranker: bool,
+    as_json: bool,
+) -> None:
     from endcap.app import training
     from endcap.app.reports import training_report
     from endcap.bootstrap import open_shop, prepare_kernels
@@ -37,6 +44,7 @@ def command(settings: Settings, budget_s: float | None, no_promote: bool, as_jso
             progress=report,
             budget_s=budget_s,
             serve=not no_promote,
+            ranker=not no_ranker,
         )
         page = training_report(shop, version)
     note(f"trained {version.name} in {time.monotonic() - begun:.1f} s; report: {page}")

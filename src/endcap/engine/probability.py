@@ -12,10 +12,13 @@ from typing import NamedTuple
 import numpy as np
 
 from endcap.domain.arrays import Float32s, Int32s
-from endcap.engine.moment import Live
+from endcap.domain.values import Query
+from endcap.engine import rank
+from endcap.engine.moment import Live, observe
+from endcap.engine.surfaces import scores_of
 
-HELD_OUT, POPULARITY = "held_out", "popularity"
-SOURCES = (HELD_OUT, POPULARITY)
+RANKER, HELD_OUT, POPULARITY = "ranker", "held_out", "popularity"
+SOURCES = (RANKER, HELD_OUT, POPULARITY)
 PERSONAL = "personal"
 
 
@@ -24,6 +27,16 @@ class Probabilities(NamedTuple):
 
     values: Float32s
     source: str
+
+
+def by_ranker(now: Live, query: Query, rows: Int32s) -> Probabilities | None:
+    """How likely the shopper of a personal ``query`` buys each of the vocabulary rows (n,), as the
+    ranker learnt and calibrated it; None without a ranker or a known history."""
+    moment = observe(now, query)
+    if now.serving.ranker is None or not len(rows):
+        return None
+    found = rank.probabilities(moment, rows, scores_of(moment, rows))
+    return None if found is None else Probabilities(found, RANKER)
 
 
 def probabilities(now: Live, at: int, rows: Int32s, strategy: str) -> Probabilities:

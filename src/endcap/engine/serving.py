@@ -10,6 +10,7 @@ from endcap.domain.arrays import Int32s
 from endcap.domain.values import EVENT_TYPES, EXCLUDE_PURCHASED
 from endcap.engine.ids import Vocabulary
 from endcap.models.content import ContentIndex
+from endcap.models.ranker import Ranker
 from endcap.models.recipe import Recipe
 
 
@@ -28,6 +29,7 @@ class Serving:
     to_row: Int32s
     seen_policy: str
     event_types: tuple[str, ...] = EVENT_TYPES  # by the codes that the model was trained with
+    ranker: Ranker | None = None  # its rows are the recipe's
 
     def model_row(self, row: int) -> int:
         return int(self.to_model[row]) if 0 <= row < len(self.to_model) else -1
@@ -45,7 +47,11 @@ UNTRAINED = Serving("", None, None, EMPTY, EMPTY, EXCLUDE_PURCHASED)
 
 
 def bind(
-    version: str, recipe: Recipe, content: ContentIndex | None, vocabulary: Vocabulary
+    version: str,
+    recipe: Recipe,
+    content: ContentIndex | None,
+    vocabulary: Vocabulary,
+    ranker: Ranker | None = None,
 ) -> Serving:
     """Tie a loaded model to a vocabulary. Items that either does not know map to -1."""
     to_row = vocabulary.locate(recipe.item_ids)  # (model rows,)
@@ -54,4 +60,4 @@ def bind(
     to_model[to_row[known]] = np.flatnonzero(known).astype(np.int32)
     policy = str(recipe.info.get("seen_policy", EXCLUDE_PURCHASED))
     types = tuple(recipe.info.get("event_types", EVENT_TYPES))
-    return Serving(version, recipe, content, to_model, to_row, policy, types)
+    return Serving(version, recipe, content, to_model, to_row, policy, types, ranker)

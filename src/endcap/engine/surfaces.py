@@ -10,6 +10,7 @@ from endcap.engine.affinity import by_affinity
 from endcap.engine.counted import appended, fill, popular, trending
 from endcap.engine.guarding import COLD
 from endcap.engine.moment import NOTHING, Live, Moment, Ranked
+from endcap.engine.rank import rank, rank_given, wanted
 from endcap.engine.serving import Serving
 from endcap.models.queries import ModelQuery, Scored
 
@@ -24,17 +25,17 @@ def personal(moment: Moment) -> Ranked:
 def from_model(moment: Moment) -> Ranked | None:
     """Candidates of the recipe and of cold items, best first; None: no model knows anything of
     the history."""
-    now, query = moment.live, moment.query
+    now, n = moment.live, wanted(moment)
     recipe, permitted = now.serving.recipe, now.permitted.mask()
     if recipe is None:
         return None
-    warm = recipe.live_candidates(moment.live_query(), query.k, permitted)
+    warm = recipe.live_candidates(moment.live_query(), n, permitted)
     if warm is None:  # cold items in the history
         if not len(moment.known.rows):
             return None
         excluded = now.serving.model_rows(moment.left_out)
-        warm = recipe.candidates(moment.known, query.k, permitted, excluded[excluded >= 0])
-    return with_cold(moment, in_vocabulary(now.serving, warm, "personal"))
+        warm = recipe.candidates(moment.known, n, permitted, excluded[excluded >= 0])
+    return with_cold(moment, in_vocabulary(now.serving, rank(moment, warm), "personal"))
 
 
 def from_shelves(moment: Moment) -> Ranked:
@@ -108,7 +109,8 @@ def rerank(moment: Moment) -> Ranked:
     if query.seen is not None:  # the caller chose these items: nothing is left out unasked
         known = known[~np.isin(known, moment.left_out)]
     known = known[np.sort(np.unique(known, return_index=True)[1])]
-    scores, counts = scores_of(moment, known), now.state.popularity(query.at, known)
+    scores = rank_given(moment, known, scores_of(moment, known))
+    counts = now.state.popularity(query.at, known)
     told = np.isfinite(scores)
     if not told.any():
         order = np.argsort(-counts, kind="stable")

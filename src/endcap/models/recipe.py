@@ -58,6 +58,12 @@ class Recipe:
         mixture, info = train(data, seed, threads, budget_s, progress, memory_mb)
         return Recipe(data.item_ids, mixture, info)
 
+    def refitted(self, data: Interactions, *, threads: int = 1, memory_mb: int = 4096) -> Recipe:
+        """The same choices fitted on other events of the same items, without a search."""
+        from endcap.models.training import refit
+
+        return Recipe(data.item_ids, refit(self.info, data, threads, memory_mb), self.info)
+
     def candidates(
         self,
         query: ModelQuery,

@@ -16,7 +16,7 @@ from endcap.models.choosing import Budget, Chooser, Trial, alone, first_reading
 from endcap.models.holdout import Holdout, excluded, hold_out, seen_policy
 from endcap.models.item_item import COOCCURRENCE, EASE, REPEAT, TRANSITION, WALK, Family, Room
 from endcap.models.judging import Judge
-from endcap.models.mixture import Component, Mixture
+from endcap.models.mixture import Component, Mixture, Reading
 from endcap.models.neighbours import Neighbours, empty, stacked
 from endcap.models.popularity import popularity
 
@@ -142,6 +142,22 @@ def fit_plan(plan: Plan, data: Interactions, room: Room) -> Mixture:
     fitted = [item_item.fit(family, data, room) for family, _ in plan.parts]
     stack = stacked(fitted) if fitted else empty(0)
     return Mixture(stack, [component for _, component in plan.parts], prior)
+
+
+def refit(info: dict[str, Any], data: Interactions, threads: int, memory_mb: int) -> Mixture:
+    """What ``info`` of an earlier training chose, fitted on other events of the same items."""
+    names = Family.__struct_fields__
+    parts = tuple(
+        (
+            Family(**{name: part[name] for name in names}),
+            Component(part["name"], part["weight"], msgspec.convert(part["reading"], Reading)),
+        )
+        for part in info["components"]
+    )
+    prior = info["prior"]
+    chosen = Plan(parts, prior["half_life_days"], prior["weight"], {}, [])
+    keep = neighbours_kept(data.n_items, memory_mb)
+    return fit_plan(chosen, data, Room(memory_mb << 20, max(threads, 1), keep, info["seed"]))
 
 
 def _info(

@@ -1,0 +1,112 @@
+"""The ranker's stage: the recipe's candidates in the order of how likely they are bought."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from endcap.domain.arrays import Float32s, Float64s, Int32s, Int64s
+from endcap.engine.moment import Moment
+from endcap.features.definitions import HISTORY_EVENTS, NAMES
+from endcap.features.rows import context_of, feature_rows
+from endcap.models.queries import Scored
+from endcap.models.ranker import CANDIDATES, COLUMNS, Ranker
+
+
+def serving_ranker(moment: Moment) -> Ranker | None:
+    """The ranker whose order is served; None: the recipe's is."""
+    ranker = moment.live.serving.ranker
+    return ranker if ranker is not None and ranker.reorders else None
+
+
+def wanted(moment: Moment) -> int:
+    """How many candidates the recipe is asked for."""
+    k = moment.query.k
+    return max(k, CANDIDATES) if serving_ranker(moment) else k
+
+
+def rank(moment: Moment, found: Scored) -> Scored:
+    """The best k of the candidates ``found`` (model rows, in the recipe's order) as the ranker
+    orders them. A place keeps its score, so that the list goes on falling on the recipe's scale
+    and cold items find their place in it."""
+    ranker, k = serving_ranker(moment), moment.query.k
+    if ranker is None or len(found.rows) < 2:
+        return found
+    rows = ranker_rows(moment, found.rows, found.scores, np.arange(len(found.rows)))
+    order = ranker.arranged(ranker.trees.margins(rows))
+    return Scored(found.rows[order[:k]], found.scores[:k])
+
+
+def rank_given(moment: Moment, rows: Int32s, scores: Float32s) -> Float32s:
+    """``scores`` (n,) of vocabulary rows, exchanged among the items that the recipe knows so that
+    they fall as the ranker orders these."""
+    ranker = serving_ranker(moment)
+    model_rows = moment.live.serving.model_rows(rows)
+    known = np.flatnonzero((model_rows >= 0) & np.isfinite(scores))
+    if ranker is None or len(known) < 2:
+        return scores
+    known = known[np.argsort(-scores[known], kind="stable")]
+    asked = model_rows[known]
+    places = recipe_places(moment, asked)
+    margins = ranker.trees.margins(ranker_rows(moment, asked, scores[known], places))
+    exchanged = scores.copy()
+    exchanged[known[ranker.arranged(margins)]] = scores[known]
+    return exchanged
+
+
+def probabilities(moment: Moment, rows: Int32s, scores: Float32s) -> Float32s | None:
+    """(n,) how likely the shopper buys each of the vocabulary rows within the horizon that the
+    ranker learnt (``info["horizon_days"]``), above 0 and below 1; None without a ranker, or when
+    nothing is known of the shopper. ``scores`` (n,): the recipe's, NaN where it has none."""
+    ranker = moment.live.serving.ranker
+    if ranker is None or not len(moment.known.rows):
+        return None
+    return ranker.probabilities(rows_of(moment, rows, scores))
+
+
+def contributions(moment: Moment, rows: Int32s, scores: Float32s) -> Float64s | None:
+    """(n, len(COLUMNS) + 1) how far each feature moved the log-odds of each vocabulary row; the
+    last column is an average candidate's. None as in ``probabilities``."""
+    ranker = moment.live.serving.ranker
+    if ranker is None or not len(moment.known.rows):
+        return None
+    return ranker.trees.contributions(rows_of(moment, rows, scores))
+
+
+def rows_of(moment: Moment, rows: Int32s, scores: Float32s) -> Float32s:
+    """The ranker's rows of any vocabulary rows (n,)."""
+    model_rows = moment.live.serving.model_rows(rows)
+    return ranker_rows(moment, model_rows, scores, recipe_places(moment, model_rows))
+
+
+def recipe_places(moment: Moment, model_rows: Int32s) -> Int64s:
+    """(n,) the place of each among the recipe's candidates; ``CANDIDATES``: not among them."""
+    now = moment.live
+    places = np.full(len(model_rows), CANDIDATES, np.int64)
+    if now.serving.recipe is None:
+        return places
+    left_out = now.serving.model_rows(moment.left_out)
+    found = now.serving.recipe.candidates(
+        moment.known, CANDIDATES, now.permitted.mask(), left_out[left_out >= 0]
+    ).rows
+    equal = model_rows[:, None] == found[None, :]  # (n, candidates)
+    return np.where(equal.any(axis=1), equal.argmax(axis=1), places) if len(found) else places
+
+
+def ranker_rows(moment: Moment, model_rows: Int32s, scores: Float32s, places: Int64s) -> Float32s:
+    """(n, len(COLUMNS)) what the ranker is asked of these candidates at this moment."""
+    now, history, query = moment.live, moment.history, moment.query
+    serving = now.serving
+    assert serving.ranker is not None  # noqa: S101  every caller has looked
+    newest = slice(max(0, len(history.items) - HISTORY_EVENTS), None)
+    rows = np.empty((len(model_rows), len(COLUMNS)), np.float32)
+    rows[:, : len(NAMES)] = feature_rows(
+        serving.model_rows(history.items[newest]),
+        now.type_codes[history.types[newest]],
+        history.ts[newest],
+        model_rows,
+        serving.ranker.products,
+        query.at,
+        context_of(query.at, query.context),
+    )
+    rows[:, -2], rows[:, -1] = scores, places
+    return rows
