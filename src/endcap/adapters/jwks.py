@@ -136,10 +136,8 @@ class FetchedKeys:
 
     def _read(self) -> None:
         try:
-            keys = read_keys(self._fetch(self._url), self._url)
+            self._keys = read_keys(self._fetch(self._url), self._url)
             self._read_at = self._clock()
-            if keys.keys() != self._keys.keys() or not self._keys:
-                self._keys = keys
         except (OSError, HTTPException, InvalidInput) as error:
             log.warning("signing keys not read", extra={"facts": {"kind": type(error).__name__}})
         finally:

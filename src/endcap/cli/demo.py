@@ -56,8 +56,7 @@ def command(
 ) -> None:
     from endcap.cli import generate, import_, serve
 
-    settings: Settings = ctx.obj
-    check_before(settings, host)
+    settings = check_before(ctx.obj, host)
     begun = time.monotonic()
     start = (datetime.now(UTC) - timedelta(days=DAYS)).date().isoformat()
     folder = settings.home / "demo" / f"{start}-{users}-{items}-{events}-{seed}"
@@ -78,22 +77,20 @@ def command(
     ctx.invoke(import_.command, **import_arguments(folder))
     item, report = train_and_evaluate(settings)
     note(f"ready to serve after {time.monotonic() - begun:.0f} s")
-    if no_serve:
-        return
-    say(
-        "5/5  serve it (Ctrl-C ends it)\n"
-        + TRY.format(url=f"http://{host}:{port}", item=item, report=report)
-    )
-    ctx.invoke(serve.command, host=host, port=port)
+    if not no_serve:
+        say("5/5  serve it (Ctrl-C ends it)")
+        say(TRY.format(url=f"http://{host}:{port}", item=item, report=report))
+        ctx.invoke(serve.command, host=host, port=port)
 
 
-def check_before(settings: Settings, host: str) -> None:
-    """What the server would refuse at the end is told at the beginning."""
+def check_before(settings: Settings, host: str) -> Settings:
+    """The settings. What the server would refuse at the end is told at the beginning."""
     from endcap.entrypoints.doors import check_doors
     from endcap.entrypoints.server import listen
 
     with listen(host, 0) as sock:
         check_doors(settings, sock, host)
+    return settings
 
 
 def import_arguments(folder: Path) -> dict[str, tuple[str, ...]]:

@@ -24,7 +24,13 @@ def command() -> None:
 
 @command.command("run", help="Import new files, train, serve, and store every user's answers.")
 @click.option("--interactions", default="", metavar="GLOB", help="Files to import first.")
-@click.option("--k", type=click.IntRange(1, 100), default=20, show_default=True)
+@click.option(
+    "--k",
+    type=click.IntRange(1, 100),
+    default=20,
+    show_default=True,
+    help="How many items to store for each user.",
+)
 @click.option("--resume", metavar="RUN_ID", help="Go on with a run that failed or was killed.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run record as JSON.")
 @click.pass_obj
