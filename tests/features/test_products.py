@@ -135,7 +135,7 @@ def test_saved_tables_are_read_back(tmp_path: Path, mmap: bool) -> None:
     np.testing.assert_array_equal(found.values, table.values)
     np.testing.assert_array_equal(found.categories, table.categories)
     assert found.as_of == TEN_DAYS
-    assert isinstance(found.values, np.memmap) == mmap
+    assert isinstance(found.values.base, np.memmap) == mmap
     assert not mmap or not found.values.flags.writeable
 
 

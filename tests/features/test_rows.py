@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from endcap.domain.times import DAY_US, parse_iso
-from endcap.features import definitions, kernel, reference
+from endcap.features import definitions, reference
+from endcap.features import rows as rows_module
 from endcap.features.definitions import FEATURES, HISTORY_EVENTS, NAMES, PRODUCT_NAMES
 from endcap.features.products import ProductTable
 from endcap.features.rows import Context, context_of, feature_rows
@@ -158,6 +159,16 @@ def test_context(device: object, code: int) -> None:
     assert shown == code or (code < 0 and math.isnan(shown))
 
 
+def test_both_forms_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing is compiled, or both calls took one form, the test below would say nothing."""
+    asked = []
+    assert rows_module.COMPILED
+    monkeypatch.setattr(rows_module, "COMPILED", False)
+    monkeypatch.setattr(reference, "fill", lambda *arguments: asked.append(arguments))
+    of(past(), 0)
+    assert len(asked) == 1
+
+
 def random_case(seed: int) -> tuple[Past, np.ndarray, ProductTable]:
     draw = np.random.default_rng(seed)
     items, events = int(draw.integers(0, 12)), int(draw.integers(0, 40))
@@ -176,12 +187,12 @@ def random_case(seed: int) -> tuple[Past, np.ndarray, ProductTable]:
 @settings(max_examples=150, deadline=None)
 def test_kernel_equals_reference(seed: int) -> None:
     history, candidates, table = random_case(seed)
-    context = (10, 2, seed % 5 - 1)
-    found = []
-    for form in (kernel.fill, reference.fill):
+    context, found = Context(10, 2, seed % 5 - 1), []
+    for compiled in (True, False):
         out = np.full((len(candidates), len(NAMES)), 7, np.float32)
-        form(*history, candidates, table.values, table.categories, AT, *context, out)
-        found.append(out)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(rows_module, "COMPILED", compiled)
+            found.append(feature_rows(*history, candidates, table, AT, context, out))
     np.testing.assert_allclose(found[0], found[1], rtol=1e-5, atol=1e-6)
 
 

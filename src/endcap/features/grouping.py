@@ -61,7 +61,9 @@ def member(slots: Int32s, keys: Int32s, key: int) -> int:
 def add_up(groups: Int32s, types: UInt8s, ts: Int64s, at: int) -> Float64s:
     """(events, sums): what each group holds, at the place of its first event."""
     sums = np.zeros((len(groups), SUMS))
-    sums[:, FIRST_BOUGHT:] = np.nan
+    for event in range(len(groups)):
+        for column in range(FIRST_BOUGHT, SUMS):
+            sums[event, column] = np.nan
     for event in range(len(groups)):
         if groups[event] < 0:
             continue

@@ -46,25 +46,39 @@ from endcap.features.times import HOUR_US, hour_of, week_of, weekday_of
 _PRICE = PRODUCT_NAMES.index("product_price")
 _PAIR = USER_COLUMNS + PRODUCT_COLUMNS  # the first column of the pair
 _CONTEXT = _PAIR + PAIR_COLUMNS
+_TO_VIEWED, _TO_PAID = NAMES.index("price_to_viewed"), NAMES.index("price_to_paid")
+_PRODUCTS, _DEPARTMENTS = NAMES.index("user_products"), NAMES.index("user_departments")
 _VIEWED_PRICE, _PAID_PRICE = NAMES.index("user_viewed_price"), NAMES.index("user_paid_price")
 _PAUSE_US = ORDER_PAUSE_MINUTES * 60_000_000
 _hour, _weekday, _week = jit(hour_of), jit(weekday_of), jit(week_of)
 
 
 @jit
+def _insert(rising: Int64s, size: int, value: int) -> None:
+    """Put a value in its place among the first ``size``."""
+    place = size
+    while place > 0 and rising[place - 1] > value:
+        rising[place] = rising[place - 1]
+        place -= 1
+    rising[place] = value
+
+
+@jit
 def _orders(types: UInt8s, ts: Int64s) -> tuple[int, float]:
     """Number of orders, and the median time in µs between their starts (NaN: below two)."""
-    starts = np.empty(len(ts), np.int64)
-    count, newest = 0, 0
+    gaps = np.empty(len(ts), np.int64)  # rising
+    count, start, newest = 0, 0, 0
     for event in range(len(ts)):
-        if types[event] == PURCHASE:
-            if not count or ts[event] - newest > _PAUSE_US:
-                starts[count] = ts[event]
-                count += 1
-            newest = ts[event]
+        if types[event] != PURCHASE:
+            continue
+        if not count or ts[event] - newest > _PAUSE_US:
+            if count:
+                _insert(gaps, count - 1, ts[event] - start)
+            start = ts[event]
+            count += 1
+        newest = ts[event]
     if count < 2:
         return count, np.nan
-    gaps = np.sort(starts[1:count] - starts[: count - 1])
     middle = (count - 1) // 2
     if (count - 1) % 2:
         return count, float(gaps[middle])
@@ -129,12 +143,10 @@ def _user(
 
 @jit
 def _of_product(row: Float32s, sums: Float64s, group: int, events: int) -> None:
-    """The nine columns of the pair that speak of the product alone."""
+    """The first nine columns of the pair, which were NaN; -1: not in the history."""
     if group < 0:
-        row[:3] = 0
-        row[3:7] = np.nan
-        row[7] = 0
-        row[8] = np.nan
+        for column in (0, 1, 2, 7):
+            row[column] = 0
         return
     own = sums[group]
     row[0], row[1], row[2] = own[VIEWS], own[CARTS], own[PURCHASES]
@@ -144,7 +156,6 @@ def _of_product(row: Float32s, sums: Float64s, group: int, events: int) -> None:
     row[6] = events - 1 - own[PLACE]
     row[7] = own[DECAYED]
     spread = own[FIRST_BOUGHT] - own[SINCE_PURCHASE]
-    row[8] = np.nan
     if spread > 0:
         row[8] = own[SINCE_PURCHASE] * (own[PURCHASES] - 1) / spread
 
@@ -172,17 +183,28 @@ def _of_category(
 @jit
 def _traits(rows: Int32s, values: Float32s, categories: Int32s) -> tuple[Float64s, Int32s]:
     """(events,) logarithms of prices and (3, events) categories of the history."""
-    prices = np.full(len(rows), np.nan)
-    codes = np.full((3, len(rows)), -1, np.int32)
+    prices = np.empty(len(rows))
+    codes = np.empty((3, len(rows)), np.int32)
     for event in range(len(rows)):
+        prices[event], codes[0, event], codes[1, event], codes[2, event] = np.nan, -1, -1, -1
         if 0 <= rows[event] < len(values):
             prices[event] = values[rows[event], _PRICE]
-            codes[:, event] = categories[rows[event]]
+            for kind in range(3):
+                codes[kind, event] = categories[rows[event], kind]
     return prices, codes
 
 
 # department, aisle, brand: columns of the share of events, of purchases, and of the age
-_PLACES = np.array([[9, 12, 13], [10, -1, 14], [11, -1, -1]])
+_PLACES = np.array(
+    [
+        [NAMES.index(name) if name in NAMES else -1 for name in names]
+        for names in (
+            ("department_share", "department_bought_share", "department_since_hours"),
+            ("aisle_share", "", "aisle_since_hours"),
+            ("brand_share", "", ""),
+        )
+    ]
+)
 
 
 @jit
@@ -200,13 +222,14 @@ def _fill_categories(
     for kind in range(3):
         slots, groups = group_by(codes[kind])
         sums = add_up_category(groups, types, ts, at)
-        if kind == 0:
-            out[:, 5] = distinct(groups)
+        different = distinct(groups)
         for c in range(len(candidates)):
             item = candidates[c]
+            if kind == 0:
+                out[c, _DEPARTMENTS] = different
             if 0 <= item < len(categories) and categories[item, kind] >= 0:
                 group = member(slots, codes[kind], categories[item, kind])
-                _of_category(out[c, _PAIR:], _PLACES[kind], sums, group, user[0], user[3])
+                _of_category(out[c], _PLACES[kind], sums, group, user[0], user[3])
 
 
 @jit
@@ -231,17 +254,20 @@ def fill(
     slots, groups = group_by(rows)
     sums = add_up(groups, types, ts, at)
     user = _user(types, ts, prices, sums, at, hour, weekday)
-    user[4] = distinct(groups)
+    user[_PRODUCTS] = distinct(groups)
     for c in range(len(candidates)):
         row, item = out[c], candidates[c]
-        row[:USER_COLUMNS] = user
-        row[USER_COLUMNS:] = np.nan
+        for column in range(USER_COLUMNS):
+            row[column] = user[column]
+        for column in range(USER_COLUMNS, len(row)):
+            row[column] = np.nan
         _of_product(row[_PAIR:], sums, member(slots, rows, item), len(rows))
         row[_CONTEXT], row[_CONTEXT + 1] = hour, weekday
         if device >= 0:
             row[_CONTEXT + 2] = device
         if 0 <= item < len(values):
-            row[USER_COLUMNS:_PAIR] = values[item]
-            row[_PAIR + 15] = values[item, _PRICE] - user[_VIEWED_PRICE]
-            row[_PAIR + 16] = values[item, _PRICE] - user[_PAID_PRICE]
+            for column in range(PRODUCT_COLUMNS):
+                row[USER_COLUMNS + column] = values[item, column]
+            row[_TO_VIEWED] = values[item, _PRICE] - user[_VIEWED_PRICE]
+            row[_TO_PAID] = values[item, _PRICE] - user[_PAID_PRICE]
     _fill_categories(codes, types, ts, candidates, categories, at, user, out)

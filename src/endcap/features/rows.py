@@ -6,7 +6,7 @@ from.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from endcap.features.times import hour_of, weekday_of
 
 DEVICES = ("desktop", "mobile", "tablet", "app")
 UNKNOWN_DEVICE = -1
-_form = kernel.fill if COMPILED else reference.fill
+Shaped = TypeVar("Shaped", Int32s, UInt8s, Int64s, Float32s)
 
 
 class Context(NamedTuple):
@@ -65,13 +65,14 @@ def feature_rows(
     start = max(0, stop - HISTORY_EVENTS)
     if out is None:
         out = np.empty((len(candidates), len(NAMES)), np.float32)
-    _form(
-        rows[start:stop],
-        types[start:stop],
-        ts[start:stop],
-        candidates,
-        table.values,
-        table.categories,
+    form = kernel.fill if COMPILED else reference.fill
+    form(
+        _read_only(rows[start:stop]),
+        _read_only(types[start:stop]),
+        _read_only(ts[start:stop]),
+        _read_only(candidates),
+        _read_only(table.values),
+        _read_only(table.categories),
         at,
         context.hour_utc,
         context.weekday,
@@ -79,3 +80,10 @@ def feature_rows(
         out,
     )
     return out
+
+
+def _read_only(array: Shaped) -> Shaped:
+    """A view; the kernel is compiled once, for arrays that it may not write."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
