@@ -205,7 +205,8 @@ def test_a_damaged_only_snapshot_with_an_import_in_it(
     empty_board: Any, tmp_path: Path, accounts: Any, damage: Any
 ) -> None:
     board = empty_board
-    board.post(("u", "black-1", "view"))
+    keyed = board.record(("u", "black-1", "view"), key=b"key", body=b"body")
+    write(board.shop, keyed)
     bring_in(board, tmp_path / "files")
     for name in board.shop.artifacts.names(SNAPSHOTS):
         if name != pointer(board.shop).name:
@@ -216,9 +217,8 @@ def test_a_damaged_only_snapshot_with_an_import_in_it(
     assert set(accounts(board)["histories"]) == {"u"}  # what the log alone can tell
     keeper_round(board.shop, board.at)
     assert accounts(board)["histories"] == wanted
-    repeat = board.record(("u", "black-1", "view"))
-    write(board.shop, repeat)
-    assert write(board.open(), repeat).repeats == 1
+    assert board.open().now.state.body_of(b"key") == b"body"
+    assert write(board.open(), keyed).stored == 0
 
 
 def test_trimming_keeps_what_the_kept_snapshots_need(

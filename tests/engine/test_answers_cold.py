@@ -1,5 +1,6 @@
 """What is answered before a model knows: new items, an untrained shop, an empty one."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,11 +9,12 @@ import pytest
 from endcap.app.compaction import settle
 from endcap.app.intake import write
 from endcap.domain.records import ItemsPut
-from endcap.domain.values import Item, Query
-from endcap.engine.cold import MOST_COLD, creation
-from endcap.engine.moment import observe
+from endcap.domain.values import Item
+from endcap.engine.cold import MOST_COLD, NEIGHBOURS, ColdItems, Pool, creation
 from endcap.engine.sellable import Sellable, is_sellable
+from endcap.engine.serving import UNTRAINED
 from endcap.engine.state import LiveState, StateLimits
+from endcap.models.queries import ModelQuery
 
 
 def add_twin(board: Any, name: str = "brand-new") -> None:
@@ -63,22 +65,6 @@ def test_withdrawn_and_changed_new_items_follow_at_once(board: Any) -> None:
     board.put("brand-new", available=True, department="white", name="white thing 3")
     assert "brand-new" in board.ids(user_id="other", k=12)
     assert board.ids("related", item_id="brand-new", k=1) == ["white-3"]
-
-
-def test_a_cold_score_is_below_its_neighbours_whatever_the_sign(board: Any) -> None:
-    board.post(("fan", "black-3", "view"))
-    add_twin(board)
-    now = board.shop.now
-    moment = observe(now, Query("personal", board.at, user_id="fan"))
-    recipe = now.serving.recipe
-    pool = now.cold.pool()
-    warm = recipe.score(moment.known, pool.warm)
-    for shift in (0.0, -2 * float(np.abs(warm).max())):
-        recipe.mixture.prior = np.asarray(recipe.mixture.prior + np.float32(shift))
-        theirs = recipe.score(moment.known, pool.warm)
-        (score,) = now.cold.scores_in(pool, moment.known)
-        assert float(theirs.min()) - abs(float(theirs.min())) <= score < float(theirs.max())
-        assert (score < 0) == (shift < 0)
 
 
 def test_the_newest_items_are_weighed_when_there_are_too_many(board: Any) -> None:
@@ -183,3 +169,46 @@ def test_a_catalogue_that_arrives_ends_the_answers_from_events() -> None:
     state.apply(ItemsPut(1, items=(Item("x", {"name": "x"}),)), 1)
     assert sellable.mask().tolist() == [True]  # type: ignore[union-attr]
     assert sellable.version > 0
+
+
+class Levels:
+    """A recipe that scores model rows from a table."""
+
+    def __init__(self, *levels: float) -> None:
+        self.levels = np.array(levels, np.float32)
+
+    def score(self, query: ModelQuery, rows: Any) -> Any:
+        return self.levels[rows]
+
+
+def cold_scores(seen: list[int], *levels: float) -> list[float]:
+    """Scores of two cold items: beside model rows 0 (.9) and 1 (.3), and beside row 2 alone."""
+    state = LiveState(None, StateLimits())
+    serving = replace(UNTRAINED, recipe=Levels(*levels))  # type: ignore[arg-type]
+    cold = ColdItems(state, serving, Sellable(state))
+    near = np.zeros((2, NEIGHBOURS), np.int64)
+    similar = np.zeros((2, NEIGHBOURS), np.float32)
+    near[0, :2], similar[0, :2] = (0, 1), (0.9, 0.3)
+    near[1, 0], similar[1, 0] = 2, 0.5
+    pool = Pool(np.array([8, 9], np.int32), np.arange(3, dtype=np.int32), near, similar)
+    rows = np.array(seen, np.int32)
+    query = ModelQuery(rows, np.zeros(len(rows), np.uint8), np.zeros(len(rows), np.float32))
+    return cold.scores_in(pool, query).tolist()
+
+
+def test_a_cold_score_is_the_mean_of_its_neighbours_less_a_tenth() -> None:
+    assert cold_scores([5], 1, 2, 3) == pytest.approx([0.9 * 1.25, 0.9 * 3])
+    assert cold_scores([5], -1, -2, -3) == pytest.approx([-1.1 * 1.25, -1.1 * 3])
+
+
+def test_neighbours_in_the_history_are_silent_unless_they_are_alone() -> None:
+    assert cold_scores([0, 5], 0, 2, 3) == pytest.approx([0.9 * 2, 0.9 * 3])
+    assert cold_scores([2, 0], 0, 2, 3) == pytest.approx([0.9 * 2, 0.9 * 3])
+    assert cold_scores([0, 1], 1, 1, 3) == pytest.approx([0.9, 0.9 * 3])
+
+
+def test_neighbours_that_cannot_be_scored_are_silent() -> None:
+    told = cold_scores([5], np.nan, 2, np.nan)
+    assert told[0] == pytest.approx(0.9 * 2)
+    assert np.isnan(told[1])
+    assert np.isnan(cold_scores([], 1, 2, 3)).all()
