@@ -27,6 +27,7 @@ def training_report(shop: Shop, version: SolutionVersion) -> Path:
         **version.lineage,
         **chosen,
         **{f"held-out {k}": v for k, v in version.metrics.items()},
+        **ranker_facts(version.info.get("ranker", {})),
     }
     report = Report(
         title=f"Training of {version.name}",
@@ -37,6 +38,24 @@ def training_report(shop: Shop, version: SolutionVersion) -> Path:
         days=daily_events(load_interactions(shop.lake)),
     )
     return keep(shop, f"train-{version.name}", report, version)
+
+
+def ranker_facts(info: dict[str, Any]) -> dict[str, Any]:
+    """Whose order is served and by how much it won, how good the probabilities are, and what
+    they rest on."""
+    if info.get("status") != "trained":
+        return {"ranker": info["reason"]} if info else {}
+    strongest = ", ".join(entry["feature"] for entry in info["shap"][:5])
+    return {
+        "order served": info["order"],
+        "NDCG@20 of the orders": info["ndcg@20"],
+        f"{info['rival']} over recipe, NDCG@20": info["difference"],
+        "its 95 % interval": [info["low"], info["high"]],
+        "Brier score": info["brier"],
+        "Brier score of the bought share": info["brier_of_share"],
+        "calibration error": info["calibration_error"],
+        "strongest features (SHAP)": strongest,
+    }
 
 
 def trial(entry: dict[str, Any]) -> Trial:
