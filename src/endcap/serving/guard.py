@@ -19,7 +19,7 @@ from endcap.serving.requests import Reply
 from endcap.serving.routes import Route
 
 # Paths that anybody may read: is it up, what can it do, the page to try it.
-OPEN = frozenset({"/", "/v1/health", "/openapi.json", "/docs"})
+OPEN = frozenset({"/", "/v1/health", "/openapi.json", "/docs", "/site/site.css", "/site/site.js"})
 _OF_METHOD = {"GET": READ, "POST": WRITE, "PUT": WRITE, "PATCH": WRITE}
 _SPECIAL = {"rerank": READ, "metrics": ADMIN}
 API_KEY, AUTHORIZATION = "X-Api-Key", "Authorization"
