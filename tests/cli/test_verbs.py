@@ -170,7 +170,17 @@ def test_doctor_finds_nothing_on_a_sound_shop(run: Run, shop: Shop) -> None:
     assert (code, err) == (0, "")
     assert all(line.startswith("✓ ") for line in out.splitlines())
     names = [line.split()[1].rstrip(":") for line in out.splitlines()]
-    assert names == ["home", "disk", "log", "documents", "models", "snapshots", "campaign", "lake"]
+    assert names == [
+        "home",
+        "disk",
+        "log",
+        "dead",
+        "documents",
+        "models",
+        "snapshots",
+        "campaign",
+        "lake",
+    ]
     assert "✓ log: 2 records" in out
 
 

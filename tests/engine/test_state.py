@@ -7,7 +7,7 @@ import pytest
 
 from endcap.domain.errors import InvalidInput
 from endcap.domain.records import EventsPosted, ItemsPut, Pointed, UserErased, UsersPut
-from endcap.domain.values import Event, Item, User
+from endcap.domain.values import MOST_TS, Event, Item, User
 from endcap.engine.limits import MICROSECONDS_PER_DAY, limits_of
 from endcap.engine.state import MOST_EVENT_TYPES, LiveState, StateLimits
 from endcap.settings import load_settings
@@ -166,9 +166,11 @@ def test_trending_is_what_rises_against_its_own_past() -> None:
 @pytest.mark.parametrize("days", [0.001, 14.0])
 def test_extreme_times_break_no_arithmetic(days: float) -> None:
     shop = shop_of(popular_half_life_days=days, trending_half_life_days=0.001)
-    far = 2**62
+    far = MOST_TS
+    shop.view("beyond every calendar", 2**62, at=START)
     for ts, at in ((0, START), (START, START), (far, START), (-5, START), (far, far), (1, far)):
         shop.view(f"i {ts} {at}", ts, at=at)
+    assert shop.state.events_ignored == 1
     for at in (0, START, far, 2**63 - 1):
         for kind in (shop.state.popular, shop.state.trending):
             rows, scores = kind(at, 9)
