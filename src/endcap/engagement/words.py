@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _WORD = re.compile(r"[^\W_]+")
 _STOP = frozenset(("a", "an", "and", "for", "from", "in", "of", "on", "or", "the", "to", "with"))
@@ -15,12 +16,15 @@ _HISSING = ("sses", "shes", "ches", "xes", "zes", "oes")
 
 def words_of(text: str) -> list[str]:
     """Distinct words in order: case, accents, separators and English plurals do not count."""
-    letters = unicodedata.normalize("NFKD", text.casefold())
-    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    plain = text.casefold()
+    if not plain.isascii():
+        letters = unicodedata.normalize("NFKD", plain)
+        plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
     found = (singular(word) for word in _WORD.findall(plain) if word not in _STOP)
     return list(dict.fromkeys(found))
 
 
+@lru_cache(100_000)
 def singular(word: str) -> str:
     """``berries`` → ``berry``, ``boxes`` → ``box``, ``foods`` → ``food``; others as they are."""
     if len(word) > 4 and word.endswith("ies"):
