@@ -108,7 +108,8 @@ BAD: list[Bad] = [
     get("/v1/recommendations/trending?eventType=View", "bad_choice", "eventType"),
     get(f"{PERSONALIZED}?userId=U1&x=" + "y" * 9000, "query_too_long", "query", "8192"),
     # paths and methods
-    get("/", "unknown_path", "path", status=404),
+    get("/site/", "unknown_path", "path", status=404),
+    get("/site/site.py", "unknown_path", "path", status=404),
     get("/v1/recommendations", "unknown_path", "path", status=404),
     get("/v1/health/", "unknown_path", "path", status=404),
     get("/V1/health", "unknown_path", "path", status=404),

@@ -18,7 +18,7 @@ import numpy as np
 from endcap.domain.arrays import Float32s, Float64s, Int32s, Int64s
 from endcap.domain.values import Attributes
 from endcap.engagement.places import PLACES
-from endcap.engagement.words import informing, words_of
+from endcap.engagement.words import GENERAL, words_of
 from endcap.engine.attributes import AttributeTable
 from endcap.engine.ragged import Blobs
 from endcap.engine.state import LiveState
@@ -82,13 +82,14 @@ class WordIndex:
             self._follow(state)
             postings = [self._of_word(word) for word in words]
             n_items = len(state.items)
-        weights = [
-            informing(word) * log1p(n_items / len(rows)) if len(rows) else 0.0
-            for word, (rows, _) in zip(words, postings, strict=True)
-        ]
+        weights = [log1p(n_items / len(rows)) if len(rows) else 0.0 for rows, _ in postings]
+        if any(weight and word not in GENERAL for word, weight in zip(words, weights, strict=True)):
+            weights = [w * (word not in GENERAL) for word, w in zip(words, weights, strict=True)]
         total = sum(weights)
         if not total:
             return NO_MATCHES
+        postings = [posting for posting, weight in zip(postings, weights, strict=True) if weight]
+        weights = [weight for weight in weights if weight]
         rows = np.concatenate([rows for rows, _ in postings])
         worth = np.concatenate(
             [

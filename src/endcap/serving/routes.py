@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from endcap.domain.explanations import Verdict
-from endcap.serving import pages, reads, reasons, shapes, writes
+from endcap.serving import pages, reads, reasons, shapes, site, writes
 from endcap.serving.preferences import get_offers, recommend
 from endcap.serving.requests import Desk, Reply, Request
 from endcap.serving.submit import submit
@@ -190,6 +190,17 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET", "/v1/health", "health", "Whether the server answers, and its version",
         shapes.HealthAnswer, read=reads.health, errors=(), twin=True,
+    ),
+    Route(
+        "GET", "/", "page", "A page to try it: recommendations, preferences, events", site.HTML,
+        read=site.page, errors=(),
+    ),
+    Route(
+        "GET", "/site/site.css", "style", "The page's style", site.CSS, read=site.style, errors=(),
+    ),
+    Route(
+        "GET", "/site/site.js", "script", "The page's script", site.SCRIPT, read=site.script,
+        errors=(),
     ),
     Route(
         "GET", "/openapi.json", "openapi", "This document", dict[str, Any],
