@@ -12,7 +12,7 @@ from endcap.cli.output import note, say
 from endcap.settings import Settings
 
 DAYS = 90
-SEARCH_S = 15.0  # a demo should not keep anybody waiting; endcap train searches longer
+SEARCH_S = 12.0  # a demo should not keep anybody waiting; endcap train searches longer
 TRY = """
 Try it, in another terminal (every click changes the next answer):
 
