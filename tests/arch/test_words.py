@@ -72,7 +72,7 @@ def test_the_repository_speaks_of_the_product_alone() -> None:
 @pytest.mark.parametrize(
     "text",
     [f"see {ROOT}/x", f"{Path.home()}/.cache", "fixes issue #3", "for issue 12",
-     "https://packages.example/simple/x", "pip --index-url X"],
+     "https://packages.example" + "/simple/x", "pip --index-url X"],
 )  # fmt: skip
 def test_a_forbidden_word_is_seen(text: str) -> None:
     assert forbidden(text)
