@@ -46,15 +46,15 @@ class Case:
         self.k = int(draw.integers(1, n + 3))
 
     def ask(self, form: object) -> tuple[int, np.ndarray, np.ndarray]:
-        values, touched = np.full(self.n, np.nan, "f4"), np.zeros(self.n + 1, "i4")
+        values = np.zeros(self.n, "f4")
         rows, scores = np.zeros(self.k, "i4"), np.zeros(self.k, "f4")
         mixture = self.mixture
         allowed = np.zeros(0, bool) if self.allowed is None else self.allowed
         found = form(  # type: ignore[operator]
             *mixture.stack, mixture.prior, mixture.prior_order, packed(mixture.components),
-            *self.query, allowed, self.exclude, values, touched, rows, scores,
+            *self.query, allowed, self.exclude, values, rows, scores,
         )  # fmt: skip
-        assert np.isnan(values).all()
+        assert not values.any()
         return found, rows[: max(found, 0)], scores[: max(found, 0)]
 
 

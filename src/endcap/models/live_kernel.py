@@ -2,8 +2,10 @@
 
 The same answer as ``kernels.top_items`` over ``Mixture.entries``, but the mapping of rows, the
 weighing of the history and the seen policy happen inside the loop. ``values`` (items,) is scratch
-that is NaN wherever nothing was added, -inf where an item is left out: one look tells whether an
-item was reached, and what it has. Before and after a call all of it is NaN.
+that is 0 before and after a call: first the rows of the history are added up in it, then they are
+walked again, which offers each item once (it is 0 when it comes again) and leaves 0 behind. Walking
+twice costs half of what it costs to keep a list of the items that were reached: nothing waits for
+anything. An item whose sum is 0 has its prior alone, as if it had not been reached.
 """
 
 from __future__ import annotations
@@ -39,54 +41,31 @@ def _model_row(items: Int32s, place: int, to_model: Int32s) -> int:
 
 
 @jit
-def _leave_out(
+def _put_own(
     items: Int32s,
     codes: UInt8s,
     to_model: Int32s,
     policy: int,
     exclude: Int32s,
     values: Float32s,
-    touched: Int32s,
-) -> int:
-    """Mark what the policy and ``exclude`` (model rows) leave out; returns how many differ."""
-    count = 0
+    value: float,
+) -> None:
+    """Put ``value`` where the policy or ``exclude`` (model rows) leave an item out."""
     if policy != LEFT_OUT_NONE:
         for place in range(len(items)):
-            row = _model_row(items, place, to_model)
-            if (policy == LEFT_OUT_ALL or codes[place] == policy) and np.isnan(values[row]):
-                values[row] = -np.inf
-                touched[count] = row
-                count += 1
+            if policy == LEFT_OUT_ALL or codes[place] == policy:
+                values[_model_row(items, place, to_model)] = value
     for row in exclude:
-        if np.isnan(values[row]):
-            values[row] = -np.inf
-            touched[count] = row
-            count += 1
-    return count
+        values[row] = value
 
 
 @jit
 def _add_row(
-    columns: Int32s,
-    weights: Float32s,
-    first: int,
-    last: int,
-    weight: float,
-    values: Float32s,
-    touched: Int32s,
-    count: int,
-) -> int:
+    columns: Int32s, weights: Float32s, first: int, last: int, weight: float, values: Float32s
+) -> None:
     # Unsigned places: signed ones would each be looked at, whether they count from the end.
     for at in range(np.uint64(first), np.uint64(last)):
-        column, more = np.uint32(columns[at]), weight * weights[at]
-        value = values[column]
-        first_time = np.isnan(value)
-        touched[np.uint64(count)] = (
-            column  # without a branch: which items are new cannot be foreseen
-        )
-        count += first_time
-        values[column] = more if first_time else value + more
-    return count
+        values[np.uint32(columns[at])] += weight * weights[at]
 
 
 @jit
@@ -109,14 +88,12 @@ def _add_history(
     to_model: Int32s,
     model_codes: UInt8s,
     values: Float32s,
-    touched: Int32s,
-    count: int,
-) -> int:
-    """Add all components' rows for all events, newest first; returns how many items it touched."""
+) -> None:
+    """Add all components' rows for all events, newest first."""
     h, n = len(items), len(values)
     for c in range(len(readings)):
-        half_life, last_n, fade = readings[c, HALF_LIFE], int(readings[c, LAST_N]), 1.0
-        counted = min(h, last_n) if last_n > 0 else h
+        half_life, fade = readings[c, HALF_LIFE], 1.0
+        counted = _counted(readings, c, h)
         scale = max(counted, 1.0) ** -readings[c, EXPONENT] if readings[c, EXPONENT] else 1.0
         for behind in range(-AHEAD, counted):
             if behind + AHEAD < counted:
@@ -132,43 +109,78 @@ def _add_history(
             if abs(weight) < LEAST_WEIGHT:
                 continue
             row = c * n + _model_row(items, place, to_model)
-            count = _add_row(
-                columns, weights, starts[row], starts[row + 1],
-                np.float32(weight * readings[c, SHARE]), values, touched, count,
-            )  # fmt: skip
-    return count
+            weight = np.float32(weight * readings[c, SHARE])
+            _add_row(columns, weights, starts[row], starts[row + 1], weight, values)
 
 
 @jit
-def _offer(
+def _counted(readings: Float64s, c: int, h: int) -> int:
+    """How many of h events component ``c`` looks at."""
+    last_n = int(readings[c, LAST_N])
+    return min(h, last_n) if last_n > 0 else h
+
+
+@jit
+def _offer_unreached(
     prior: Float32s,
     prior_order: Int32s,
     allowed: Bools,
     values: Float32s,
-    touched: Int32s,
-    count: int,
     out_rows: Int32s,
     out_scores: Float32s,
 ) -> int:
-    """Fill the heap with what the history reached and with the best of the rest."""
+    """Begin the heap with the best that have their prior alone; returns its size."""
     size, n = 0, len(out_rows)
-    if len(prior_order) == 0:
-        return 0
-    most = prior[prior_order[0]]
-    for place in range(np.uint64(count)):
-        row = np.uint32(touched[place])
-        if size == n and values[row] + most < out_scores[0]:
-            continue
-        score = values[row] + prior[row]
-        if score > -np.inf and (len(allowed) == 0 or allowed[row]):  # False for NaN too
-            size = _keep(out_rows, out_scores, size, n, row, score)
     for row in prior_order:
         score = prior[row]
         worst = out_scores[0]
         if size == n and (score < worst or (score == worst and row > out_rows[0])):
             break
-        if np.isnan(values[row]) and (len(allowed) == 0 or allowed[row]):
+        if values[row] == 0 and (len(allowed) == 0 or allowed[row]):
             size = _keep(out_rows, out_scores, size, n, row, score)
+    return size
+
+
+@jit
+def _least(out_scores: Float32s, size: int, most: float) -> float:
+    """What a value must at least be to get into the heap, with the greatest prior on top."""
+    if size < len(out_scores):
+        return np.float32(-np.inf)
+    worst = out_scores[0]
+    return np.float32(worst - most - np.float32(1e-6) * (abs(worst) + abs(most)))  # rounding
+
+
+@jit
+def _offer_reached(
+    starts: Int64s,
+    columns: Int32s,
+    prior: Float32s,
+    most: float,
+    readings: Float64s,
+    items: Int32s,
+    to_model: Int32s,
+    allowed: Bools,
+    values: Float32s,
+    size: int,
+    out_rows: Int32s,
+    out_scores: Float32s,
+) -> int:
+    """Offer what the history reached and leave 0 there. ``most``: the greatest prior."""
+    h, n, k = len(items), len(values), len(out_rows)
+    enters = _least(out_scores, size, most)
+    for c in range(len(readings)):
+        for behind in range(_counted(readings, c, h)):
+            row = c * n + _model_row(items, h - 1 - behind, to_model)
+            for at in range(np.uint64(starts[row]), np.uint64(starts[row + 1])):
+                column = np.uint32(columns[at])
+                value = values[column]
+                values[column] = 0
+                if value < enters or value == 0:  # nearly all: one branch that is foreseen
+                    continue
+                score = value + prior[column]
+                if score > -np.inf and (len(allowed) == 0 or allowed[column]):  # not if NaN
+                    size = _keep(out_rows, out_scores, size, k, column, score)
+                    enters = _least(out_scores, size, most)
     return size
 
 
@@ -190,7 +202,6 @@ def _live_top(
     allowed: Bools,
     exclude: Int32s,
     values: Float32s,
-    touched: Int32s,
     out_rows: Int32s,
     out_scores: Float32s,
 ) -> int:
@@ -201,22 +212,27 @@ def _live_top(
     history, oldest first, in rows that ``to_model`` maps to model rows, in codes that
     ``model_codes`` (256,) maps, in µs. ``policy``: LEFT_OUT_NONE, LEFT_OUT_ALL, or the code of
     the events whose items are left out, beside ``exclude`` (model rows). ``allowed`` (items,) or
-    empty. ``touched`` (items + 1,).
+    empty.
     """
     for place in range(len(items)):
         row = _model_row(items, place, to_model)
         if row < 0:
             return UNKNOWN
         prefetch(starts, row)
-    count = _leave_out(items, codes, to_model, policy, exclude, values, touched)
-    count = _add_history(
-        starts, columns, weights, readings, items, codes, ts, at, to_model, model_codes,
-        values, touched, count,
-    )  # fmt: skip
-    size = _offer(prior, prior_order, allowed, values, touched, count, out_rows, out_scores)
+    _put_own(items, codes, to_model, policy, exclude, values, -np.inf)
+    _add_history(
+        starts, columns, weights, readings, items, codes, ts, at, to_model, model_codes, values
+    )
+    size = _offer_unreached(prior, prior_order, allowed, values, out_rows, out_scores)
+    if len(prior_order) > 0:
+        size = _offer_reached(
+            starts, columns, prior, prior[prior_order[0]], readings, items, to_model, allowed,
+            values, size, out_rows, out_scores,
+        )  # fmt: skip
+    else:
+        values[:] = 0
+    _put_own(items, codes, to_model, policy, exclude, values, 0)
     _best_first(out_rows, out_scores, size)
-    for place in range(count):
-        values[touched[place]] = np.nan
     return int(size)
 
 

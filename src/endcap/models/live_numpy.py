@@ -48,11 +48,10 @@ def live_top(
     allowed: Bools,
     exclude: Int32s,
     values: Float32s,
-    touched: Int32s,
     out_rows: Int32s,
     out_scores: Float32s,
 ) -> int:
-    del values, touched, prior_order
+    del values, prior_order
     rows = mapped(items, to_model)
     if (rows < 0).any():
         return UNKNOWN

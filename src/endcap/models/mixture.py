@@ -27,7 +27,6 @@ class Scratch(threading.local):
 
     def __init__(self, n_items: int) -> None:
         self.values = np.zeros(n_items, np.float32)
-        self.unreached = np.full(n_items, np.nan, np.float32)  # the live kernel's own values
         self.marks = np.zeros(n_items, np.int32)
         self.touched = np.zeros(n_items + 1, np.int32)
 
@@ -135,7 +134,7 @@ class Mixture:
             *self.stack, self.prior, self.prior_order, self._readings,
             query.items, query.codes, query.ts, query.at, query.to_model, query.model_codes,
             query.policy, ALL if allowed is None else allowed, exclude,
-            scratch.unreached, scratch.touched, rows, scores,
+            scratch.values, rows, scores,
         )  # fmt: skip
         if found == UNKNOWN:
             return None
