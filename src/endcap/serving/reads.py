@@ -10,26 +10,10 @@ from endcap.app.batch import stored as stored_of
 from endcap.app.explanations import explained
 from endcap.app.shop import Shop
 from endcap.domain.errors import NotFound
-from endcap.domain.values import (
-    EVENT_TYPES,
-    PERSONAL,
-    POPULAR,
-    RELATED,
-    SEEN_POLICIES,
-    TRENDING,
-    Answer,
-    Query,
-)
+from endcap.domain.values import POPULAR, TRENDING, Answer, Query
 from endcap.engine.guarding import Deadline
-from endcap.serving.parameters import (
-    Parameters,
-    check_id,
-    read_choice,
-    read_context,
-    read_flag,
-    read_id,
-    read_k,
-)
+from endcap.serving.parameters import Parameters, check_id, read_flag
+from endcap.serving.queries import listed_query, personal_query, related_query
 from endcap.serving.requests import Desk, Reply, Request, answer_reply, json_reply
 from endcap.serving.shapes import (
     HealthAnswer,
@@ -42,21 +26,14 @@ from endcap.serving.shapes import (
 
 def personalized(desk: Desk, request: Request) -> Reply:
     asked = request.query
-    query = Query(
-        PERSONAL,
-        at=desk.now(),
-        user_id=read_id(asked, "userId"),
-        k=read_k(asked),
-        seen=read_choice(asked, "seen", SEEN_POLICIES),
-        context=read_context(asked),
-    )
+    query = personal_query(asked, desk.now())
     found = asked_of(asked)(desk.shop, query, desk.deadline())
     return answer_reply(PersonalizedAnswer(query.user_id or "", found.items), found)
 
 
 def related(desk: Desk, request: Request) -> Reply:
     asked = request.query
-    query = Query(RELATED, at=desk.now(), item_id=read_id(asked, "itemId"), k=read_k(asked))
+    query = related_query(asked, desk.now())
     found = asked_of(asked)(desk.shop, query, desk.deadline())
     return answer_reply(RelatedAnswer(query.item_id or "", found.items), found)
 
@@ -71,13 +48,7 @@ def popular(desk: Desk, request: Request) -> Reply:
 
 def _listed(desk: Desk, request: Request, surface: str) -> Reply:
     asked = request.query
-    query = Query(
-        surface,
-        at=desk.now(),
-        k=read_k(asked),
-        event_type=read_choice(asked, "eventType", EVENT_TYPES),
-        context=read_context(asked),
-    )
+    query = listed_query(asked, desk.now(), surface)
     found = asked_of(asked)(desk.shop, query, desk.deadline())
     return answer_reply(ListAnswer(found.items), found)
 

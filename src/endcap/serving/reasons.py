@@ -10,29 +10,16 @@ from endcap.app.explanations import why_not as why_not_of
 from endcap.app.replaying import replay as replay_of
 from endcap.domain.errors import InvalidInput, Unavailable
 from endcap.domain.times import iso
-from endcap.domain.values import EVENT_TYPES, PERSONAL, RELATED, RERANK, SEEN_POLICIES, Query
-from endcap.serving.parameters import (
-    Parameters,
-    check_id,
-    read_choice,
-    read_context,
-    read_id,
-    read_k,
-)
+from endcap.domain.values import PERSONAL, RELATED, RERANK, Query
+from endcap.serving.parameters import Parameters, check_id, read_choice, read_id, read_k
+from endcap.serving.queries import listed_query, personal_query, related_query
 from endcap.serving.requests import Desk, Reply, Request, answer_reply, json_reply
 from endcap.serving.shapes import MOST_ANSWER_ID, SURFACE_WORDS, ReplayAnswer
 
 
 def why_not(desk: Desk, request: Request) -> Reply:
     asked = request.query
-    query = Query(
-        PERSONAL,
-        at=desk.now(),
-        user_id=read_id(asked, "userId"),
-        k=read_k(asked),
-        seen=read_choice(asked, "seen", SEEN_POLICIES),
-        context=read_context(asked),
-    )
+    query = personal_query(asked, desk.now())
     return json_reply(why_not_of(desk.shop, query, read_id(asked, "itemId")))
 
 
@@ -68,23 +55,21 @@ def read_asked(asked: Parameters) -> Query:
     """The query of then, from the parameters that it came with. Its time stands in the id."""
     word = read_choice(asked, "surface", tuple(SURFACE_WORDS)) or "personalized"
     surface = SURFACE_WORDS[word]
-    query = Query(surface, at=0, context=read_context(asked))
-    if surface in (PERSONAL, RERANK):
-        query = msgspec.structs.replace(
-            query,
-            user_id=read_id(asked, "userId"),
-            seen=read_choice(asked, "seen", SEEN_POLICIES),
-        )
-    elif surface == RELATED:
-        query = msgspec.structs.replace(query, item_id=read_id(asked, "itemId"), context={})
-    else:
-        kind = read_choice(asked, "eventType", EVENT_TYPES)
-        query = msgspec.structs.replace(query, event_type=kind)
-    if surface != RERANK:
-        return msgspec.structs.replace(query, k=read_k(asked))
+    if surface == PERSONAL:
+        return personal_query(asked, at=0)
+    if surface == RELATED:
+        return related_query(asked, at=0)
+    if surface == RERANK:
+        return _rerank_query(asked)
+    return listed_query(asked, 0, surface)
+
+
+def _rerank_query(asked: Parameters) -> Query:
+    """Every listed item in its new order, unless ``k`` says fewer; a page has no part in it."""
     ids = read_list(asked)
+    query = personal_query({name: asked[name] for name in ("userId", "seen") if name in asked}, 0)
     k = read_k(asked) if "k" in asked else len(ids)
-    return msgspec.structs.replace(query, item_ids=ids, k=k, context={})
+    return msgspec.structs.replace(query, surface=RERANK, item_ids=ids, k=k)
 
 
 def read_list(asked: Parameters) -> tuple[str, ...]:
