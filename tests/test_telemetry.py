@@ -31,7 +31,7 @@ def test_a_gauge_keeps_the_last_value() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "cell"),
-    [(0.0, 0), (0.0005, 0), (0.0006, 1), (0.1, 7), (10.0, 12), (10.1, 13), (1e9, 13)],
+    [(0.0, 0), (0.0005, 5), (0.0006, 6), (0.1, 12), (10.0, 17), (10.1, 18), (1e9, 18)],
 )
 def test_an_observation_falls_in_the_bucket_that_holds_it(seconds: float, cell: int) -> None:
     telemetry = Telemetry()

@@ -17,6 +17,7 @@ from endcap.adapters.log import FileLog
 from endcap.adapters.rates import RateTable
 from endcap.adapters.sqlite import SqliteDocuments
 from endcap.adapters.subprocesses import SubprocessJobs
+from endcap.adapters.telemetry_files import TELEMETRY, TelemetryFolder
 from endcap.app.reloading import load
 from endcap.app.shop import Shop, Tokens
 from endcap.control.dataset_groups import folder
@@ -28,8 +29,9 @@ from endcap.settings import Settings
 from endcap.telemetry import Telemetry
 
 
-def open_shop(settings: Settings, group: str | None = None) -> Shop:
-    """Open (and, on first use, create) one dataset group.
+def open_shop(settings: Settings, group: str | None = None, process: str = "") -> Shop:
+    """Open (and, on first use, create) one dataset group. ``process`` names one whose counts all
+    others see; without it they are its own.
 
     Raises InvalidInput (home_not_writable, bad_group) and Damaged, when nothing sound is left.
     """
@@ -39,7 +41,8 @@ def open_shop(settings: Settings, group: str | None = None) -> Shop:
     log, documents, artifacts = stores.log(), stores.documents(), stores.artifacts()
     limits = limits_of(settings)
     loaded = load(log, documents, artifacts, limits)
-    telemetry = Telemetry()
+    shared = TelemetryFolder(root / TELEMETRY)
+    telemetry = shared.open(process) if process else Telemetry()
     for failure in loaded.failures:
         telemetry.count("load_failures_total", code=failure.code)
     return Shop(
@@ -57,6 +60,7 @@ def open_shop(settings: Settings, group: str | None = None) -> Shop:
         lacking=loaded.lacking,
         maintenance=lambda: lease(root / "maintenance.lock"),
         rates=RateTable(root / "rates"),
+        readings=shared.readings if process else list,
         renew=lambda: load(log, documents, artifacts, limits).live,
     )
 

@@ -13,6 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from endcap.app.totals import total
 from endcap.domain.errors import InvalidInput
 from endcap.serving.bodies import is_deeper
 from endcap.serving.parameters import decode_segment, parse_query
@@ -130,7 +131,7 @@ def test_exposition() -> None:
     telemetry.count("answers_total", 2, surface='a"b\n')
     telemetry.gauge("log_tail_bytes", 5)
     telemetry.observe("request_seconds", 0.003, route="x")
-    lines = exposition(telemetry).splitlines()
+    lines = exposition(total([telemetry.reading()])).splitlines()
     assert 'endcap_answers_total{surface="a\\"b\\n"} 2' in lines
     assert "endcap_log_tail_bytes 5" in lines
     assert 'endcap_request_seconds_bucket{route="x",le="0.0025"} 0' in lines

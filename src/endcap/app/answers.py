@@ -12,9 +12,12 @@ from endcap.app.answer_ids import AnswerId
 from endcap.app.shop import Shop
 from endcap.domain.values import Answer, Query
 from endcap.engine import fallback as engine
-from endcap.engine.guarding import Deadline, reason_of
+from endcap.engine.guarding import Deadline, TimedWatch, Watch, reason_of
+from endcap.telemetry import SPANS
 
 log = logging.getLogger("endcap.answers")
+
+TIMED_EVERY = 64
 
 
 def answer(shop: Shop, query: Query, deadline: Deadline | None = None) -> Answer:
@@ -26,15 +29,43 @@ def answer(shop: Shop, query: Query, deadline: Deadline | None = None) -> Answer
     if shop.lacking:
         shop.telemetry.count("fallbacks_total", stage="model", reason=shop.lacking)
         lacking.append(f"model:{shop.lacking}")
-    result = engine.guarded(shop.now, query, deadline, lambda *what: note(shop, *what))
+    watch = watch_of(shop, deadline)
+    result = engine.guarded(shop.now, query, watch, lambda *what: note(shop, *what))
+    if isinstance(watch, TimedWatch):
+        note_stages(shop, watch)
     whole = AnswerId.of(shop.group, shop.now, query, fallen=bool(result.fallback)).encode()
     if lacking or result.fallback:
         told = ", ".join([*lacking, *filter(None, [result.fallback])])
         result = replace(result, fallback=told, answer_id=whole)
     else:
         result = replace(result, answer_id=whole)
-    shop.telemetry.count("answers_total", surface=query.surface, strategy=result.strategy)
+    count_answer(shop, query.surface, result.strategy)
     return result
+
+
+def watch_of(shop: Shop, deadline: Deadline | None) -> Watch:
+    """One answer in ``TIMED_EVERY`` is timed, and each that somebody traces."""
+    shop.asked += 1
+    if shop.asked % TIMED_EVERY == 1 or SPANS.get() is not None:
+        return TimedWatch(deadline)
+    return Watch(deadline)
+
+
+def note_stages(shop: Shop, watch: TimedWatch) -> None:
+    spans = watch.spans()
+    for stage, began, ended in spans:
+        shop.telemetry.observe("stage_seconds", ended - began, stage=stage)
+    traced = SPANS.get()
+    if traced is not None:
+        traced += spans
+
+
+def count_answer(shop: Shop, surface: str, strategy: str) -> None:
+    counter = shop.answered.get((surface, strategy))
+    if counter is None:
+        counter = shop.telemetry.counter("answers_total", surface=surface, strategy=strategy)
+        shop.answered[surface, strategy] = counter
+    counter.add()
 
 
 def catch_up(shop: Shop) -> list[str]:

@@ -8,6 +8,7 @@ since the first writing of it may not be on disk yet.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from endcap.domain.errors import InvalidInput, Mismatch, Unavailable
 from endcap.domain.records import AnyRecord, EventsPosted, ItemsPut, encode
 from endcap.domain.values import Event, Item
 from endcap.engine.state import MOST_EVENT_TYPES, LiveState, event_hash
+from endcap.telemetry import SPANS, Histogram, Spans
 
 
 @dataclass(frozen=True)
@@ -164,11 +166,14 @@ class Intake:
     def __init__(self, shop: Shop, executor: Executor | None = None) -> None:
         self._shop = shop
         self._waiting: list[tuple[AnyRecord, asyncio.Future[Outcome]]] = []
-        self._unsynced: list[tuple[int, Told]] = []
+        self._unsynced: list[tuple[int, Told, list[Spans]]] = []
         self._sync_running = False
         self._executor = executor or ThreadPoolExecutor(1, "sync")
         self._askers = self._bytes = 0  # of those that were not answered yet
         self._most = shop.settings.max_waiting
+        self._traced: list[Spans] = []  # of those that wait
+        self._commit_seconds = shop.telemetry.histogram("intake_commit_seconds")
+        self._sync_seconds = shop.telemetry.histogram("intake_sync_seconds")
         self._most_bytes = int(shop.settings.max_waiting_mb * 2**20)
 
     async def submit(self, record: AnyRecord, size: int = 0) -> Outcome:
@@ -182,6 +187,9 @@ class Intake:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
         self._waiting.append((record, future))
+        spans = SPANS.get()
+        if spans is not None:
+            self._traced.append(spans)
         if len(self._waiting) == 1:
             loop.call_soon(self._flush, loop)
         self._askers += 1
@@ -191,6 +199,11 @@ class Intake:
         finally:
             self._askers -= 1
             self._bytes -= size
+
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Requests that were not answered yet, and the bytes of their bodies."""
+        return self._askers, self._bytes
 
     def _check_room(self, size: int) -> None:
         """A disk that cannot follow must cost the callers time, not this process its memory."""
@@ -205,14 +218,17 @@ class Intake:
 
     def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
         waiting, self._waiting = self._waiting, []
+        traced, self._traced = self._traced, []
+        began = time.monotonic()
         try:
             outcomes, end = commit(self._shop, [record for record, _ in waiting])
         except Exception as error:  # each asker is told; the worker lives on
             for _, future in waiting:
                 settle(future, error)
             return
+        note(self._commit_seconds, traced, "commit", began)
         told = list(zip((future for _, future in waiting), outcomes, strict=True))
-        self._unsynced.append((end, told))
+        self._unsynced.append((end, told, traced))
         if not self._sync_running:
             self._sync_running = True
             self._task = loop.create_task(self._sync(loop))
@@ -222,15 +238,25 @@ class Intake:
         while self._unsynced:
             batch, self._unsynced = self._unsynced, []
             failure: Exception | None = None
+            began = time.monotonic()
             try:
                 await loop.run_in_executor(self._executor, self._shop.log.sync, batch[-1][0])
             except Exception as error:
                 self._shop.telemetry.count("log_sync_failures_total")
                 failure = error
-            for _, told in batch:
+            note(self._sync_seconds, [s for *_, traced in batch for s in traced], "sync", began)
+            for _, told, _ in batch:
                 for future, outcome in told:
                     settle(future, failure or outcome)
         self._sync_running = False
+
+
+def note(times: Histogram, traced: list[Spans], stage: str, began: float) -> None:
+    """How long a stage took that requests went through together."""
+    ended = time.monotonic()
+    times.observe(ended - began)
+    for spans in traced:
+        spans.append((stage, began, ended))
 
 
 def settle(future: asyncio.Future[Outcome], result: Outcome | Exception) -> None:

@@ -19,7 +19,7 @@ from endcap.engine.moment import Live
 from endcap.engine.state import StateLimits
 from endcap.ports import Artifacts, DeadLetters, Documents, EventLog, Jobs
 from endcap.settings import Settings
-from endcap.telemetry import Telemetry
+from endcap.telemetry import Counter, Reading, Telemetry
 
 # Pointers that the log announces; what they point to stands in the documents.
 CAMPAIGN, SNAPSHOT, KEYS = "campaign", "snapshot", "keys"
@@ -60,6 +60,11 @@ class Shop:
     tokens: Tokens | None = None
     # Why no model serves though one was trained: the code of what is wrong with its files.
     lacking: str = ""
+    # How many answers were asked for, and their counters by (surface, strategy).
+    asked: int = 0
+    answered: dict[tuple[str, str], Counter] = field(default_factory=dict)
+    # The registries of all processes of this group; none where this one is kept alone.
+    readings: Callable[[], list[Reading]] = list
 
     def refresh(self) -> None:
         """Apply what any process has written to the log since. One memory read if nothing."""

@@ -16,6 +16,7 @@ import click
 from endcap.cli.error_reference import MADE, errors_golden, errors_page
 from endcap.cli.feature_reference import features_page
 from endcap.cli.main import VERBS, cli
+from endcap.cli.metric_reference import metrics_page
 from endcap.settings import FORMS, SETTINGS
 
 
@@ -134,6 +135,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/settings.md": settings_page,
     "docs/errors.md": errors_page,
     "docs/features.md": features_page,
+    "docs/metrics.md": metrics_page,
     "tests/golden/errors.txt": errors_golden,
     "docs/index.md": index_page,  # last: it quotes the others
 }

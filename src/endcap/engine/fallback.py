@@ -9,7 +9,7 @@ import numpy as np
 from endcap.domain.values import RELATED, RERANK, Answer, Query
 from endcap.engine.answer import compose, shown
 from endcap.engine.counted import popular
-from endcap.engine.guarding import Deadline, Watch, reason_of
+from endcap.engine.guarding import Watch, reason_of
 from endcap.engine.histories import NO_HISTORY
 from endcap.engine.moment import NO_QUERY, Live, Moment, Ranked, observe
 from endcap.engine.surfaces import rerank
@@ -18,10 +18,9 @@ from endcap.engine.surfaces import rerank
 Failed = Callable[[str, str, Exception], None]
 
 
-def guarded(now: Live, query: Query, deadline: Deadline | None, failed: Failed) -> Answer:
+def guarded(now: Live, query: Query, watch: Watch, failed: Failed) -> Answer:
     """``answer`` that never raises. ``fallback`` of the answer is ``stage:reason`` when it is
     made of popular items because of a failure; nothing of it stays for the next query."""
-    watch = Watch(deadline)
     try:
         return compose(observe(now, query, watch))
     except Exception as error:

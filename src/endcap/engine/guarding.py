@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic
 
 from endcap.domain.errors import EndcapError
 
@@ -54,6 +55,29 @@ class Watch:
         """For loops in Python inside a stage. Raises Late."""
         if self._deadline is not None and self._deadline.passed():
             raise Late
+
+
+class TimedWatch(Watch):
+    """Notes when each stage begins, in s of ``time.monotonic``. Changes no answer."""
+
+    __slots__ = ("_marks",)
+
+    def __init__(self, deadline: Deadline | None = None) -> None:
+        super().__init__(deadline)
+        self._marks = [(OBSERVE, monotonic())]
+
+    def enter(self, stage: str) -> None:
+        super().enter(stage)
+        self._marks.append((stage, monotonic()))
+
+    def finish(self, stage: str) -> None:
+        super().finish(stage)
+        self._marks.append((stage, monotonic()))
+
+    def spans(self) -> list[tuple[str, float, float]]:
+        """(stage, began, ended) of all that began; the last ends now."""
+        ends = [began for _, began in self._marks[1:]] + [monotonic()]
+        return [(*mark, end) for mark, end in zip(self._marks, ends, strict=True)]
 
 
 UNWATCHED = Watch()

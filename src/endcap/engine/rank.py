@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from endcap.domain.arrays import Float32s, Float64s, Int32s, Int64s
+from endcap.engine.guarding import RANK
 from endcap.engine.moment import Moment
 from endcap.features.definitions import HISTORY_EVENTS, NAMES
 from endcap.features.rows import context_of, feature_rows
@@ -31,6 +32,7 @@ def rank(moment: Moment, found: Scored) -> Scored:
     ranker, k = serving_ranker(moment), moment.query.k
     if ranker is None or len(found.rows) < 2:
         return found
+    moment.watch.enter(RANK)
     rows = ranker_rows(moment, found.rows, found.scores, np.arange(len(found.rows)))
     order = ranker.arranged(ranker.trees.margins(rows))
     return Scored(found.rows[order[:k]], found.scores[:k])

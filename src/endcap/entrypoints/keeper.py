@@ -32,13 +32,18 @@ def keep(shop: Shop, stop: Event) -> None:
     """A round each ``keeper_interval_s`` until ``stop``; a failed round is tried again later."""
     failures = 0
     while not stop.wait(min(shop.settings.keeper_interval_s * 2**failures, LONGEST_PAUSE_S)):
+        began = time.perf_counter()
+        shop.telemetry.gauge("sign_timestamp_seconds", time.time())
         try:
             done = keeper_round(shop, time.time_ns() // 1000)
             failures = 0
         except Exception:
             failures = min(failures + 1, 10)
+            shop.telemetry.count("keeper_rounds_total", outcome="failed")
             log.exception("round failed")
             continue
+        shop.telemetry.count("keeper_rounds_total", outcome="done")
+        shop.telemetry.observe("keeper_round_seconds", time.perf_counter() - began)
         if done.snapshot:
             facts = {"snapshot": done.snapshot, "compacted_bytes": done.compacted_bytes}
             log.info("compacted", extra={"facts": facts})
@@ -59,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         root = make(folder(settings.home, settings.group))
         with lease(root / "keeper.lock"):
             signal.signal(signal.SIGTERM, lambda *_: stop.set())
-            shop = open_shop(settings)
+            shop = open_shop(settings, process="keeper")
             tell(given.status, ready=True)
             keep(shop, stop)
     except EndcapError as error:

@@ -18,7 +18,10 @@ import time
 from collections.abc import Callable, Sequence
 from types import FrameType
 
+from endcap.adapters.telemetry_files import TELEMETRY, TelemetryFolder
+from endcap.control.dataset_groups import folder
 from endcap.domain.errors import EndcapError, InvalidInput, Unavailable
+from endcap.domain.metrics import RECENT
 from endcap.entrypoints.bonds import DRAIN_S, GRACE_S, Status, parse_statuses
 from endcap.entrypoints.children import Child, own_environment, single_threaded
 from endcap.entrypoints.doors import check_doors, tell_if_open
@@ -28,6 +31,7 @@ from endcap.settings import SETTINGS, Settings, load_settings
 log = logging.getLogger("endcap.server")
 
 BACKLOG = 2048
+REMEMBER_S = 60.0
 LOOK_S = 0.5  # how often the children are looked at when nothing wakes the supervisor
 
 
@@ -66,6 +70,9 @@ class Supervisor:
         self._sock = sock
         self._announce: Callable[[str], None] | None = announce
         self._stopping = False
+        self._shared = TelemetryFolder(folder(settings.home, settings.group) / TELEMETRY)
+        self._telemetry = self._shared.open("supervisor")
+        self._remember_at = 0.0
         self._status_read, status_write = os.pipe()
         lifeline_read, self._lifeline_write = os.pipe()
         self._wake_read, self._wake_write = os.pipe()
@@ -79,7 +86,7 @@ class Supervisor:
         self._workers = [
             Child(
                 f"worker-{number}",
-                worker,
+                [*worker, "--name", f"worker-{number}"],
                 [*shared, sock.fileno()],
                 single_threaded(environment),
             )
@@ -102,8 +109,16 @@ class Supervisor:
                 for child in self._children:
                     child.reap()
                 self._announce_when_ready()
+                self._remember()
         finally:
             self._drain()
+
+    def _remember(self) -> None:
+        """Now and then, so that ``endcap doctor`` can say what happened lately."""
+        if time.monotonic() >= self._remember_at:
+            self._remember_at = time.monotonic() + REMEMBER_S
+            self._shared.remember(time.time(), RECENT)
+        self._telemetry.gauge("sign_timestamp_seconds", time.time())
 
     def _catch_signals(self) -> None:
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
@@ -120,6 +135,7 @@ class Supervisor:
         for child in self._children:
             if child.process is None and child.due <= now:
                 child.start()
+                self._telemetry.count("process_starts_total", process=child.name)
             if self._announce is not None and child is self._workers[0] and not child.ready:
                 return
 

@@ -19,6 +19,7 @@ import uvloop
 
 from endcap.app.intake import Intake
 from endcap.app.shop import Shop
+from endcap.app.vitals import Vitals
 from endcap.bootstrap import open_shop, prepare_kernels, tokens_of
 from endcap.domain.errors import EndcapError
 from endcap.entrypoints.bonds import DRAIN_S, end_with_supervisor, tell
@@ -58,8 +59,9 @@ class Worker(uvicorn.Server):
 
 async def serve(shop: Shop, sock: socket.socket, status: int, prefix: str) -> None:
     """Until SIGTERM or SIGINT; requests in flight are finished, for up to ``DRAIN_S`` seconds."""
+    intake = Intake(shop)
     config = uvicorn.Config(
-        Api(shop, Intake(shop), now, prefix),
+        Api(shop, intake, now, prefix),
         http="httptools",
         loop="none",
         ws="none",
@@ -71,7 +73,7 @@ async def serve(shop: Shop, sock: socket.socket, status: int, prefix: str) -> No
         timeout_graceful_shutdown=DRAIN_S,
     )
     Reloader(shop, asyncio.get_running_loop())
-    follower = asyncio.create_task(follow(shop))
+    follower = asyncio.create_task(follow(shop, Vitals(shop, intake)))
     gc.collect()
     gc.freeze()  # what was loaded at the start stays: later collections skip it
     try:
@@ -80,9 +82,10 @@ async def serve(shop: Shop, sock: socket.socket, status: int, prefix: str) -> No
         follower.cancel()
 
 
-async def follow(shop: Shop) -> None:
+async def follow(shop: Shop, vitals: Vitals) -> None:
     """Apply what other processes write, so that no request finds a long tail to fold."""
     while True:
+        vitals.write(now())
         await asyncio.sleep(CATCH_UP_S)
         try:
             shop.refresh()
@@ -96,6 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in ("--listen", "--status", "--lifeline"):
         parser.add_argument(name, type=int, required=True)
     parser.add_argument("--prefix", default="")
+    parser.add_argument("--name", default="worker")
     given = parser.parse_args(arguments)
     settings = load_settings(os.environ)
     log_to_stderr(settings.log_level)
@@ -103,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     end_with_supervisor(given.lifeline)
     prepare_kernels(settings)
     try:
-        shop = open_shop(settings)
+        shop = open_shop(settings, process=given.name)
         if settings.auth != "open":
             shop.tokens = tokens_of(settings)
     except EndcapError as error:

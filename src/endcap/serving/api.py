@@ -18,6 +18,7 @@ from endcap.serving.parameters import Parameters, decode_segment
 from endcap.serving.refusals import Internal, MethodNotPermitted
 from endcap.serving.requests import JSON, Desk, Headers, Reply, Request, error_reply
 from endcap.serving.routes import ROUTES, Route, twin_path
+from endcap.telemetry import Counter, Histogram
 
 Send = Callable[[Message], Awaitable[None]]
 Methods = dict[str, Route]
@@ -52,6 +53,8 @@ class Api:
         self._desk = Desk(shop, intake, now)
         self._guard = Guard(shop, now)
         self._prefix = prefix.encode()
+        self._meters: dict[tuple[str, int], tuple[Histogram, Counter]] = {}
+        self._in_flight = shop.telemetry.level("requests_in_flight")
         self._fixed: dict[bytes, Place] = {}
         self._patterns: list[tuple[list[str], Methods]] = []
         for route in ROUTES:
@@ -76,6 +79,13 @@ class Api:
             await _other(scope, receive, send)
             return
         began = time.perf_counter()
+        self._in_flight.add()
+        try:
+            await self._answer(scope, receive, send, began)
+        finally:
+            self._in_flight.add(-1.0)
+
+    async def _answer(self, scope: Message, receive: Receive, send: Send, began: float) -> None:
         name = "none"
         try:
             place = self._find(scope)
@@ -99,9 +109,17 @@ class Api:
         except Exception as error:
             reply = _failed(error)
         await _send(send, reply, self._guard.origins.headers(scope))
+        time_of, count = self._meters.get((name, reply.status)) or self._meter(name, reply.status)
+        time_of.observe(time.perf_counter() - began)
+        count.add()
+
+    def _meter(self, name: str, status: int) -> tuple[Histogram, Counter]:
         telemetry = self._desk.shop.telemetry
-        telemetry.observe("request_seconds", time.perf_counter() - began, route=name)
-        telemetry.count("requests_total", route=name, status=str(reply.status))
+        found = (
+            telemetry.histogram("request_seconds", route=name),
+            telemetry.counter("requests_total", route=name, status=str(status)),
+        )
+        return self._meters.setdefault((name, status), found)
 
     def _find(self, scope: Message) -> Place:
         """Raises NotFound (unknown_path) and InvalidInput (bad_encoding)."""

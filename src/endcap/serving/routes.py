@@ -211,8 +211,8 @@ ROUTES: tuple[Route, ...] = (
         read=pages.docs, errors=(),
     ),
     Route(
-        "GET", "/metrics", "metrics", "Counters of the worker that answers, for Prometheus",
-        pages.PROMETHEUS, read=pages.metrics, errors=(),
+        "GET", "/metrics", "metrics", "Metrics of all workers and the keeper, for Prometheus",
+        pages.PROMETHEUS, write=pages.metrics, errors=(),
     ),
 )  # fmt: skip
 
