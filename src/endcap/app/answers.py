@@ -33,12 +33,11 @@ def answer(shop: Shop, query: Query, deadline: Deadline | None = None) -> Answer
     result = engine.guarded(shop.now, query, watch, lambda *what: note(shop, *what))
     if isinstance(watch, TimedWatch):
         note_stages(shop, watch)
-    whole = AnswerId.of(shop.group, shop.now, query, fallen=bool(result.fallback)).encode()
-    if lacking or result.fallback:
-        told = ", ".join([*lacking, *filter(None, [result.fallback])])
-        result = replace(result, fallback=told, answer_id=whole)
-    else:
-        result = replace(result, answer_id=whole)
+    told = result.fallback
+    whole = AnswerId.of(shop.group, shop.now, query, fallen=bool(told)).encode()
+    if lacking:
+        told = ", ".join([*lacking, told] if told else lacking)
+    result = replace(result, fallback=told, answer_id=whole)
     count_answer(shop, query.surface, result.strategy)
     return result
 

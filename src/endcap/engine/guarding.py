@@ -7,8 +7,9 @@ looked at between stages and inside loops in Python.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic
+
+from msgspec import Struct
 
 from endcap.domain.errors import EndcapError
 
@@ -22,8 +23,7 @@ class Late(Exception):
     """The time that an answer may take is over."""
 
 
-@dataclass(frozen=True)
-class Deadline:
+class Deadline(Struct, frozen=True):
     """``clock`` comes from the edge and gives seconds; ``ends_s`` is a time of that clock."""
 
     clock: Callable[[], float]

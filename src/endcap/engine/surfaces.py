@@ -137,7 +137,7 @@ def scores_of(moment: Moment, rows: Int32s) -> Float32s:
 
 def in_vocabulary(serving: Serving, found: Scored, strategy: str) -> Ranked:
     """Model rows that may be recommended (so the vocabulary knows them) to vocabulary rows."""
-    return Ranked(serving.to_row[found.rows], found.scores, strategy)
+    return Ranked(serving.to_row.take(found.rows), found.scores, strategy)
 
 
 def without(found: Ranked, rows: Int32s) -> Ranked:

@@ -67,6 +67,7 @@ async def serve(shop: Shop, sock: socket.socket, status: int, prefix: str) -> No
         ws="none",
         lifespan="off",
         access_log=False,
+        proxy_headers=False,  # nothing here asks who called
         log_config=None,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,

@@ -12,7 +12,6 @@ from endcap.serving.shapes import DEFAULT_K, MOST_ID, MOST_K
 
 MOST_QUERY_BYTES = 8192
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_WHOLE = re.compile(r"[0-9]{1,9}")
 
 # What a client may say about the page it asks for: items that share it come first.
 CONTEXT = ("department", "aisle")
@@ -26,6 +25,11 @@ def parse_query(raw: bytes) -> Parameters:
         return {}
     if len(raw) > MOST_QUERY_BYTES:
         raise InvalidInput("query_too_long", field="query", length=len(raw), most=MOST_QUERY_BYTES)
+    if b"%" not in raw and b"+" not in raw and raw.isascii():  # the usual: as it is
+        plain = [part.partition("=") for part in raw.decode().split("&") if part]
+        usual = {name: value for name, _, value in plain}
+        if len(usual) == len(plain):
+            return usual
     found: Parameters = {}
     pairs = [part.partition(b"=") for part in raw.split(b"&") if part]
     for raw_name, _, raw_value in pairs:
@@ -69,7 +73,7 @@ def read_k(parameters: Parameters) -> int:
     text = parameters.get("k")
     if text is None:
         return DEFAULT_K
-    if _WHOLE.fullmatch(text) and 1 <= int(text) <= MOST_K:
+    if len(text) < 10 and text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_K:
         return int(text)
     raise InvalidInput("k_out_of_range", field="k", value=text, most=MOST_K)
 
@@ -84,7 +88,8 @@ def read_choice(parameters: Parameters, field: str, permitted: Sequence[str]) ->
 
 def read_context(parameters: Parameters) -> Attributes:
     """Raises InvalidInput as ``check_id`` does."""
-    return {name: check_id(parameters[name], name) for name in CONTEXT if name in parameters}
+    said = [name for name in CONTEXT if name in parameters]
+    return {name: check_id(parameters[name], name) for name in said} if said else {}
 
 
 def read_flag(parameters: Parameters, field: str) -> bool:
