@@ -6,11 +6,19 @@ import shutil
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
+import xgboost
 from msgspec.structs import replace
 
+from endcap.app.rankers import RANKERS
 from endcap.app.reloading import MODELS
 from endcap.control import solution_versions
+from endcap.data.training import load_catalogue, load_interactions
+from endcap.features.products import product_table
+from endcap.models.calibration import isotonic
+from endcap.models.ranker import COLUMNS, Ranker
+from endcap.models.trees import read_xgboost
 
 # Every call by which a use case changes something that lasts.
 STEPS = (
@@ -121,3 +129,32 @@ def second_version() -> Callable[[Any], str]:
         return version.name
 
     return make
+
+
+def ranker_for(board: Any, feature: str, order: str, sign: int = 1) -> Ranker:
+    """Orders by one feature alone: the greater (``sign`` 1) or smaller (-1), the likelier."""
+    draw = np.random.default_rng(0)
+    rows = draw.normal(size=(4000, len(COLUMNS))).astype(np.float32)
+    place = COLUMNS.index(feature)
+    rows[:, place] = draw.integers(0, 30, len(rows))
+    label = sign * (rows[:, place] - 2.5) > 0
+    settings = {"objective": "binary:logistic", "max_depth": 5, "nthread": 1}
+    model = xgboost.train(settings, xgboost.DMatrix(rows, label), 20)
+    trees = read_xgboost(bytes(model.save_raw("json")))
+    data = load_interactions(board.shop.lake)
+    table = product_table(data, load_catalogue(board.shop.lake, data.item_ids), board.at)
+    return Ranker(trees, isotonic(trees.margins(rows), label), table, order, {})
+
+
+@pytest.fixture
+def ranked(board: Any) -> Any:
+    """Publish a ranker for the version that serves, and open the shop with it."""
+
+    def publish(*given: Any, **named: Any) -> Any:
+        staged = board.shop.artifacts.staging(RANKERS)
+        ranker_for(board, *given, **named).save(staged)
+        board.shop.artifacts.publish(RANKERS, "v0001", staged)
+        board.reopen()
+        return board
+
+    return publish

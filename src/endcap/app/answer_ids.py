@@ -17,10 +17,13 @@ import msgspec
 from endcap.domain.errors import InvalidInput
 from endcap.domain.records import digest
 from endcap.domain.values import Query
+from endcap.engine.guarding import COLD, RANK, stages_without
 from endcap.engine.moment import Live
 
 FORMAT = 1
-FALLEN = 1  # flag: popular items because a stage failed
+# Flags: popular items because a stage failed; without the ranker; nor cold items, as it was late.
+FALLEN, UNRANKED, HURRIED = 1, 2, 4
+_WITHOUT = {UNRANKED: (RANK,), UNRANKED | HURRIED: (RANK, COLD)}
 
 _HEAD = struct.Struct("<BBQQQq8s")
 _SUM = struct.Struct("<I")
@@ -37,16 +40,21 @@ class AnswerId(NamedTuple):
     at: int
     query: bytes
     fallen: bool
+    without: tuple[str, ...] = ()  # the stages that were left out
 
     @staticmethod
-    def of(group: str, now: Live, query: Query, *, fallen: bool) -> AnswerId:
+    def of(group: str, now: Live, query: Query, fallback: str) -> AnswerId:
+        """``fallback``: that of the answer."""
         meta = now.state.base.meta
         base = (meta.log_offset, meta.lake_version)
         version, asked = now.serving.version, query_hash(group, query)
-        return AnswerId(version, now.state.offset, base, query.at, asked, fallen)
+        without = stages_without(fallback)
+        fallen = bool(fallback) and not without
+        return AnswerId(version, now.state.offset, base, query.at, asked, fallen, without)
 
     def encode(self) -> str:
         flags = FALLEN if self.fallen else 0
+        flags |= next((bits for bits, stages in _WITHOUT.items() if stages == self.without), 0)
         head = _HEAD.pack(FORMAT, flags, self.offset, *self.base, self.at, self.query)
         raw = head + self.version.encode()
         raw += _SUM.pack(zlib.crc32(raw))
@@ -62,7 +70,8 @@ class AnswerId(NamedTuple):
             raise InvalidInput("bad_answer_id", field="answerId", value=text)
         _, flags, offset, least, lake, at, query = _HEAD.unpack(body[: _HEAD.size])
         version = body[_HEAD.size :].decode(errors="replace")
-        return AnswerId(version, offset, (least, lake), at, query, bool(flags & FALLEN))
+        without = _WITHOUT.get(flags & (UNRANKED | HURRIED), ())
+        return AnswerId(version, offset, (least, lake), at, query, bool(flags & FALLEN), without)
 
 
 _TO_URL = bytes.maketrans(b"+/", b"-_")

@@ -34,7 +34,7 @@ def answer(shop: Shop, query: Query, deadline: Deadline | None = None) -> Answer
     if isinstance(watch, TimedWatch):
         note_stages(shop, watch)
     told = result.fallback
-    whole = AnswerId.of(shop.group, shop.now, query, fallen=bool(told)).encode()
+    whole = AnswerId.of(shop.group, shop.now, query, told).encode()
     if lacking:
         told = ", ".join([*lacking, told] if told else lacking)
     result = replace(result, fallback=told, answer_id=whole)

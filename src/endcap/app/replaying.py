@@ -50,7 +50,8 @@ def replay(shop: Shop, answer_id: str, query: Query) -> Replayed:
             raise
         raise NotFound("answer_trimmed", field="answerId", value=made.base[0]) from error
     now = live(state, serving_of(shop, made.version, state))
-    found = fall_back(now, query, "") if made.fallen else answer(now, query)
+    fallen = made.fallen
+    found = fall_back(now, query, "") if fallen else answer(now, query, made.without)
     return Replayed(replace(found, answer_id=answer_id), made, query, now)
 
 

@@ -12,7 +12,7 @@ from endcap.app.shop import Shop
 from endcap.domain.records import Submitted, UserErased, decode
 from endcap.domain.values import PERSONAL, Answer, Query
 from endcap.engine.guarding import Deadline
-from endcap.engine.probability import Probabilities, by_ranker, probabilities
+from endcap.engine.probability import RANKER, Probabilities, probabilities
 
 GET_RECOMMENDATIONS = "get_recommendations"
 
@@ -39,14 +39,13 @@ def submission(
     shop: Shop, user_id: str, k: int, at: int, deadline: Deadline | None = None
 ) -> Submission:
     """The ``k`` products for a shopper, from what the shopper did up to now."""
-    query = Query(PERSONAL, at=at, k=k, user_id=user_id)
+    query = Query(PERSONAL, at=at, k=k, user_id=user_id, likely=True)
     found = answer(shop, query, deadline)
     state = shop.now.state
     rows = np.array([state.items.row(item.id) for item in found.items], np.int32)
-    likely: Probabilities | None = None
-    if found.strategy == PERSONAL:
-        likely = by_ranker(shop.now, query, rows)
-    if likely is None:
+    if found.likely:
+        likely = Probabilities(np.array(found.likely, np.float32), RANKER)
+    else:
         likely = probabilities(shop.now, at, rows, found.strategy)
     products = tuple(
         product(shop, item.id, int(row), value)

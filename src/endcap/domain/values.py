@@ -73,6 +73,7 @@ class Query(Struct, frozen=True):
     event_type: str | None = None  # popular, trending: count this type only
     seen: str | None = None  # None: the shop's own default
     context: Attributes = field(default_factory=dict)  # e.g. {"department": "produce"}
+    likely: bool = False  # say of each item how likely it is bought, where a ranker knows
 
 
 class ScoredItem(Struct, frozen=True, omit_defaults=True):
@@ -90,3 +91,4 @@ class Answer(Struct, frozen=True):
     newest_event_age_s: float | None  # of the shopper's newest event used; None: none used
     fallback: str = ""  # "stage:reason" where something failed and less was done instead
     answer_id: str = ""  # by which the answer can be replayed
+    likely: tuple[float, ...] = ()  # by item, where it was asked for and a ranker knows

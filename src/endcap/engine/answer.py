@@ -7,23 +7,31 @@ from __future__ import annotations
 
 from math import isfinite
 
+from msgspec.structs import replace
+
 from endcap.domain.values import RERANK, Answer, Query, ScoredItem
 from endcap.engine.guarding import CANDIDATES, SHOW
 from endcap.engine.moment import Live, Moment, Ranked, observe
+from endcap.engine.probability import by_ranker
 from endcap.engine.surfaces import SURFACE
 
 STRATEGIES = ("personal", "content", "affinity", "popular", "trending", "related", "none")
 
 
-def answer(now: Live, query: Query) -> Answer:
-    """The engine's entry where a failure is to be seen; ``fallback.guarded`` never fails."""
-    return compose(observe(now, query))
+def answer(now: Live, query: Query, without: tuple[str, ...] = ()) -> Answer:
+    """The engine's entry where a failure is to be seen; ``fallback.guarded`` never fails.
+    ``without``: stages that are left out."""
+    return compose(observe(now, query, without=without))
 
 
 def compose(moment: Moment) -> Answer:
     """The answer to what was observed."""
     moment.watch.enter(CANDIDATES)
     ranked = SURFACE[moment.query.surface](moment)
+    if moment.query.likely and ranked.strategy == "personal":
+        likely = by_ranker(moment, ranked.rows)
+        moment.watch.finish(SHOW)
+        return replace(shown(moment, ranked), likely=likely)
     moment.watch.finish(SHOW)
     return shown(moment, ranked)
 

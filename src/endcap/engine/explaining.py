@@ -20,16 +20,18 @@ from endcap.domain.values import (
     ScoredItem,
 )
 from endcap.engine.accounts import Account, Ledger, ledger_of
-from endcap.engine.guarding import STAGES
+from endcap.engine.guarding import STAGES, stages_without
 from endcap.engine.moment import Live, Moment, observe
 from endcap.engine.surfaces import from_model, from_shelves, related_to
 
 
 def explained(now: Live, query: Query, answer: Answer, data: DataVersion | None) -> Answer:
     """The same answer with an explanation at every item. ``now`` is what answered."""
-    if any(what.partition(":")[0] in STAGES for what in answer.fallback.split(", ")):
+    without = stages_without(answer.fallback)
+    failed = any(what.partition(":")[0] in STAGES for what in answer.fallback.split(", "))
+    if failed and not without:
         return unexplained(answer, data)
-    moment = observe(now, query)
+    moment = observe(now, query, without=without)
     ledger, told = ledger_of(moment), retrieved(moment)
     return with_explanations(
         answer, data, rules_of(moment), lambda item: of_item(moment, ledger, told, item)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from msgspec.structs import replace
 
 from endcap.domain.values import RELATED, RERANK, Answer, Query
 from endcap.engine.answer import compose, shown
@@ -20,13 +21,22 @@ Failed = Callable[[str, str, Exception], None]
 
 def guarded(now: Live, query: Query, watch: Watch, failed: Failed) -> Answer:
     """``answer`` that never raises. ``fallback`` of the answer is ``stage:reason`` when it is
-    made of popular items because of a failure; nothing of it stays for the next query."""
+    made of popular items because of a failure, or in the recipe's order because the ranker
+    failed; nothing of it stays for the next query."""
     try:
-        return compose(observe(now, query, watch))
+        return told(compose(observe(now, query, watch)), watch, failed)
     except Exception as error:
         stage, reason = watch.stage, reason_of(error)
         failed(stage, reason, error)
     return fall_back(now, query, f"{stage}:{reason}")
+
+
+def told(found: Answer, watch: Watch, failed: Failed) -> Answer:
+    """The answer, with what it had to do without."""
+    if watch.spared is None:
+        return found
+    failed(*watch.spared)
+    return replace(found, fallback=f"{watch.spared.stage}:{watch.spared.reason}")
 
 
 def fall_back(now: Live, query: Query, fallback: str) -> Answer:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -33,14 +34,32 @@ class Deadline(Struct, frozen=True):
         return self.clock() > self.ends_s
 
 
+class Spared(NamedTuple):
+    """A stage that an answer did without."""
+
+    stage: str
+    reason: str
+    error: Exception
+
+
 class Watch:
     """Goes with one answer. ``stage`` is what is to blame when something fails."""
 
-    __slots__ = ("_deadline", "stage")
+    __slots__ = ("_deadline", "_spares", "spared", "stage")
 
-    def __init__(self, deadline: Deadline | None = None) -> None:
-        self._deadline = deadline
+    def __init__(self, deadline: Deadline | None = None, *, spares: bool = True) -> None:
+        """``spares``: somebody looks at what was spared."""
+        self._deadline, self._spares = deadline, spares
         self.stage = OBSERVE
+        self.spared: Spared | None = None
+
+    def spare(self, error: Exception) -> tuple[str, ...]:
+        """Go on without the stage that raised; which stages to leave out from here on. Raises
+        the error where nobody would be told of it."""
+        if not self._spares:
+            raise error
+        self.spared = Spared(self.stage, reason_of(error), error)
+        return stages_without(f"{self.stage}:{self.spared.reason}")
 
     def enter(self, stage: str) -> None:
         """Begin a stage. Raises Late when the stages before it took all the time."""
@@ -80,11 +99,22 @@ class TimedWatch(Watch):
         return [(*mark, end) for mark, end in zip(self._marks, ends, strict=True)]
 
 
-UNWATCHED = Watch()
+UNWATCHED = Watch(spares=False)
+_LATE = "deadline"
+
+
+def stages_without(fallback: str) -> tuple[str, ...]:
+    """The stages that an answer with this ``fallback`` did without, though it is not made of
+    popular items: the ranker, and cold items as well where time was over."""
+    for told in fallback.split(", "):
+        stage, _, reason = told.partition(":")
+        if stage == RANK:
+            return (RANK, COLD) if reason == _LATE else (RANK,)
+    return ()
 
 
 def reason_of(error: Exception) -> str:
     """One word for headers and counters: ``deadline``, the error's code, or ``error``."""
     if isinstance(error, Late):
-        return "deadline"
+        return _LATE
     return error.code if isinstance(error, EndcapError) else "error"

@@ -29,6 +29,14 @@ from endcap.models.queries import LiveQuery, ModelQuery
 PURCHASE_CODE = EVENT_TYPES.index(PURCHASE)
 
 
+class Ranking(NamedTuple):
+    """What the ranker said of the recipe's candidates, in the recipe's order."""
+
+    rows: Int32s  # (n,) model rows
+    scores: Float32s  # (n,) the recipe's
+    margins: Float32s  # (n,) log-odds
+
+
 class Ranked(NamedTuple):
     """Vocabulary rows, best first, with their scores, and the strategy that made them."""
 
@@ -77,7 +85,7 @@ class Moment:
     """Everything that one answer knows at ``query.at``. Most answers need neither ``known`` nor
     ``left_out``: they are worked out when somebody asks."""
 
-    __slots__ = ("_known", "_left_out", "history", "live", "query", "watch")
+    __slots__ = ("_known", "_left_out", "history", "live", "query", "ranking", "watch", "without")
 
     def __init__(
         self,
@@ -87,8 +95,12 @@ class Moment:
         left_out: Int32s | None = None,
         known: ModelQuery | None = None,
         watch: Watch = UNWATCHED,
+        without: tuple[str, ...] = (),
     ) -> None:
+        """``without``: stages that are left out."""
         self.query, self.live, self.history, self.watch = query, now, history, watch
+        self.without = without
+        self.ranking: Ranking | None = None
         self._known = known
         self._left_out = left_out
 
@@ -113,7 +125,9 @@ class Moment:
 
     def leaving_out(self, rows: Int32s) -> Moment:
         """The same moment with ``rows`` in place of ``left_out``."""
-        return Moment(self.query, self.live, self.history, rows, self._known, self.watch)
+        return Moment(
+            self.query, self.live, self.history, rows, self._known, self.watch, self.without
+        )
 
     def live_query(self) -> LiveQuery:
         """What ``Recipe.live_candidates`` takes: the history as it is."""
@@ -131,10 +145,12 @@ POLICY_CODES = {
 }
 
 
-def observe(now: Live, query: Query, watch: Watch = UNWATCHED) -> Moment:
+def observe(
+    now: Live, query: Query, watch: Watch = UNWATCHED, without: tuple[str, ...] = ()
+) -> Moment:
     """The shopper's history, read once."""
     history = now.state.history(query.user_id) if query.user_id else NO_HISTORY
-    return Moment(query, now, history, watch=watch)
+    return Moment(query, now, history, watch=watch, without=without)
 
 
 NO_ROWS = np.zeros(0, np.int32)

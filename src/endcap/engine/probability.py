@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from endcap.domain.arrays import Float32s, Int32s
-from endcap.domain.values import Query
 from endcap.engine import rank
-from endcap.engine.moment import Live, observe
+from endcap.engine.guarding import RANK
+from endcap.engine.moment import Live, Moment
 from endcap.engine.surfaces import scores_of
 
 RANKER, HELD_OUT, POPULARITY = "ranker", "held_out", "popularity"
@@ -29,14 +29,30 @@ class Probabilities(NamedTuple):
     source: str
 
 
-def by_ranker(now: Live, query: Query, rows: Int32s) -> Probabilities | None:
-    """How likely the shopper of a personal ``query`` buys each of the vocabulary rows (n,), as the
-    ranker learnt and calibrated it; None without a ranker or a known history."""
-    moment = observe(now, query)
-    if now.serving.ranker is None or not len(rows):
-        return None
-    found = rank.probabilities(moment, rows, scores_of(moment, rows))
-    return None if found is None else Probabilities(found, RANKER)
+def by_ranker(moment: Moment, rows: Int32s) -> tuple[float, ...]:
+    """How likely the shopper buys each of the vocabulary rows (n,) of a personal list, as the
+    ranker learnt and calibrated it; nothing without a sound ranker or a known history."""
+    ranker, ranking = moment.live.serving.ranker, moment.ranking
+    if ranker is None or RANK in moment.without or not len(rows):
+        return ()
+    moment.watch.finish(RANK)
+    try:
+        values = np.full(len(rows), np.nan, np.float32)
+        if ranking is not None:
+            equal = moment.live.serving.model_rows(rows)[:, None] == ranking.rows  # (n, ranked)
+            ranked = equal.any(axis=1)
+            margins = ranking.margins[equal.argmax(axis=1)[ranked]]
+            values[ranked] = ranker.calibration.apply(margins)
+        if (others := np.isnan(values)).any():
+            asked = rows[others]
+            found = rank.probabilities(moment, asked, scores_of(moment, asked))
+            if found is None:
+                return ()
+            values[others] = found
+    except Exception as error:
+        moment.watch.spare(error)
+        return ()
+    return tuple(values.tolist())
 
 
 def probabilities(now: Live, at: int, rows: Int32s, strategy: str) -> Probabilities:

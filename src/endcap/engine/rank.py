@@ -1,4 +1,7 @@
-"""The ranker's stage: the recipe's candidates in the order of how likely they are bought."""
+"""The ranker's stage: the recipe's candidates in the order of how likely they are bought.
+
+A failure of it costs the ranker's order and nothing else: the recipe's is served.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,22 @@ import numpy as np
 
 from endcap.domain.arrays import Float32s, Float64s, Int32s, Int64s
 from endcap.engine.guarding import RANK
-from endcap.engine.moment import Moment
+from endcap.engine.moment import Moment, Ranking
 from endcap.features.definitions import HISTORY_EVENTS, NAMES
 from endcap.features.rows import context_of, feature_rows
 from endcap.models.queries import Scored
-from endcap.models.ranker import CANDIDATES, COLUMNS, Ranker
+from endcap.models.ranker import BY_RECIPE, CANDIDATES, COLUMNS, Ranker
+
+_PLACES = np.arange(CANDIDATES)
 
 
 def serving_ranker(moment: Moment) -> Ranker | None:
-    """The ranker whose order is served; None: the recipe's is."""
+    """The ranker that this moment asks; None: the recipe's order is served, and nobody asked how
+    likely its items are."""
     ranker = moment.live.serving.ranker
-    return ranker if ranker is not None and ranker.reorders else None
+    if ranker is None or RANK in moment.without:
+        return None
+    return ranker if ranker.reorders or moment.query.likely else None
 
 
 def wanted(moment: Moment) -> int:
@@ -31,11 +39,32 @@ def rank(moment: Moment, found: Scored) -> Scored:
     and cold items find their place in it."""
     ranker, k = serving_ranker(moment), moment.query.k
     if ranker is None or len(found.rows) < 2:
-        return found
-    moment.watch.enter(RANK)
-    rows = ranker_rows(moment, found.rows, found.scores, np.arange(len(found.rows)))
-    order = ranker.arranged(ranker.trees.margins(rows))
+        return Scored(found.rows[:k], found.scores[:k])
+    try:
+        order = ordered(moment, ranker, found)
+    except Exception as error:
+        moment.without, moment.ranking = moment.watch.spare(error), None
+        return Scored(found.rows[:k], found.scores[:k])
     return Scored(found.rows[order[:k]], found.scores[:k])
+
+
+def ordered(moment: Moment, ranker: Ranker, found: Scored, places: Int64s | None = None) -> Int64s:
+    """Positions (n,) of the candidates in the order to serve. Raises Late when this took too
+    long, FloatingPointError for a ranker that broke after it was loaded."""
+    moment.watch.finish(RANK)
+    moment.watch.check()
+    asked = _places(len(found.rows)) if places is None else places
+    margins = ranker.trees.margins(ranker_rows(moment, found.rows, found.scores, asked))
+    if not np.isfinite(margins.sum()):
+        raise FloatingPointError("a margin is not a number")
+    moment.ranking = Ranking(found.rows, found.scores, margins)
+    order = ranker.arranged(margins)
+    moment.watch.check()
+    return order
+
+
+def _places(n: int) -> Int64s:
+    return _PLACES[:n] if n <= CANDIDATES else np.arange(n)
 
 
 def rank_given(moment: Moment, rows: Int32s, scores: Float32s) -> Float32s:
@@ -44,14 +73,18 @@ def rank_given(moment: Moment, rows: Int32s, scores: Float32s) -> Float32s:
     ranker = serving_ranker(moment)
     model_rows = moment.live.serving.model_rows(rows)
     known = np.flatnonzero((model_rows >= 0) & np.isfinite(scores))
-    if ranker is None or len(known) < 2:
+    if ranker is None or ranker.order == BY_RECIPE or len(known) < 2:
         return scores
     known = known[np.argsort(-scores[known], kind="stable")]
-    asked = model_rows[known]
-    places = recipe_places(moment, asked)
-    margins = ranker.trees.margins(ranker_rows(moment, asked, scores[known], places))
+    asked = Scored(model_rows[known], scores[known])
+    try:
+        moment.watch.finish(RANK)
+        order = ordered(moment, ranker, asked, recipe_places(moment, asked.rows))
+    except Exception as error:
+        moment.without, moment.ranking = moment.watch.spare(error), None
+        return scores
     exchanged = scores.copy()
-    exchanged[known[ranker.arranged(margins)]] = scores[known]
+    exchanged[known[order]] = scores[known]
     return exchanged
 
 

@@ -38,6 +38,8 @@ class Serving:
         """Vocabulary rows (n,) to model rows (n,); -1 where the model does not know the item."""
         if not len(rows) or not len(self.to_model):
             return np.full(len(rows), -1, np.int32)
+        if int(rows.max()) < len(self.to_model):
+            return self.to_model[rows]
         known = rows < len(self.to_model)
         return np.where(known, self.to_model[np.where(known, rows, 0)], -1).astype(np.int32)
 

@@ -50,6 +50,8 @@ def from_shelves(moment: Moment) -> Ranked:
 
 def with_cold(moment: Moment, found: Ranked, query: ModelQuery | None = None) -> Ranked:
     """``found`` and the cold items that score for ``query`` (the history), best first."""
+    if COLD in moment.without:
+        return found
     moment.watch.enter(COLD)
     cold = moment.live.cold
     pool = cold.pool(moment.watch)

@@ -41,6 +41,7 @@ from endcap.features.grouping import (
     group_by,
     member,
 )
+from endcap.features.prefetch import prefetch
 from endcap.features.times import HOUR_US, hour_of, week_of, weekday_of
 
 _PRICE = PRODUCT_NAMES.index("product_price")
@@ -233,6 +234,28 @@ def _fill_categories(
 
 
 @jit
+def _ask_for(rows: Int32s, values: Float32s, categories: Int32s) -> None:
+    """Products lie anywhere in the table: asked for together, their waits overlap."""
+    for row in rows:
+        if 0 <= row < len(values):
+            prefetch(values, row * PRODUCT_COLUMNS)
+            prefetch(values, row * PRODUCT_COLUMNS + PRODUCT_COLUMNS - 1)
+            prefetch(categories, row * 3)
+
+
+@jit
+def _shared(user: Float64s, hour: int, weekday: int, device: int, columns: int) -> Float32s:
+    """(columns,) what all candidates have in common; the rest NaN."""
+    row = np.full(columns, np.nan, np.float32)
+    for column in range(USER_COLUMNS):
+        row[column] = user[column]
+    row[_CONTEXT], row[_CONTEXT + 1] = hour, weekday
+    if device >= 0:
+        row[_CONTEXT + 2] = device
+    return row
+
+
+@jit
 def fill(
     rows: Int32s,
     types: UInt8s,
@@ -250,21 +273,18 @@ def fill(
 
     ``values`` (items, P) and ``categories`` (items, 3) are the product table's.
     """
+    _ask_for(rows, values, categories)
+    _ask_for(candidates, values, categories)
     prices, codes = _traits(rows, values, categories)
     slots, groups = group_by(rows)
     sums = add_up(groups, types, ts, at)
     user = _user(types, ts, prices, sums, at, hour, weekday)
     user[_PRODUCTS] = distinct(groups)
+    shared = _shared(user, hour, weekday, device, out.shape[1])
     for c in range(len(candidates)):
         row, item = out[c], candidates[c]
-        for column in range(USER_COLUMNS):
-            row[column] = user[column]
-        for column in range(USER_COLUMNS, len(row)):
-            row[column] = np.nan
+        row[:] = shared
         _of_product(row[_PAIR:], sums, member(slots, rows, item), len(rows))
-        row[_CONTEXT], row[_CONTEXT + 1] = hour, weekday
-        if device >= 0:
-            row[_CONTEXT + 2] = device
         if 0 <= item < len(values):
             for column in range(PRODUCT_COLUMNS):
                 row[USER_COLUMNS + column] = values[item, column]

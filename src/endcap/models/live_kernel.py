@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from endcap.domain.arrays import Bools, Float32s, Float64s, Int32s, Int64s, UInt8s
+from endcap.features.prefetch import prefetch
 from endcap.models import live_numpy as reference
 from endcap.models.kernels import COMPILED, _best_first, _keep, jit
 from endcap.models.live_numpy import (
@@ -27,7 +28,6 @@ from endcap.models.live_numpy import (
     TYPES,
     UNKNOWN,
 )  # fmt: skip
-from endcap.models.prefetch import prefetch
 
 AHEAD = 4  # events whose rows are asked for before their turn
 LINE = 16  # 4-byte numbers of a cache line

@@ -3,7 +3,9 @@
 Thresholds of a feature are few, so a value is first replaced by its *bin*: one more than the
 thresholds it reaches. A node then compares bytes, and every node of a tree is compared for a whole
 block of rows at once: no jumps, 32 rows in one instruction. Three levels of nodes (seven
-comparisons) make one pass: eight passes over the lower three levels, one over the upper three.
+comparisons) make one pass: one over the upper three levels, then one for each of the eight subtrees
+below that any row of the block has reached. Candidates of one shopper share what the features of
+the shopper say, so about half are not.
 
 Shapes: ``bins`` (2 · features, width): row f holds feature f with missing as 0, which goes left at
 every node; row features + f the same with missing as the greatest value, which goes right.
@@ -20,7 +22,33 @@ from endcap.models import trees_numpy as reference
 from endcap.models.kernels import COMPILED, jit
 from endcap.models.trees_numpy import NODES
 
+_SUBTREES = (1 << np.arange(8)).astype(np.uint8)  # a bit each: together they say which are reached
+_LEAVES = np.arange(64, dtype=np.uint8).reshape(8, 8)
 BLOCK = 512  # rows that are evaluated together: bins and scratch of a block stay in the cache
+
+
+@jit
+def _bin_of(value: float, thresholds: Float32s, count: int) -> int:
+    """One more than the ``count`` thresholds that a value reaches."""
+    low, high = 0, count
+    while low < high:
+        middle = (low + high) // 2
+        if thresholds[middle] <= value:
+            low = middle + 1
+        else:
+            high = middle
+    return low + 1
+
+
+@jit
+def _is_level(rows: Float32s, feature: int, first: int, last: int) -> bool:
+    """Whether rows[first:last] have one value of a feature, or none has any."""
+    value = rows[first, feature]
+    for r in range(first + 1, last):
+        other = rows[r, feature]
+        if other != value and not (np.isnan(other) and np.isnan(value)):
+            return False
+    return True
 
 
 @jit
@@ -35,8 +63,16 @@ def _bin_feature(
     places: Int32s,
     bins: UInt8s,
 ) -> None:
-    """Bins of one feature for rows[first:last]: a search in step for all rows at once."""
-    n = last - first
+    """Bins of one feature for rows[first:last]: a search in step for all rows at once, or one for
+    all where all have one value, as features of the shopper have."""
+    n, twin = last - first, feature + bins.shape[0] // 2
+    if _is_level(rows, feature, first, last):
+        value = rows[first, feature]
+        missing = np.isnan(value)
+        place = 0 if missing else _bin_of(value, thresholds, count)
+        bins[feature, :n] = place
+        bins[twin, :n] = 65535 if missing else place
+        return
     for r in range(n):
         values[r] = rows[first + r, feature]
     places[:n] = 0
@@ -46,7 +82,6 @@ def _bin_feature(
             at = places[r] + step
             places[r] = at if thresholds[at - 1] <= values[r] else places[r]
         step //= 2
-    twin = feature + bins.shape[0] // 2
     for r in range(n):
         known = values[r] == values[r]
         place = min(places[r], count) + 1
@@ -61,22 +96,21 @@ def _pass(
     limits: UInt8s,
     at: int,
     width: int,
-    first: int,
+    names: UInt8s,
     wanted: int,
     among: UInt8s,
     out: UInt8s,
 ) -> None:
-    """Three levels from node ``at`` down: ``out`` becomes ``first`` + 0 … 7, the subtree below
-    them, for the rows where ``among`` is ``wanted``."""
+    """Three levels from node ``at`` down: ``out`` becomes the name (8,) of the subtree below them,
+    for the rows where ``among`` is ``wanted``."""
     a, b, c = bins[features[at]], bins[features[2 * at + 1]], bins[features[2 * at + 2]]
     d, e = bins[features[4 * at + 3]], bins[features[4 * at + 4]]
     f, g = bins[features[4 * at + 5]], bins[features[4 * at + 6]]
     la, lb, lc = limits[at], limits[2 * at + 1], limits[2 * at + 2]
     ld, le = limits[4 * at + 3], limits[4 * at + 4]
     lf, lg = limits[4 * at + 5], limits[4 * at + 6]
-    o0, o1, o2, o3 = np.uint8(first), np.uint8(first + 1), np.uint8(first + 2), np.uint8(first + 3)
-    o4, o5 = np.uint8(first + 4), np.uint8(first + 5)
-    o6, o7 = np.uint8(first + 6), np.uint8(first + 7)
+    o0, o1, o2, o3 = names[0], names[1], names[2], names[3]
+    o4, o5, o6, o7 = names[4], names[5], names[6], names[7]
     mine = np.uint8(wanted)
     for r in range(width):
         t0 = o1 if d[r] > ld else o0
@@ -138,9 +172,13 @@ def _margins(
         _bin_block(rows, thresholds, counts, first, last, values, places, bins)
         for tree in range(len(features)):
             nodes, bounds = features[tree], limits[tree]
-            _pass(bins, nodes, bounds, 0, width, 0, 0, everyone, subtree)
+            _pass(bins, nodes, bounds, 0, width, _SUBTREES, 0, everyone, subtree)
+            reached = np.uint8(0)
+            for r in range(last - first):
+                reached |= subtree[r]
             for at in range(8):
-                _pass(bins, nodes, bounds, 7 + at, width, 8 * at, at, subtree, leaf)
+                if reached & (1 << at):
+                    _pass(bins, nodes, bounds, 7 + at, width, _LEAVES[at], 1 << at, subtree, leaf)
             values_of = leaves[tree]
             for r in range(last - first):
                 out[first + r] += values_of[leaf[r]]
