@@ -16,6 +16,7 @@ from endcap.domain.values import Query
 from endcap.engine import rank
 from endcap.engine.guarding import Deadline
 from endcap.engine.probability import RANKER
+from endcap.entrypoints.warmth import warm
 from endcap.models.ranker import BY_RANKER, BY_RECIPE
 from endcap.models.trees import Trees
 
@@ -135,3 +136,21 @@ def test_probabilities_do_not_depend_on_whose_order_is_served(board: Any, ranked
     assert told.source == RANKER
     likely = {product.product_id: product.probability for product in told.products}
     assert likely["black-7"] > 0.9 > likely["black-1"]
+
+
+@pytest.mark.parametrize("order", [BY_RANKER, BY_RECIPE])
+def test_taking_up_a_version_warms_its_ranker_even_without_shoppers(
+    board: Any, ranked: Any, order: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called = []
+    for name in ("margins", "contributions"):
+        whole = getattr(Trees, name)
+        monkeypatch.setattr(
+            Trees, name, lambda self, rows, w=whole, n=name: called.append(n) or w(self, rows)
+        )
+    now = ranked("pair_views", order).shop.now
+    called.clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(type(now.state), "history", broken)  # whatever else is warmed
+        warm(now, board.at)
+    assert set(called) == {"margins", "contributions"}

@@ -55,5 +55,6 @@ def train_ranker(
     if outcome.ranker is not None:
         staged = shop.artifacts.staging(RANKERS)
         outcome.ranker.save(staged)
+        outcome.ranker.warm()  # compiled code is kept: who takes this version up compiles nothing
         shop.artifacts.publish(RANKERS, version, staged)
     return outcome.info

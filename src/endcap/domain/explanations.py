@@ -40,12 +40,32 @@ class DataVersion(Struct, frozen=True, rename="camel"):
     log_offset: int
 
 
+class RankerAccount(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What the ranker said of an item. ``average`` (an average candidate's) + the explanation's
+    ``features`` + ``other_features`` = ``log_odds``.
+
+    ``order``: whose order is served, ``recipe``, ``ranker`` or ``blend``. ``probability``: the
+    log-odds, calibrated. ``values``: what the features were; null where there is none.
+    """
+
+    order: str
+    probability: float
+    log_odds: float
+    average: float
+    other_features: float
+    recipe_score: float
+    recipe_rank: int | None = None
+    values: dict[str, float | None] = {}
+
+
 class Explanation(Struct, frozen=True, rename="camel", omit_defaults=True):
     """``prior`` + the amounts of ``because`` + ``others`` = ``score``, for the sources model,
-    cold, content and affinity. ``score`` is what retrieval gave, before any ranker.
+    cold, content and affinity; with a ``ranker``, = its ``recipe_score``: a ranker exchanges the
+    items among the scores.
 
     ``components``: the same amounts by part of the model. ``neighbours``: the known items that a
-    cold one was placed by, with their weights. ``features``: what the ranker's features gave.
+    cold one was placed by, with their weights. ``features``: those that moved the ranker's
+    log-odds of the item most, and how far.
     """
 
     source: str
@@ -56,6 +76,7 @@ class Explanation(Struct, frozen=True, rename="camel", omit_defaults=True):
     components: dict[str, float] | None = None
     neighbours: dict[str, float] | None = None
     features: dict[str, float] | None = None
+    ranker: RankerAccount | None = None
     rules: tuple[str, ...] = ()
     model_version: str = ""
     data_version: DataVersion | None = None

@@ -22,7 +22,9 @@ from endcap.domain.values import (
 from endcap.engine.accounts import Account, Ledger, ledger_of
 from endcap.engine.guarding import STAGES, stages_without
 from endcap.engine.moment import Live, Moment, observe
-from endcap.engine.surfaces import from_model, from_shelves, related_to
+from endcap.engine.ranker_accounts import RankerLedger, ranker_ledger
+from endcap.engine.surfaces import from_model, from_shelves, related_to, rerank
+from endcap.models.ranker import BY_RECIPE
 
 
 def explained(now: Live, query: Query, answer: Answer, data: DataVersion | None) -> Answer:
@@ -31,11 +33,28 @@ def explained(now: Live, query: Query, answer: Answer, data: DataVersion | None)
     failed = any(what.partition(":")[0] in STAGES for what in answer.fallback.split(", "))
     if failed and not without:
         return unexplained(answer, data)
-    moment = observe(now, query, without=without)
+    moment = observe(now, replace(query, likely=True), without=without)
     ledger, told = ledger_of(moment), retrieved(moment)
+    said = ranker_ledger(moment)
     return with_explanations(
-        answer, data, rules_of(moment), lambda item: of_item(moment, ledger, told, item)
+        answer,
+        data,
+        rules_of(moment),
+        lambda item: with_ranker(of_item(moment, ledger, told, item), said, moment, item),
     )
+
+
+def with_ranker(
+    found: Explanation, said: RankerLedger | None, moment: Moment, item: ScoredItem
+) -> Explanation:
+    """What the ranker said besides. ``score`` becomes that of the place which it gave the item."""
+    if said is None or found.source != words.MODEL:
+        return found
+    account = said.account(moment.live.state.items.row(item.id))
+    if account is None:
+        return found
+    score = found.score if said.order == BY_RECIPE else item.score
+    return replace(found, score=score, features=account[0], ranker=account[1])
 
 
 def unexplained(answer: Answer, data: DataVersion | None) -> Answer:
@@ -67,6 +86,7 @@ def retrieved(moment: Moment) -> Mapping[int, float] | None:
     item that can be scored was (rerank)."""
     query, now = moment.query, moment.live
     if query.surface == RERANK:
+        rerank(moment)  # for what the ranker says of the given items
         return None
     if query.surface == PERSONAL and len(moment.history.items):
         found = from_model(moment) or from_shelves(moment)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from endcap.domain.arrays import Float32s, Int32s, UInt8s
+from endcap.domain.arrays import Float32s, Int32s, Int64s, UInt8s
 from endcap.domain.values import (
     EVENT_TYPES,
     EXCLUDE_NONE,
@@ -34,6 +34,7 @@ class Ranking(NamedTuple):
 
     rows: Int32s  # (n,) model rows
     scores: Float32s  # (n,) the recipe's
+    places: Int64s  # (n,) among the recipe's candidates
     margins: Float32s  # (n,) log-odds
 
 

@@ -13,7 +13,7 @@ from endcap.engine.moment import Moment, Ranking
 from endcap.features.definitions import HISTORY_EVENTS, NAMES
 from endcap.features.rows import context_of, feature_rows
 from endcap.models.queries import Scored
-from endcap.models.ranker import BY_RECIPE, CANDIDATES, COLUMNS, Ranker
+from endcap.models.ranker import CANDIDATES, COLUMNS, Ranker
 
 _PLACES = np.arange(CANDIDATES)
 
@@ -40,6 +40,7 @@ def rank(moment: Moment, found: Scored) -> Scored:
     ranker, k = serving_ranker(moment), moment.query.k
     if ranker is None or len(found.rows) < 2:
         return Scored(found.rows[:k], found.scores[:k])
+    moment.watch.finish(RANK)
     try:
         order = ordered(moment, ranker, found)
     except Exception as error:
@@ -51,13 +52,12 @@ def rank(moment: Moment, found: Scored) -> Scored:
 def ordered(moment: Moment, ranker: Ranker, found: Scored, places: Int64s | None = None) -> Int64s:
     """Positions (n,) of the candidates in the order to serve. Raises Late when this took too
     long, FloatingPointError for a ranker that broke after it was loaded."""
-    moment.watch.finish(RANK)
     moment.watch.check()
     asked = _places(len(found.rows)) if places is None else places
     margins = ranker.trees.margins(ranker_rows(moment, found.rows, found.scores, asked))
     if not np.isfinite(margins.sum()):
         raise FloatingPointError("a margin is not a number")
-    moment.ranking = Ranking(found.rows, found.scores, margins)
+    moment.ranking = Ranking(found.rows, found.scores, asked, margins)
     order = ranker.arranged(margins)
     moment.watch.check()
     return order
@@ -73,12 +73,12 @@ def rank_given(moment: Moment, rows: Int32s, scores: Float32s) -> Float32s:
     ranker = serving_ranker(moment)
     model_rows = moment.live.serving.model_rows(rows)
     known = np.flatnonzero((model_rows >= 0) & np.isfinite(scores))
-    if ranker is None or ranker.order == BY_RECIPE or len(known) < 2:
+    if ranker is None or len(known) < 2:
         return scores
     known = known[np.argsort(-scores[known], kind="stable")]
     asked = Scored(model_rows[known], scores[known])
+    moment.watch.finish(RANK)
     try:
-        moment.watch.finish(RANK)
         order = ordered(moment, ranker, asked, recipe_places(moment, asked.rows))
     except Exception as error:
         moment.without, moment.ranking = moment.watch.spare(error), None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from msgspec.structs import replace
 
 from endcap.domain.arrays import Float32s, Int32s
 from endcap.domain.explanations import (
@@ -22,6 +23,7 @@ from endcap.engine.cold import MOST_COLD
 from endcap.engine.explaining import of_account
 from endcap.engine.guarding import CANDIDATES, COLD, OBSERVE, RANK, SHOW
 from endcap.engine.moment import PURCHASE_CODE, Live, Moment, observe
+from endcap.engine.ranker_accounts import ranker_ledger
 from endcap.engine.surfaces import from_shelves, scores_of
 
 
@@ -89,7 +91,29 @@ def ranked_out(moment: Moment, answer: Answer, item_id: str, row: int) -> Verdic
     if score == 0 and answer.strategy == "popular":
         return Verdict(item_id, NO_SCORE, CANDIDATES, "nobody did anything with it of late")
     above = int(np.count_nonzero(scores > score)) + 1
+    said = ranker_ledger(moment)
+    if said is not None and (served := said.rank(row)) is not None:
+        return below_ranked(moment, answer, item_id, row, served)
     return outranked(moment, answer, item_id, row, max(above, len(answer.items) + 1), score)
+
+
+def below_ranked(moment: Moment, answer: Answer, item_id: str, row: int, served: int) -> Verdict:
+    """An item that the ranker put at place ``served``, with the score of that place. The stage is
+    the ranker's where the recipe would have listed the item."""
+    said, ranking, k = ranker_ledger(moment), moment.ranking, len(answer.items)
+    assert ranking is not None  # noqa: S101  it has a place
+    score = float(ranking.scores[served - 1])
+    found = outranked(moment, answer, item_id, row, max(served, k + 1), score)
+    account = None if said is None else said.account(row)
+    if account is None or found.explanation is None:
+        return found
+    features, told = account
+    explanation = replace(found.explanation, score=score, features=features, ranker=told)
+    found = replace(found, explanation=explanation)
+    if told.recipe_rank is None or told.recipe_rank > k:
+        return found
+    lacks = f"the ranker moved it from place {told.recipe_rank} of the recipe to place {served}"
+    return replace(found, stage=RANK, lacks=lacks)
 
 
 def outranked(
@@ -107,7 +131,15 @@ def outranked(
     elif explanation is not None and not explanation.because:
         lacks = "nothing that the shopper did leads to it: it has its prior alone"
     return Verdict(
-        item_id, OUTRANKED, RANK, lacks, rank, score, last, last - score, explanation=explanation
+        item_id,
+        OUTRANKED,
+        CANDIDATES,
+        lacks,
+        rank,
+        score,
+        last,
+        last - score,
+        explanation=explanation,
     )
 
 

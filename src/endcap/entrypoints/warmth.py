@@ -22,10 +22,12 @@ def warm(live: Live, at: int) -> None:
     users = [state.users.id(row) for row in range(min(len(state.users), SAMPLE))]
     items = tuple(state.items.id(row) for row in range(min(len(state.items), SAMPLE)))
     queries = [Query(surface, at=at) for surface in (POPULAR, TRENDING)]
-    queries += [Query(PERSONAL, at=at, user_id=user) for user in users if user]
+    queries += [Query(PERSONAL, at=at, user_id=user, likely=True) for user in users if user]
     queries += [Query(RERANK, at=at, user_id=user, item_ids=items) for user in users if user]
     queries += [Query(RELATED, at=at, item_id=item) for item in items]
     try:
+        if live.serving.ranker is not None:
+            live.serving.ranker.warm()
         for query in queries:
             answer(live, query)
     except Exception:  # it will show again where somebody asks; starting goes on

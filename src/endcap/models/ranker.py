@@ -13,6 +13,7 @@ from endcap.domain.arrays import Float32s, Int64s
 from endcap.domain.errors import Damaged
 from endcap.features.definitions import NAMES
 from endcap.features.products import ProductTable
+from endcap.features.rows import context_of, feature_rows
 from endcap.models.calibration import Calibration
 from endcap.models.trees import Trees
 
@@ -45,6 +46,18 @@ class Ranker:
     def probabilities(self, rows: Float32s) -> Float32s:
         """(n,) how likely each of the candidates ``rows`` (n, len(COLUMNS)) is bought."""
         return self.calibration.apply(self.trees.margins(rows))
+
+    def warm(self) -> None:
+        """Rank two candidates of nobody, so that no shopper waits until kernels are compiled, or
+        read from where compiled ones are kept."""
+        nothing = np.zeros(0, np.int32), np.zeros(0, np.uint8), np.zeros(0, np.int64)
+        candidates = np.zeros(2, np.int32)
+        rows = np.zeros((2, len(COLUMNS)), np.float32)
+        rows[:, : len(NAMES)] = feature_rows(
+            *nothing, candidates, self.products, 0, context_of(0, {})
+        )
+        self.arranged(self.trees.margins(rows))
+        self.trees.contributions(rows)
 
     def save(self, folder: Path) -> None:
         """Write into an existing empty folder: .npy arrays and manifest.json."""
