@@ -18,7 +18,7 @@ HOST ?= 127.0.0.1
 CODE := src tests $(wildcard bench)
 PYTEST ?= $(BIN)/python -m pytest -q
 
-.PHONY: help setup setup-dev demo serve test test-fast check bench bench-serving docs openapi lock clean
+.PHONY: help setup setup-dev demo serve test test-fast check bench bench-serving bench-peers docs openapi lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench: setup ## time and memory of every offline step on a generated shop
 
 bench-serving: setup ## answers a second beside the empty endpoint, freshness, swaps, start, memory
 	$(BIN)/python bench/serving.py $(OPTIONS)
+
+bench-peers: setup ## the same histories served by implicit and by numpy behind FastAPI
+	$(BIN)/python bench/peers.py $(OPTIONS)
 
 docs: setup-dev ## rewrite the pages and golden files that are generated
 	$(BIN)/python -m endcap.cli.reference

@@ -2,18 +2,20 @@
 
 Keys once read stay in use while their source cannot be read. A file is looked at again once a
 second; a URL is fetched in a thread, every five minutes and when a token names an unknown key,
-so that no request waits for it.
+so that no request waits for it. An issuer that answers byte by byte is cut off.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
-from threading import Thread
+from threading import Thread, Timer
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,7 +26,8 @@ from endcap.domain.errors import InvalidInput, Unavailable
 log = logging.getLogger("endcap.tokens")
 
 MOST_BYTES = 1 << 20
-FETCH_SECONDS = 5
+FETCH_SECONDS = 5.0  # most for each of: an address, the handshake, a pause within the answer
+ANSWER_SECONDS = 10.0  # most for request and answer together
 FRESH_S = 300.0
 LEAST_PAUSE_S = 10.0
 LEAST_RSA_BITS = 2048
@@ -153,19 +156,48 @@ def https_body(url: str) -> bytes:
     parts = urlsplit(url)
     connection = HTTPSConnection(parts.hostname or "", parts.port, timeout=FETCH_SECONDS)
     try:
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request("GET", target, headers={"Accept": "application/json"})
-        answer = connection.getresponse()
-        body = answer.read(MOST_BYTES + 1)
+        connection.connect()
+        with _cut_after(connection.sock, ANSWER_SECONDS):
+            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            connection.request("GET", target, headers={"Accept": "application/json"})
+            answer = connection.getresponse()
+            body = answer.read(MOST_BYTES + 1)
     finally:
         connection.close()
-    if answer.status != 200 or len(body) > MOST_BYTES:
+    if answer.status != 200 or len(body) > MOST_BYTES or answer.length:  # bytes that never came
         raise OSError(f"status {answer.status}, {len(body)} bytes")
     return body
 
 
+@contextmanager
+def _cut_after(sock: socket.socket, seconds: float) -> Iterator[None]:
+    """End the connection then: a time-out of the socket begins anew with each byte that comes."""
+
+    def cut() -> None:
+        with suppress(OSError):  # beneath TLS, whose own shutdown would ask the other side
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    timer = Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 def key_source(source: str) -> FileKeys | FetchedKeys:
-    """``source``: an https URL or the path of a file."""
-    if source.lower().startswith("https://"):
-        return FetchedKeys(source)
-    return FileKeys(Path(source.removeprefix("file://")).expanduser())
+    """``source``: an https URL or the path of a file.
+
+    Raises InvalidInput (token_keys_unreadable): a wrong file or address is told at the start.
+    """
+    if not source.lower().startswith("https://"):
+        return FileKeys(Path(source.removeprefix("file://")).expanduser())
+    try:
+        named = bool(urlsplit(source).hostname) and urlsplit(source).port != 0
+    except ValueError:
+        named = False
+    if not named:
+        reason = "no host, or no port from 1 to 65535"
+        raise InvalidInput("token_keys_unreadable", field=source, reason=reason)
+    return FetchedKeys(source)
