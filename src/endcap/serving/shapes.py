@@ -103,7 +103,7 @@ AttributesBody = Annotated[
 ]
 
 
-class EventBody(Struct):
+class EventBody(Struct, gc=False):
     """One thing a shopper did with one item."""
 
     userId: UserId

@@ -36,12 +36,14 @@ from endcap.serving.shapes import (
     UsersBody,
 )
 
+_STORED = json_reply(EventAnswer(ok=True), 202)
+
 
 async def post_event(desk: Desk, request: Request) -> Reply:
     raw = await request.body(desk.most_body)
     record = _events_record(desk, request, raw, [decode_body(raw, EventBody)], "")
     await desk.intake.submit(record, len(raw))
-    return json_reply(EventAnswer(ok=True), 202)
+    return _STORED
 
 
 async def post_events(desk: Desk, request: Request) -> Reply:
