@@ -55,6 +55,9 @@ SETTINGS: dict[str, Setting] = {
     "log_retention_hours": _number(
         24, 0, 87_600, "how long the log is kept at least, beyond what a restart needs"
     ),
+    "purge_hours": _number(
+        24, 0, 87_600, "time after which the files of the lake lose what an erased user did"
+    ),
     "max_batch": _number(500, 1, 10_000, "most events, items or users in one request"),
     "deadline_ms": _number(250, 1, 600_000, "time after which popular items are answered instead"),
     "keep_versions": _number(5, 2, 1000, "model versions kept beside the one that serves"),
@@ -102,6 +105,7 @@ class Settings(Struct, frozen=True):
     max_waiting: int
     max_waiting_mb: float
     log_retention_hours: float
+    purge_hours: float
     max_batch: int
     deadline_ms: float
     keep_versions: int

@@ -51,8 +51,12 @@ def ask(shop: Any, rounds: list[int], size: int = 0) -> tuple[int, list[Outcome]
 
     async def run() -> tuple[int, list[Outcome]]:
         intake, tasks, n = Intake(shop), [], 0
+
+        async def submit(number: int) -> Outcome:
+            return await intake.submit(record(number), size)
+
         for count in rounds:
-            tasks += [asyncio.create_task(intake.submit(record(n + i), size)) for i in range(count)]
+            tasks += [asyncio.create_task(submit(n + i)) for i in range(count)]
             n += count
             await asyncio.sleep(0.01)
         turned = [task for task in tasks if task.done()]

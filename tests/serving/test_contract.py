@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +196,10 @@ def test_a_deleted_user_is_forgotten(ask: Any) -> None:
     ask.shop.documents.put(STORED, user, {"user_id": user, "recommendations": ["I1"]})
     assert len(ask.shop.now.state.history(user).items) == 1
     told = ask("DELETE", f"/v1/users/{user}")
-    assert (told.status, told.body) == (202, {"ok": True, "userId": user, "erased": True})
+    body = told.body
+    purge_at = body.pop("purgeAt")
+    assert 86_000 < datetime.fromisoformat(purge_at).timestamp() - time.time() <= 86_400
+    assert (told.status, body) == (202, {"ok": True, "userId": user, "erased": True})
     assert len(ask.shop.now.state.history(user).items) == 0
     assert ask("GET", f"/v1/users/{user}/recommendations").status == 404
 

@@ -53,7 +53,8 @@ def keeper_round(shop: Shop, at: int) -> Round:
     announce_missed_snapshot(shop, at)
     tail = shop.now.state.offset - pointer(shop).offset
     shop.telemetry.gauge("log_tail_bytes", tail)
-    if tail < shop.settings.snapshot_tail_mb * 2**20 and not needs_building(shop):
+    short = tail < shop.settings.snapshot_tail_mb * 2**20
+    if short and not needs_building(shop) and not purge_due(shop, at):
         return Round()
     return settle(shop, at)
 
@@ -80,16 +81,52 @@ def announce_missed_snapshot(shop: Shop, at: int) -> None:
 
 
 def settle(shop: Shop, at: int) -> Round:
-    """Bring lake and snapshot up to the log's end. Nothing to do: nothing is written."""
+    """Bring lake and snapshot up to the log's end, and purge what is due. Nothing to do: nothing
+    is written."""
     with shop.maintenance():
         take_up_pointer(shop)
-        mended = publish_built(shop, at) if needs_building(shop) else ""
-        if not tail_matters(shop):
-            return Round(0, mended)
+        name = mend(shop, at) if needs_building(shop) else ""
         before = shop.lake.manifest().log_offset
-        compact(shop, at)
-        name = publish_extended(shop, at)
+        if tail_matters(shop):
+            # The counts hold more of an erased user than the history from which they were taken
+            # back: only the lake knows all of it.
+            forgotten = shop.now.state.erased_at > 0
+            compact(shop, at)
+            name = publish_built(shop, at) if forgotten else publish_extended(shop, at)
+        if purge_due(shop, at):
+            name = purge(shop, at)
         return Round(shop.lake.manifest().log_offset - before, name)
+
+
+def mend(shop: Shop, at: int) -> str:
+    """After a crash: the snapshot of the lake as it is, and nothing else of the lake. It may have
+    been a purge that was cut short. The caller holds the lock."""
+    name = publish_built(shop, at)
+    shop.lake.sweep()
+    return name
+
+
+def purge_due(shop: Shop, at: int) -> bool:
+    """Whether an erasure is as old as ``purge_hours``, be it in the lake or still in the log."""
+    asked = [erasure.at for erasure in shop.lake.manifest().erasures]
+    if shop.now.state.erased_at:
+        asked.append(shop.now.state.erased_at)
+    return bool(asked) and purged_by(shop, min(asked)) <= at
+
+
+def purged_by(shop: Shop, asked: int) -> int:
+    """When the keeper purges after an erasure that was asked for then, in µs."""
+    return asked + int(shop.settings.purge_hours * 3_600_000_000)
+
+
+def purge(shop: Shop, at: int) -> str:
+    """Purge the lake, then publish a snapshot that names the lake as it is now: the state is the
+    same. The caller holds the lock, so that no import is at work. Killed in between, the next
+    round builds the snapshot from the lake."""
+    shop.telemetry.count("rows_purged_total", shop.lake.purge().rows)
+    shop.lake.sweep()
+    compact(shop, at)
+    return publish_extended(shop, at)
 
 
 def take_up_pointer(shop: Shop) -> None:
@@ -141,7 +178,7 @@ def compact_chunk(shop: Shop, start: int, stop: int, at: int) -> int:
             if chunk:  # what came before an erasure goes into earlier parts
                 store(shop, chunk, at)
             shop.dead.erase(record.user_id)
-            shop.lake.append((), (), (), (record.user_id,), end)
+            shop.lake.append((), (), (), (record.user_id,), end, record.at)
             return end
         if record is None:
             bury(shop, end, payload, UNKNOWN_RECORD, at)

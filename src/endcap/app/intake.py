@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from endcap.app.shop import Shop
+from endcap.app.syncing import SyncThread
 from endcap.domain.errors import InvalidInput, Mismatch, Unavailable
 from endcap.domain.records import AnyRecord, EventsPosted, ItemsPut, encode
 from endcap.domain.values import Event, Item
@@ -23,8 +25,7 @@ from endcap.engine.state import MOST_EVENT_TYPES, LiveState, event_hash
 from endcap.telemetry import SPANS, Histogram, Spans
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """``stored`` counts the events written; ``repeats`` those that were known already."""
 
     stored: int = 0
@@ -157,48 +158,51 @@ def write(shop: Shop, record: AnyRecord) -> Outcome:
     return outcome
 
 
-Told = list[tuple[asyncio.Future[Outcome], Outcome | Exception]]
+class Asker(NamedTuple):
+    """Who waits for a record, and how large the body was that it came in."""
+
+    record: AnyRecord
+    future: asyncio.Future[Outcome]
+    size: int
+    spans: Spans | None  # of a request that is traced
+
+
+Told = list[tuple[Asker, Outcome | Exception]]
 
 
 class Intake:
     """One for each worker and shop; used from the event loop only."""
 
-    def __init__(self, shop: Shop, executor: Executor | None = None) -> None:
+    def __init__(self, shop: Shop) -> None:
         self._shop = shop
-        self._waiting: list[tuple[AnyRecord, asyncio.Future[Outcome]]] = []
-        self._unsynced: list[tuple[int, Told, list[Spans]]] = []
-        self._sync_running = False
-        self._executor = executor or ThreadPoolExecutor(1, "sync")
+        self._waiting: list[Asker] = []
+        self._unsynced: list[tuple[int, Told]] = []
+        self._syncing: list[tuple[int, Told]] = []
+        self._began = 0.0  # when the sync that runs began
+        self._thread = SyncThread(shop.log.sync)
         self._askers = self._bytes = 0  # of those that were not answered yet
         self._most = shop.settings.max_waiting
-        self._traced: list[Spans] = []  # of those that wait
         self._commit_seconds = shop.telemetry.histogram("intake_commit_seconds")
         self._sync_seconds = shop.telemetry.histogram("intake_sync_seconds")
         self._most_bytes = int(shop.settings.max_waiting_mb * 2**20)
 
-    async def submit(self, record: AnyRecord, size: int = 0) -> Outcome:
-        """Returns when the record, or the first writing of it, is on disk. ``size``: bytes of the
+    def submit(self, record: AnyRecord, size: int = 0) -> asyncio.Future[Outcome]:
+        """Done when the record, or the first writing of it, is on disk. ``size``: bytes of the
         body that it came in.
 
-        Raises Mismatch (key_reused), InvalidInput (too_many_event_types) and Unavailable: the
-        log cannot write, or too many wait already (too_busy, at once and nothing is kept).
+        Raises Unavailable (too_busy): too many wait already, nothing is kept. The future raises
+        Mismatch (key_reused), InvalidInput (too_many_event_types) and Unavailable: the log
+        cannot write.
         """
         self._check_room(size)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
-        self._waiting.append((record, future))
-        spans = SPANS.get()
-        if spans is not None:
-            self._traced.append(spans)
+        self._waiting.append(Asker(record, future, size, SPANS.get()))
         if len(self._waiting) == 1:
             loop.call_soon(self._flush, loop)
         self._askers += 1
         self._bytes += size
-        try:
-            return await future
-        finally:
-            self._askers -= 1
-            self._bytes -= size
+        return future
 
     @property
     def waiting(self) -> tuple[int, int]:
@@ -218,52 +222,52 @@ class Intake:
 
     def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
         waiting, self._waiting = self._waiting, []
-        traced, self._traced = self._traced, []
         began = time.monotonic()
         try:
-            outcomes, end = commit(self._shop, [record for record, _ in waiting])
+            outcomes, end = commit(self._shop, [asker.record for asker in waiting])
         except Exception as error:  # each asker is told; the worker lives on
-            for _, future in waiting:
-                settle(future, error)
+            for asker in waiting:
+                self._settle(asker, error)
             return
-        note(self._commit_seconds, traced, "commit", began)
-        told = list(zip((future for _, future in waiting), outcomes, strict=True))
-        self._unsynced.append((end, told, traced))
-        if not self._sync_running:
-            self._sync_running = True
-            self._task = loop.create_task(self._sync(loop))
+        note(self._commit_seconds, waiting, "commit", began)
+        self._unsynced.append((end, list(zip(waiting, outcomes, strict=True))))
+        if not self._syncing:
+            self._sync(loop)
 
-    async def _sync(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Sync as long as commits wait; those that arrive meanwhile share the next sync."""
-        while self._unsynced:
-            batch, self._unsynced = self._unsynced, []
-            failure: Exception | None = None
-            began = time.monotonic()
-            try:
-                await loop.run_in_executor(self._executor, self._shop.log.sync, batch[-1][0])
-            except Exception as error:
-                self._shop.telemetry.count("log_sync_failures_total")
-                failure = error
-            note(self._sync_seconds, [s for *_, traced in batch for s in traced], "sync", began)
-            for _, told, _ in batch:
-                for future, outcome in told:
-                    settle(future, failure or outcome)
-        self._sync_running = False
+    def _sync(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have all commits synced that wait; those that come meanwhile share the next sync."""
+        self._syncing, self._unsynced = self._unsynced, []
+        self._began = time.monotonic()
+        self._thread.ask(self._syncing[-1][0], loop, partial(self._synced, loop))
+
+    def _synced(self, loop: asyncio.AbstractEventLoop, failure: Exception | None) -> None:
+        done, began, self._syncing = self._syncing, self._began, []
+        if self._unsynced:  # first, so that the disk works while we answer
+            self._sync(loop)
+        if failure is not None:
+            self._shop.telemetry.count("log_sync_failures_total")
+        together = [asker for _, told in done for asker, _ in told]
+        note(self._sync_seconds, together, "sync", began)
+        for _, told in done:
+            for asker, outcome in told:
+                self._settle(asker, failure or outcome)
+
+    def _settle(self, asker: Asker, result: Outcome | Exception) -> None:
+        """Tell the asker, unless it has gone."""
+        self._askers -= 1
+        self._bytes -= asker.size
+        if asker.future.done():
+            return
+        if isinstance(result, Exception):
+            asker.future.set_exception(result)
+        else:
+            asker.future.set_result(result)
 
 
-def note(times: Histogram, traced: list[Spans], stage: str, began: float) -> None:
+def note(times: Histogram, askers: Iterable[Asker], stage: str, began: float) -> None:
     """How long a stage took that requests went through together."""
     ended = time.monotonic()
     times.observe(ended - began)
-    for spans in traced:
-        spans.append((stage, began, ended))
-
-
-def settle(future: asyncio.Future[Outcome], result: Outcome | Exception) -> None:
-    """Tell the asker, unless it has gone."""
-    if future.done():
-        return
-    if isinstance(result, Exception):
-        future.set_exception(result)
-    else:
-        future.set_result(result)
+    for asker in askers:
+        if asker.spans is not None:
+            asker.spans.append((stage, began, ended))

@@ -18,6 +18,7 @@ from endcap.data.manifest import Manifest, Part
 from endcap.data.normalise import ITEM_ATTRIBUTES
 from endcap.data.sql import first_row, quoted, text
 from endcap.data.staging import Done, Staging
+from endcap.data.views import not_erased
 
 _WHOLE = "-?(0|[1-9][0-9]{0,17})"
 _NUMBER = "-?(0|[1-9][0-9]{0,14})([.][0-9]+)?([eE][-+]?[0-9]{1,2})?"
@@ -59,7 +60,10 @@ def _stage(
     """Create ``incoming``, typed, one row for each id; returns how many rows were replaced."""
     key = KEYS[table]
     files = ", ".join(text(staging.path(done.name, ".parquet")) for done in run)
-    connection.execute(f"CREATE VIEW staged AS SELECT * FROM read_parquet([{files}])")
+    kept = not_erased(staging.state.sequence) if table == "users" else "true"
+    connection.execute(
+        f"CREATE VIEW staged AS SELECT * FROM read_parquet([{files}]) AS part WHERE {kept}"
+    )
     types = {name: _type(connection, run, table, name) for name in run[0].columns if name != key}
     columns = "".join(f", {_typed(name, kind)} AS {quoted(name)}" for name, kind in types.items())
     connection.execute(

@@ -23,7 +23,8 @@ from endcap.data.quality import iso
 from endcap.data.sources import Source, find_files
 from endcap.data.sql import text
 from endcap.data.stage import plan_reading, stage_file
-from endcap.data.staging import Staging, State, discard, discard_old, open_staging
+from endcap.data.staging import STAGING, Staging, State, discard, discard_old, open_staging
+from endcap.data.views import not_erased
 from endcap.domain.columns import EVENT_TYPE, EVENTS
 from endcap.domain.errors import InvalidInput
 from endcap.domain.records import digest
@@ -76,7 +77,7 @@ def import_files(
     files = find_files(sources)
     _check(options)
     asked = msgspec.json.encode([files, dict(mapping), msgspec.structs.replace(options, at=0)])
-    folder = lake.root / "staging" / digest(asked).hex()
+    folder = lake.root / STAGING / digest(asked).hex()
     day = iso(options.at).translate(str.maketrans("", "", "-:"))
     import_id = f"{day}-{folder.name[:8]}"
     sequence = max(1, lake.manifest().sequence)
@@ -204,7 +205,7 @@ def _merge_events(lake: Lake, base: Manifest, staging: Staging) -> Merged:
     with lake.connect(base) as connection:
         connection.execute(
             f'CREATE VIEW staged AS SELECT {", ".join(EVENTS)}, "{ARRIVAL}" AS arrival '
-            f"FROM read_parquet([{files}])"
+            f"FROM read_parquet([{files}]) AS part WHERE {not_erased(staging.state.sequence)}"
         )
         _check_types(
             connection.execute(

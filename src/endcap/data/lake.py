@@ -26,9 +26,11 @@ from endcap.data.manifest import (
     read_newest,
     remove_replaced,
     remove_unread,
+    unnamed,
     write_next,
 )
 from endcap.data.merge import merge_events
+from endcap.data.staging import STAGING, discard_before
 from endcap.data.views import create_views
 from endcap.domain.columns import ITEM_ID, USER_ID
 from endcap.domain.records import content_id
@@ -110,11 +112,12 @@ class Lake:
         users: Iterable[User],
         erased: Iterable[str],
         log_offset: int,
+        at: int = 0,
     ) -> Manifest:
         """Add the log's tail up to ``log_offset``; a tail that is in the lake changes nothing.
 
-        The erasures come after the rows: they also hide what this call brings. Repeats are
-        dropped; upserts merge attributes, an explicit None takes one away.
+        The erasures, asked for at ``at`` (µs), come after the rows: they also hide what this call
+        brings. Repeats are dropped; upserts merge attributes, an explicit None takes one away.
         """
         staged, puts = _staged(events), ([*items], [*users])
         gone = [*erased]
@@ -132,7 +135,7 @@ class Lake:
                 new_users = upsert_rows(connection, self.root, base, "users", rows, name=name)
             with self.connect(base) as connection:
                 kept, parts = merge_crowded(connection, self.root, base, parts, name)
-            change = _Change(base, kept, parts, new_items, new_users, gone, log_offset)
+            change = _Change(base, kept, parts, new_items, new_users, gone, log_offset, at)
             try:
                 return self.publish(change.apply)
             except Moved:
@@ -157,11 +160,16 @@ class Lake:
 
     def purge(self) -> Purged:
         """Write parts that hold rows of erased users anew without them, and remove the old files
-        and manifests at once: a reader in the middle fails and has to read again."""
+        and manifests at once: a reader in the middle fails and has to read again. What an import
+        staged before the erasures goes as well: its rows were checked against none of them.
+
+        Raises Conflict (import_running): an import that began before an erasure is at work.
+        """
         while True:
             base = self.manifest()
             if not base.erasures:
                 return Purged(base, 0, 0)
+            discard_before(self.root / STAGING, max(e.sequence for e in base.erasures))
             with self.connect(base) as connection:
                 clean, rows = rewritten(connection, self.root, base)
             try:
@@ -171,6 +179,12 @@ class Lake:
             replaced = base.paths() - manifest.paths()
             remove_replaced(self.root, manifest, replaced)
             return Purged(manifest, rows, len(replaced))
+
+    def sweep(self) -> None:
+        """Remove all files and manifests but the newest and what it names: what a crash left, and
+        what readers of an older one would still read. Nobody may write to the lake meanwhile."""
+        manifest = self.manifest()
+        remove_replaced(self.root, manifest, unnamed(self.root, manifest))
 
 
 class _Change(NamedTuple):
@@ -183,6 +197,7 @@ class _Change(NamedTuple):
     users: tuple[Part, ...]
     erased: list[str]
     log_offset: int
+    at: int
 
     def apply(self, now: Manifest) -> Manifest:
         if now.version != self.base.version:
@@ -195,7 +210,7 @@ class _Change(NamedTuple):
             )
 
         erasures = [e for e in now.erasures if e.user_id not in set(self.erased)]
-        erasures += [Erasure(user_id, after + 1) for user_id in dict.fromkeys(self.erased)]
+        erasures += [Erasure(user_id, after + 1, self.at) for user_id in dict.fromkeys(self.erased)]
         return msgspec.structs.replace(
             now,
             log_offset=self.log_offset,

@@ -34,10 +34,12 @@ class Part(Struct, frozen=True):
 
 
 class Erasure(Struct, frozen=True):
-    """Parts with a smaller sequence lose this user's rows."""
+    """Parts with a smaller sequence lose this user's rows: at once for readers, by a purge from
+    the files. ``at``: when it was asked for, in µs."""
 
     user_id: str
     sequence: int
+    at: int = 0
 
 
 class Manifest(Struct, frozen=True):
@@ -156,6 +158,11 @@ def remove_replaced(root: Path, newest: Manifest, replaced: set[str]) -> None:
             _path(folder, version).unlink(missing_ok=True)
     for path in replaced - newest.paths():
         (root / path).unlink(missing_ok=True)
+
+
+def unnamed(root: Path, manifest: Manifest) -> set[str]:
+    """Data files that the manifest does not name, relative to ``root``."""
+    return {str(file.relative_to(root)) for file in _unnamed(root, manifest.paths())}
 
 
 def _named_by_all(folder: Path) -> set[str]:

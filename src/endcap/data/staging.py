@@ -23,6 +23,7 @@ from endcap.data.manifest import sync_file, sync_folder
 from endcap.data.sources import File
 from endcap.domain.errors import Conflict
 
+STAGING = "staging"  # the folder of a lake in which imports stage
 KEPT_US = 7 * 86_400_000_000
 
 
@@ -116,6 +117,15 @@ def discard_old(parent: Path, at: int) -> None:
     for folder in parent.iterdir():
         if folder.stat().st_mtime * 1e6 < at - KEPT_US:
             discard(folder)
+
+
+def discard_before(parent: Path, sequence: int) -> None:
+    """Remove the staged work of imports that began before a sequence of the lake. Raises Conflict
+    (import_running) when another process has one open."""
+    for folder in parent.iterdir() if parent.exists() else ():
+        with open_staging(folder, State("", 0, 0, [], [], {})) as staging:
+            if staging.state.sequence < sequence:
+                discard(folder)
 
 
 def write_arrow(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:

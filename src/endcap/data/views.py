@@ -79,9 +79,16 @@ def _minus_erased(root: Path, parts: Sequence[Part], columns: str) -> str:
     for part in parts:
         by_sequence.setdefault(part.sequence, []).append(part)
     return " UNION ALL ".join(
-        f"SELECT {columns} FROM {_read(root, group)} AS part WHERE NOT EXISTS (SELECT 1 "
-        f"FROM erased e WHERE e.user_id = part.user_id AND e.sequence > {sequence})"
+        f"SELECT {columns} FROM {_read(root, group)} AS part WHERE {not_erased(sequence)}"
         for sequence, group in by_sequence.items()
+    )
+
+
+def not_erased(sequence: int) -> str:
+    """Whether a row of ``part``, which is as old as the sequence, is of no user erased since."""
+    return (
+        "NOT EXISTS (SELECT 1 FROM erased e WHERE e.user_id = part.user_id "
+        f"AND e.sequence > {sequence})"
     )
 
 

@@ -55,6 +55,7 @@ METRICS: dict[str, Metric] = {
     "intake_commit_seconds": _times("Writing one group of requests into the log, without sync"),
     "intake_sync_seconds": _times("Bringing what was written to the disk"),
     "log_sync_failures_total": _count("Syncs of the log that failed: their requests got 503"),
+    "rows_purged_total": _count("Rows of erased users that the files of the lake lost"),
     "records_skipped_total": _count("Records of the log that a process could not apply"),
     "log_end_bytes": _gauge("Where the log ends", MOST),
     # Freshness

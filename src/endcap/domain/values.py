@@ -26,8 +26,11 @@ PERSONAL, RELATED, TRENDING, POPULAR, RERANK = (
 SURFACES: tuple[str, ...] = (PERSONAL, RELATED, TRENDING, POPULAR, RERANK)
 
 
-class Event(Struct, frozen=True, omit_defaults=True, array_like=True):
-    """One thing a shopper did with one item. ``event_id`` decides whether it is a repeat."""
+class Event(Struct, frozen=True, omit_defaults=True, array_like=True, gc=False):
+    """One thing a shopper did with one item. ``event_id`` decides whether it is a repeat.
+
+    ``gc=False``: thousands live between two collections, and none can be part of a cycle.
+    """
 
     user_id: str
     item_id: str

@@ -49,16 +49,11 @@ class DecayedCounts:
         self._values = values
         self.types, self.capacity = values.shape
         # Single cells: thrice as fast as through numpy.
-        self._cells = cast("memoryview[float]", values.data)
+        self.cells = cast("memoryview[float]", values.data)
 
     def weight(self, ts: int) -> float:
         """What an event at ``ts`` adds."""
         return exp2(min(600.0, max(-1074.0, ts / self.half_life - self.landmark)))
-
-    def add(self, code: int, row: int, ts: int) -> None:
-        """Count one event. There must be room."""
-        age = ts / self.half_life - self.landmark
-        self._cells[code, row] += exp2(age) if -1074.0 < age < 600.0 else self.weight(ts)
 
     def make_room(self, ts: int) -> bool:
         """Move the landmark if ``ts`` is too far beyond it. Returns whether it moved."""
@@ -100,13 +95,14 @@ class Counts:
         slow, fast = self.slow, self.fast
         if code >= slow.types or row >= slow.capacity:
             self.make_room(code + 1, row + 1)
-        ts = max(0, min(ts, at))
+        ts = at if ts > at else ts if ts > 0 else 0
         if ts > self.newest:
             self.newest = ts
             if slow.make_room(ts) | fast.make_room(ts):
                 self._touched.reset()
-        slow.add(code, row, ts)
-        fast.add(code, row, ts)
+        for counts in (slow, fast):  # no call: this runs for every event
+            age = ts / counts.half_life - counts.landmark
+            counts.cells[code, row] += exp2(age) if -1074.0 < age < 600.0 else counts.weight(ts)
         self._touched.add(row)
 
     def take_back(self, history: History, at: int) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from endcap.domain.arrays import Int32s, Int64s, UInt8s
-from endcap.engine.ragged import Array
 
 
 class History(NamedTuple):
@@ -22,71 +22,79 @@ class History(NamedTuple):
 NO_HISTORY = History(np.empty(0, np.int32), np.empty(0, np.uint8), np.empty(0, np.int64))
 
 
-def read_only(array: Array) -> Array:
-    """A view that cannot be written, as those of the snapshot: kernels compile for one kind."""
-    view = array.view()
-    view.flags.writeable = False
-    return view
+_NEVER = -(2**63)
+_FIELDS = 3  # of an entry of the tail: item, type, time
 
 
 class _Grown:
-    """The history of one user who acted since the snapshot.
+    """The history of one user who acted since the snapshot: what was last shown, and the tail.
 
-    Entries are only ever appended behind what a reader may hold; anything else makes new arrays.
-    So a History that was handed out never changes.
+    An event costs three appends; arrays are made when somebody reads. A History that was handed
+    out never changes: reading after an event makes new arrays.
     """
 
-    __slots__ = ("items", "newest", "shown", "start", "stop", "ts", "types")
+    __slots__ = ("newest", "shown", "tail")
 
     def __init__(self, old: History) -> None:
-        self.start = self.stop = self.newest = 0
-        self._take(old)
+        self.shown = old
+        self.tail = array("q")
+        self.newest = int(old.ts[-1]) if len(old.ts) else _NEVER
 
-    def _take(self, old: History) -> None:
-        count = len(old.ts)
-        capacity = count + count // 2 + 8
-        self.items = np.empty(capacity, np.int32)
-        self.types = np.empty(capacity, np.uint8)
-        self.ts = np.empty(capacity, np.int64)
-        self.items[:count], self.types[:count], self.ts[:count] = old
-        self.shown = History(read_only(self.items), read_only(self.types), read_only(self.ts))
-        self.start, self.stop = 0, count
-        self.newest = int(old.ts[-1]) if count else -(2**63)
-
-    def view(self) -> History:
-        start, stop = self.start, self.stop
-        items, types, ts = self.shown
-        return History(items[start:stop], types[start:stop], ts[start:stop])
+    def view(self, limit: int) -> History:
+        if self.tail:
+            self.shown = joined(self.shown, self.tail, limit)
+            self.tail = array("q")
+        return self.shown
 
     def add(self, item: int, code: int, ts: int, limit: int) -> None:
         if ts < self.newest:
             self._insert(item, code, ts, limit)
             return
-        if self.stop == len(self.ts):
-            self._take(self.view())
-        stop = self.stop
-        self.items[stop] = item
-        self.types[stop] = code
-        self.ts[stop] = ts
         self.newest = ts
-        self.stop = stop = stop + 1
-        if stop - self.start > limit:
-            self.start = stop - limit
+        tail = self.tail
+        tail.append(item)
+        tail.append(code)
+        tail.append(ts)
+        if len(tail) >= _FIELDS * limit:  # nobody reads it: older entries are in nobody's answer
+            self.view(limit)
 
     def _insert(self, item: int, code: int, ts: int, limit: int) -> None:
         """A late event goes behind all that are not newer; full histories drop their oldest."""
-        old = self.view()
+        old = self.view(limit)
         place = int(np.searchsorted(old.ts, ts, side="right"))
         if place == 0 and len(old.ts) >= limit:
             return
-        self._take(
-            History(
-                np.insert(old.items, place, np.int32(item)),
-                np.insert(old.types, place, np.uint8(code)),
-                np.insert(old.ts, place, np.int64(ts)),
-            )
+        self.shown = newest_of(
+            np.insert(old.items, place, np.int32(item)),
+            np.insert(old.types, place, np.uint8(code)),
+            np.insert(old.ts, place, np.int64(ts)),
+            limit,
         )
-        self.start = max(self.start, self.stop - limit)
+
+
+def joined(old: History, tail: array[int], limit: int) -> History:
+    """``old`` (n entries) with a tail of m entries behind it: the newest ``limit`` of them."""
+    late = np.frombuffer(tail, np.int64).reshape(-1, _FIELDS)[-limit:]  # (m, 3)
+    kept = min(len(old.ts), limit - len(late))
+    start, count = len(old.ts) - kept, kept + len(late)
+    items, types, ts = (
+        np.empty(count, np.int32),
+        np.empty(count, np.uint8),
+        np.empty(count, np.int64),
+    )
+    items[:kept], types[:kept], ts[:kept] = old.items[start:], old.types[start:], old.ts[start:]
+    items[kept:], types[kept:], ts[kept:] = late.T
+    return newest_of(items, types, ts, limit)
+
+
+def newest_of(items: Int32s, types: UInt8s, ts: Int64s, limit: int) -> History:
+    """The newest ``limit`` of n entries, not to be written as those of the snapshot: kernels
+    compile for one kind."""
+    newest = History(items[-limit:], types[-limit:], ts[-limit:])
+    newest.items.flags.writeable = False
+    newest.types.flags.writeable = False
+    newest.ts.flags.writeable = False
+    return newest
 
 
 class Histories:
@@ -104,7 +112,7 @@ class Histories:
         """The newest ``limit`` events of a user; none for row -1."""
         grown = self._grown.get(row)
         if grown is not None:
-            return grown.view()
+            return grown.view(self.limit)
         return self._of_base(row)
 
     def _of_base(self, row: int) -> History:
@@ -126,4 +134,5 @@ class Histories:
 
     def touched(self) -> Iterator[tuple[int, History]]:
         """Rows and histories of those who acted since the snapshot."""
-        return ((row, grown.view()) for row, grown in self._grown.items())
+        limit = self.limit
+        return ((row, grown.view(limit)) for row, grown in self._grown.items())

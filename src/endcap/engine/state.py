@@ -41,7 +41,8 @@ class LiveState:
 
     ``offset``: how far into the log the state has come. ``events_ignored``: events whose type
     would have been the 256th, or whose time no date can say. ``records_skipped``:
-    records that could not be understood or applied.
+    records that could not be understood or applied. ``erased_at``: arrival of the first erasure
+    since the snapshot in µs, 0: there was none.
     """
 
     def __init__(self, snapshot: Snapshot | None, limits: StateLimits) -> None:
@@ -58,7 +59,7 @@ class LiveState:
         keys = Remembered(base.key_hashes, base.key_times, horizon, newest)
         self.keys = RequestKeys(keys, base.key_bodies)
         self.counts = Counts(base, limits)
-        self.events_ignored = self.records_skipped = 0
+        self.events_ignored = self.records_skipped = self.erased_at = 0
         self.event_codes = {name: code for code, name in enumerate(self.event_types)}
 
     @property
@@ -89,6 +90,7 @@ class LiveState:
             for user in record.users:
                 self.of_users.put(self.users.add(user.user_id), user.attributes)
         elif isinstance(record, UserErased):
+            self.erased_at = self.erased_at or record.at
             self._erase(record.user_id, record.at)
 
     def fold(self, payload: bytes, end: int) -> AnyRecord | None:

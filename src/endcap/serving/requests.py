@@ -75,11 +75,19 @@ class Request:
 
     def header(self, name: bytes) -> str | None:
         """Raises InvalidInput (duplicate_parameter) when it came more than once."""
-        values = [value for given, value in self._scope["headers"] if given == name]
-        if len(values) > 1:
-            header = name.decode().title()
-            raise InvalidInput("duplicate_parameter", field=header, count=len(values))
-        return values[0].decode("latin-1").strip() if values else None
+        value = self._headers.get(name)
+        if value is None:
+            return None
+        if len(self._headers) < len(self._scope["headers"]):  # something came more than once
+            count = sum(given == name for given, _ in self._scope["headers"])
+            if count > 1:
+                header = name.decode().title()
+                raise InvalidInput("duplicate_parameter", field=header, count=count)
+        return value.decode("latin-1").strip()
+
+    @cached_property
+    def _headers(self) -> dict[bytes, bytes]:
+        return dict(self._scope["headers"])
 
     async def body(self, most: int) -> bytes:
         """The raw body; its content type is checked first."""

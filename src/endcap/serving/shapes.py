@@ -103,7 +103,7 @@ AttributesBody = Annotated[
 ]
 
 
-class EventBody(Struct):
+class EventBody(Struct, gc=False):
     """One thing a shopper did with one item."""
 
     userId: UserId
@@ -260,11 +260,13 @@ class UpsertAnswer(Struct):
 
 
 class ErasedAnswer(Struct):
-    """From this answer on, nothing the user did is used; files lose it at the next purge."""
+    """From this answer on, nothing the user did is used. ``purgeAt``: when the lake's files are
+    written anew without it."""
 
     ok: bool
     userId: str
     erased: bool
+    purgeAt: str
 
 
 class HealthAnswer(Struct):

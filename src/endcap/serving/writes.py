@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from endcap.app.answers import answer
+from endcap.app.compaction import purged_by
 from endcap.app.erasure import erasure, forget_stored
 from endcap.app.explanations import explained
+from endcap.data.quality import iso
 from endcap.domain.errors import InvalidInput
 from endcap.domain.records import (
     AnyRecord,
@@ -36,12 +38,14 @@ from endcap.serving.shapes import (
     UsersBody,
 )
 
+_STORED = json_reply(EventAnswer(ok=True), 202)
+
 
 async def post_event(desk: Desk, request: Request) -> Reply:
     raw = await request.body(desk.most_body)
     record = _events_record(desk, request, raw, [decode_body(raw, EventBody)], "")
     await desk.intake.submit(record, len(raw))
-    return json_reply(EventAnswer(ok=True), 202)
+    return _STORED
 
 
 async def post_events(desk: Desk, request: Request) -> Reply:
@@ -167,6 +171,8 @@ def _member_id(entry: Attributes, member: str, field: str) -> str:
 async def delete_user(desk: Desk, request: Request) -> Reply:
     user_id = check_id(request.ids["userId"], "userId")
     key, body = request.idempotency(b"")
-    await desk.intake.submit(erasure(user_id, desk.now(), key, body))
+    at = desk.now()
+    await desk.intake.submit(erasure(user_id, at, key, body))
     await asyncio.to_thread(forget_stored, desk.shop, user_id)
-    return json_reply(ErasedAnswer(ok=True, userId=user_id, erased=True), 202)
+    told = ErasedAnswer(True, user_id, True, iso(purged_by(desk.shop, at)))
+    return json_reply(told, 202)
