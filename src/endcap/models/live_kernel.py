@@ -211,8 +211,7 @@ def _live_top(
     ``readings`` (components, …): see ``live_numpy.packed``. ``items``, ``codes``, ``ts`` (h,): the
     history, oldest first, in rows that ``to_model`` maps to model rows, in codes that
     ``model_codes`` (256,) maps, in µs. ``policy``: LEFT_OUT_NONE, LEFT_OUT_ALL, or the code of
-    the events whose items are left out, beside ``exclude`` (model rows). ``allowed`` (items,) or
-    empty.
+    the events whose items are left out, beside ``exclude`` (model rows). ``allowed``: or empty.
     """
     for place in range(len(items)):
         row = _model_row(items, place, to_model)
