@@ -41,7 +41,7 @@ def open_shop(settings: Settings, group: str | None = None, process: str = "") -
     log, documents, artifacts = stores.log(), stores.documents(), stores.artifacts()
     limits = limits_of(settings)
     loaded = load(log, documents, artifacts, limits)
-    shared = TelemetryFolder(root / TELEMETRY)
+    shared = stores.telemetry()
     telemetry = shared.open(process) if process else Telemetry()
     for failure in loaded.failures:
         telemetry.count("load_failures_total", code=failure.code)
@@ -91,6 +91,7 @@ class Stores(NamedTuple):
     artifacts: Callable[[], Artifacts]
     lake: Callable[[], Lake]
     dead: Callable[[], DeadLetters]
+    telemetry: Callable[[], TelemetryFolder]
 
 
 def stores_of(settings: Settings, group: str) -> Stores:
@@ -101,6 +102,7 @@ def stores_of(settings: Settings, group: str) -> Stores:
         documents=lambda: SqliteDocuments(root / "documents.sqlite"),
         artifacts=lambda: FolderArtifacts(make(root / "artifacts")),
         dead=lambda: DeadLetterFiles(root / "dead"),
+        telemetry=lambda: TelemetryFolder(root / TELEMETRY),
         lake=lambda: Lake(root / "lake", settings.memory_mb, settings.cores),
     )
 

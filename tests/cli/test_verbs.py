@@ -180,7 +180,11 @@ def test_doctor_finds_nothing_on_a_sound_shop(run: Run, shop: Shop) -> None:
         "snapshots",
         "campaign",
         "lake",
+        "model",
+        "keys",
+        "server",
     ]
+    assert "✓ server: no server runs on this home" in out
     assert "✓ log: 2 records" in out
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from endcap.adapters.sqlite import SqliteDocuments
+from endcap.control import api_keys
 from endcap.domain.errors import InvalidInput
-from endcap.entrypoints.doors import check_doors, is_loopback
+from endcap.entrypoints.doors import check_doors, is_loopback, tell_if_nobody_can_ask
 from endcap.entrypoints.server import listen
 from endcap.settings import load_settings
 
@@ -34,3 +38,24 @@ def test_this_machine_may_ask_without(host: str) -> None:
 )  # fmt: skip
 def test_loopback(address: str, is_one: bool) -> None:
     assert is_loopback(address) is is_one
+
+
+def test_a_server_that_nobody_can_ask_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = load_settings({}, home=tmp_path, auth="required")
+    tell_if_nobody_can_ask(settings, 100)
+    assert "nobody can ask" in caplog.text
+    root = tmp_path / "groups" / "default"
+    root.mkdir(parents=True)
+    documents = SqliteDocuments(root / "documents.sqlite")
+    words = {"name": "shop", "scopes": ("read",), "expires_at": 500}
+    api_keys.create(documents, b"123456", b"x" * 32, 100, **words)
+    for at, says in ((200, False), (600, True)):
+        caplog.clear()
+        tell_if_nobody_can_ask(settings, at)
+        assert ("nobody can ask" in caplog.text) is says
+    caplog.clear()
+    tell_if_nobody_can_ask(load_settings({}, home=tmp_path), 600)
+    tell_if_nobody_can_ask(load_settings({}, home=tmp_path, auth="required", jwks="a.json"), 600)
+    assert caplog.text == ""

@@ -15,14 +15,19 @@ from pathlib import Path
 from msgspec import Struct
 
 from endcap.app.reloading import MODELS, SNAPSHOTS
+from endcap.control.api_keys import api_keys
 from endcap.control.campaigns import campaign
 from endcap.control.solution_versions import versions
 from endcap.data.lake import Lake
 from endcap.domain.errors import EndcapError
 from endcap.domain.records import decode_known
 from endcap.ports import Artifacts, DeadLetters, Documents, EventLog
+from endcap.settings import Settings
 
 LEAST_FREE_MB = 1024
+MOST_MODEL_DAYS = 30
+NO_KEY = "keys are asked for (ENDCAP_AUTH=required), but no valid key exists: nobody can ask"
+NO_KEY_ADVICE = "endcap keys create --name NAME --scope read"
 
 
 class Finding(Exception):
@@ -140,6 +145,29 @@ def campaigned(stored: Documents, kept: Artifacts) -> str:
     if current.version not in kept.names(MODELS):
         raise Finding(f"{current.version} is to serve, but has no files", ADVICE["campaign"])
     return f"{current.version} serves"
+
+
+def model_age(stored: Documents, at: int) -> str:
+    """What serves was trained not too long ago. ``at``: now, in µs."""
+    current = campaign(stored).version
+    made = next((v.created_at for v in versions(stored) if v.name == current), 0)
+    if not made:
+        return "nothing trained yet" if not current else f"{current}: nobody knows when"
+    days = (at - made) / 86_400_000_000
+    if days > MOST_MODEL_DAYS:
+        wrong = f"{current} was trained {days:.0f} days ago: it knows nothing of newer products"
+        raise Finding(wrong, "endcap train; let a timer run it each night")
+    return f"{current} was trained {days:.1f} days ago"
+
+
+def keys(stored: Documents, settings: Settings, at: int) -> str:
+    """Where keys are asked for, somebody has one. ``at``: now, in µs."""
+    if settings.auth == "open":
+        return "none are asked for: only this machine can reach a server"
+    valid = sum(key.status(at) == "active" for key in api_keys(stored))
+    if not valid and not settings.jwks:
+        raise Finding(NO_KEY, NO_KEY_ADVICE)
+    return f"{valid} valid" + (", and tokens" if settings.jwks else "")
 
 
 def lake(opened: Lake) -> str:

@@ -6,7 +6,10 @@ import logging
 import socket
 from ipaddress import ip_address
 
-from endcap.domain.errors import InvalidInput
+from endcap.adapters.sqlite import SqliteDocuments
+from endcap.control.api_keys import api_keys
+from endcap.control.dataset_groups import folder
+from endcap.domain.errors import EndcapError, InvalidInput
 from endcap.settings import Settings
 
 log = logging.getLogger("endcap.server")
@@ -27,6 +30,19 @@ def check_doors(settings: Settings, sock: socket.socket, host: str) -> None:
 def tell_if_open(settings: Settings) -> None:
     if settings.auth == "open":
         log.warning("open: no key is asked for; only this machine can reach the server")
+
+
+def tell_if_nobody_can_ask(settings: Settings, at: int) -> None:
+    """Keys are asked for, and none is valid. ``at``: now, in µs."""
+    if settings.auth == "open" or settings.jwks:
+        return
+    path = folder(settings.home, settings.group) / "documents.sqlite"
+    try:
+        keys = api_keys(SqliteDocuments(path)) if path.exists() else []
+    except EndcapError:
+        return  # the workers say it
+    if not any(key.status(at) == "active" for key in keys):
+        log.warning("nobody can ask: no valid key exists; endcap keys create makes one")
 
 
 def is_loopback(address: str) -> bool:

@@ -24,7 +24,7 @@ from endcap.domain.errors import EndcapError, InvalidInput, Unavailable
 from endcap.domain.metrics import RECENT
 from endcap.entrypoints.bonds import DRAIN_S, GRACE_S, Status, parse_statuses
 from endcap.entrypoints.children import Child, own_environment, single_threaded
-from endcap.entrypoints.doors import check_doors, tell_if_open
+from endcap.entrypoints.doors import check_doors, tell_if_nobody_can_ask, tell_if_open
 from endcap.entrypoints.logs import log_to_stderr
 from endcap.settings import SETTINGS, Settings, load_settings
 
@@ -210,6 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sock = listen(given.host, given.port)
         check_doors(settings, sock, given.host)
         tell_if_open(settings)
+        tell_if_nobody_can_ask(settings, time.time_ns() // 1000)
         Supervisor(settings, sock, given.prefix, _print_ready).run()
     except EndcapError as error:
         sys.stderr.write(f"error: {error}\n")
