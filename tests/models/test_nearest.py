@@ -177,10 +177,17 @@ DAMAGES = {
     "another format": lambda folder: change(folder, "format", 9),
     "other lists": lambda folder: change(folder, "facts", {"lists": 3}),
     "a row twice": lambda folder: np.save(folder / "rows.npy", np.zeros(800, np.int32)),
-    "rows beyond": lambda folder: np.save(folder / "rows.npy", np.full(800, 900, np.int32)),
+    "rows beyond": lambda folder: np.save(folder / "rows.npy", np.full(800, 2**31 - 1, np.int32)),
+    "lists fall": lambda folder: fall(folder / "starts.npy"),
     "another type": lambda folder: np.save(folder / "vectors.npy", np.zeros((800, 16))),
     "a pickle": lambda folder: np.save(folder / "rows.npy", np.array([{}]), allow_pickle=True),
 }
+
+
+def fall(path: Path) -> None:
+    starts = np.load(path)
+    starts[1:-1] = starts[1:-1][::-1]
+    np.save(path, starts)
 
 
 def shorten(path: Path) -> None:

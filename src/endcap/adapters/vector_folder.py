@@ -140,7 +140,7 @@ class FolderVectors:
                 raise NotFound("no_vectors", field=str(self._root))
             try:
                 opened = self._open(pointer.current, pointer)
-            except NotFound:  # replaced and dropped since the pointer was read
+            except (NotFound, Damaged):  # replaced and dropped since the pointer was read
                 if pointer == self._pointer():
                     raise
                 continue

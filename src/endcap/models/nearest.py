@@ -237,5 +237,7 @@ def _check(arrays: Arrays, facts: Facts) -> None:
     if not facts.lists:
         return
     whole = starts[0] == 0 and starts[-1] == n == len(rows) and (np.diff(starts) >= 0).all()
+    if n and not 0 <= rows.min() <= rows.max() < n:
+        raise ValueError("a row lies beyond the vectors")
     if not whole or not np.array_equal(np.bincount(rows, minlength=n), np.ones(n)):
         raise ValueError("the lists do not hold every vector once")
