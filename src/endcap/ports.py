@@ -5,11 +5,14 @@ Each port has one contract suite in ``tests/contracts`` that every adapter passe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
+
+if TYPE_CHECKING:  # numpy would make every start slow
+    from endcap.domain.arrays import Float32s
 
 Payloads = Sequence[bytes]
 
@@ -137,3 +140,54 @@ class Jobs(Protocol):
 
     def jobs(self) -> list[str]:
         """Ids in the order of their start."""
+
+
+class Neighbours(Struct, frozen=True):
+    """What lies nearest to one vector: ids and their scores, best first."""
+
+    ids: tuple[str, ...]
+    scores: tuple[float, ...]
+
+
+class Nearby(Struct, frozen=True):
+    """One answer: all of it from one version."""
+
+    version: str
+    lists: tuple[Neighbours, ...]  # one for each vector asked with
+
+
+class VectorIndex(Protocol):
+    """Vectors of one kind of thing (items, users) by id, in versions of which one answers.
+
+    The score is the inner product; equal scores stand in order of id (by code point). A search
+    may be approximate, but never answers fewer than were asked for while more are permitted.
+    """
+
+    def load(
+        self,
+        version: str,
+        ids: Sequence[str],
+        vectors: Float32s,
+        labels: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        """Store a version (n ids, vectors (n, d)) beside what answers. ``labels``: by name one
+        text for each id, to filter by. Whole or not at all. Conflict if the version is there;
+        InvalidInput for vectors that are not finite numbers and for an id that comes twice."""
+
+    def switch(self, version: str) -> None:
+        """From now on every search, of every process, answers from this version. The one that
+        answered before is kept, so that one can switch back; others that were loaded before it
+        are dropped. NotFound."""
+
+    def nearest(
+        self, vectors: Float32s, k: int, where: Mapping[str, Collection[str]] | None = None
+    ) -> Nearby:
+        """The k nearest to each of ``vectors`` (q, d). ``where``: only ids whose label of that
+        name is one of those given, for every name. NotFound before the first switch;
+        InvalidInput for another d."""
+
+    def vectors(self, ids: Sequence[str]) -> Float32s:
+        """Their vectors in the version that answers, (len(ids), d); NaN for an unknown id."""
+
+    def erase(self, ids: Collection[str]) -> int:
+        """Remove these ids from every version, physically; returns how many vectors went."""

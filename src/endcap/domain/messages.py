@@ -76,6 +76,12 @@ MESSAGES: dict[str, str] = {
     "artifact_exists": "{field} has {value!r} already; published folders never change",
     "artifact_damaged": "{field} is damaged: {reason}; use another version, or restore it",
     "unknown_artifact": "{field} has no {value!r}",
+    "no_vectors": "no version of the vectors in {field} answers yet; load one and switch to it",
+    "unknown_vectors": "there is no version {value!r} of the vectors in {field}",
+    "vectors_exist": "the vectors in {field} have a version {value!r} already",
+    "duplicate_id": "{field} holds {value!r} twice",
+    "vector_counts_differ": "{field} must have one entry for each of the {expected} ids, not "
+    "{value}",
     "bad_job_name": "a job is named by up to 41 lower-case letters, digits, _ and -, not {value!r}",
     "job_not_started": "the job {field} could not be started: {reason}",
     "unknown_job": "there is no job {value!r}",
@@ -120,6 +126,10 @@ MESSAGES: dict[str, str] = {
     "lake_behind_snapshot": "the lake holds the log up to offset {value}, the snapshot up to "
     "{least}; append the log to the lake first",
     # models
+    "bad_vectors": "{field} must be an array of numbers of shape {most}, not {value}",
+    "vector_not_finite": "{field} row {value} holds a number that is infinite or NaN",
+    "vectors_unreadable": "the vector index in {value} cannot be read: {reason}; build it again",
+    "embeddings_unreadable": "the embeddings in {value} cannot be read: {reason}; fit them again",
     "content_unreadable": "the content index in {value} cannot be read: {reason}; train again",
     # evaluation and statistics
     "level_out_of_range": "{field} must lie between 0 and 1, not {value!r}",
