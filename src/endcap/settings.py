@@ -55,6 +55,12 @@ SETTINGS: dict[str, Setting] = {
     "log_retention_hours": _number(
         24, 0, 87_600, "how long the log is kept at least, beyond what a restart needs"
     ),
+    "keep_snapshots": _number(
+        4, 2, 1000, "snapshots kept, and the log beneath them: how far back answers can be repeated"
+    ),
+    "retention_days": _number(
+        0, 0, 36_500, "days after which events leave the lake for good; 0: never"
+    ),
     "max_batch": _number(500, 1, 10_000, "most events, items or users in one request"),
     "deadline_ms": _number(250, 1, 600_000, "time after which popular items are answered instead"),
     "keep_versions": _number(5, 2, 1000, "model versions kept beside the one that serves"),
@@ -102,6 +108,8 @@ class Settings(Struct, frozen=True):
     max_waiting: int
     max_waiting_mb: float
     log_retention_hours: float
+    keep_snapshots: int
+    retention_days: int
     max_batch: int
     deadline_ms: float
     keep_versions: int

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from endcap.app.intake import write
 from endcap.app.reloading import POINTERS, SNAPSHOTS, reload
+from endcap.app.retention import expire_old, expiry_due
 from endcap.app.shop import CAMPAIGN, SNAPSHOT, Shop
 from endcap.app.storing import UNKNOWN_RECORD, Stored, bury, store, without_unfit
 from endcap.control.campaigns import campaign
@@ -21,8 +22,6 @@ from endcap.domain.records import Pointed, UserErased, decode_known
 from endcap.engine.snapshot import build_snapshot, extend_snapshot
 from endcap.engine.snapshot_folder import EMPTY_SNAPSHOT
 
-# Snapshots kept: the one in use and the one before it, to fall back on.
-KEPT_SNAPSHOTS = 2
 # Log bytes that go into the lake in one step: bounds the memory of a compaction.
 CHUNK_BYTES = 32 * 2**20
 
@@ -53,9 +52,10 @@ def keeper_round(shop: Shop, at: int) -> Round:
     announce_missed_snapshot(shop, at)
     tail = shop.now.state.offset - pointer(shop).offset
     shop.telemetry.gauge("log_tail_bytes", tail)
-    if tail < shop.settings.snapshot_tail_mb * 2**20 and not needs_building(shop):
-        return Round()
-    return settle(shop, at)
+    long = tail >= shop.settings.snapshot_tail_mb * 2**20
+    if long or needs_building(shop) or expiry_due(shop, at):
+        return settle(shop, at)
+    return Round()
 
 
 def announce_missed_version(shop: Shop, at: int) -> None:
@@ -80,15 +80,17 @@ def announce_missed_snapshot(shop: Shop, at: int) -> None:
 
 
 def settle(shop: Shop, at: int) -> Round:
-    """Bring lake and snapshot up to the log's end. Nothing to do: nothing is written."""
+    """Bring lake and snapshot up to the log's end, and take out of them what is too old. Nothing
+    to do: nothing is written."""
     with shop.maintenance():
         take_up_pointer(shop)
         mended = publish_built(shop, at) if needs_building(shop) else ""
-        if not tail_matters(shop):
-            return Round(0, mended)
-        before = shop.lake.manifest().log_offset
-        compact(shop, at)
-        name = publish_extended(shop, at)
+        before, name = shop.lake.manifest().log_offset, mended
+        if tail_matters(shop):
+            compact(shop, at)
+            name = publish_extended(shop, at)
+        if expire_old(shop, at):  # the snapshot stands where the lake does: see needs_building
+            name = publish_built(shop, at)
         return Round(shop.lake.manifest().log_offset - before, name)
 
 
@@ -201,11 +203,11 @@ def published(shop: Shop, name: str) -> bool:
 
 def drop_old(shop: Shop, at: int) -> None:
     """Delete snapshots and log segments that nothing needs any more. ``at``: now, in µs."""
-    names = shop.artifacts.names(SNAPSHOTS)
-    for name in names[:-KEPT_SNAPSHOTS]:
+    names, count = shop.artifacts.names(SNAPSHOTS), shop.settings.keep_snapshots
+    for name in names[:-count]:
         shop.artifacts.delete(SNAPSHOTS, name)
-    kept = names[-KEPT_SNAPSHOTS:]
-    if len(kept) == KEPT_SNAPSHOTS:
+    kept = names[-count:]
+    if len(kept) == count:
         hours = shop.settings.log_retention_hours
         since = at - int(hours * 3_600_000_000) if hours else None
         shop.log.trim(int(kept[0].split("-")[0]), since)
