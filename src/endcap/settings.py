@@ -58,6 +58,12 @@ SETTINGS: dict[str, Setting] = {
     "purge_hours": _number(
         24, 0, 87_600, "time after which the files of the lake lose what an erased user did"
     ),
+    "keep_snapshots": _number(
+        4, 2, 1000, "snapshots kept, and the log beneath them: how far back answers can be repeated"
+    ),
+    "retention_days": _number(
+        0, 0, 36_500, "days after which events leave the lake for good; 0: never"
+    ),
     "max_batch": _number(500, 1, 10_000, "most events, items or users in one request"),
     "deadline_ms": _number(250, 1, 600_000, "time after which popular items are answered instead"),
     "keep_versions": _number(5, 2, 1000, "model versions kept beside the one that serves"),
@@ -106,6 +112,8 @@ class Settings(Struct, frozen=True):
     max_waiting_mb: float
     log_retention_hours: float
     purge_hours: float
+    keep_snapshots: int
+    retention_days: int
     max_batch: int
     deadline_ms: float
     keep_versions: int

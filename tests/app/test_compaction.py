@@ -26,6 +26,12 @@ from endcap.domain.errors import Damaged
 from endcap.domain.records import EventsPosted, Pointed, UsersPut, decode
 from endcap.domain.values import Event, User
 
+SMALL = {
+    "ENDCAP_SEGMENT_MB": "1",
+    "ENDCAP_LOG_RETENTION_HOURS": "0",
+    "ENDCAP_KEEP_SNAPSHOTS": "2",
+}
+
 
 def live_through(board: Any) -> None:
     """A bit of everything that a log may hold."""
@@ -224,7 +230,7 @@ def test_a_damaged_only_snapshot_with_an_import_in_it(
 def test_trimming_keeps_what_the_kept_snapshots_need(
     board: Any, accounts: Any, damage: Any
 ) -> None:
-    small = type(board)(board.home, ENDCAP_SEGMENT_MB="1", ENDCAP_LOG_RETENTION_HOURS="0")
+    small = type(board)(board.home, **SMALL)
     for n in range(6):
         big = {"note": "x" * 700_000}
         one = Event("u", f"black-{n}", "view", board.at + n, f"big {n}", attributes=big)
@@ -240,8 +246,8 @@ def test_trimming_keeps_what_the_kept_snapshots_need(
 
 
 def test_a_process_that_fell_behind_a_trim_goes_on(board: Any) -> None:
-    late = type(board)(board.home, ENDCAP_SEGMENT_MB="1", ENDCAP_LOG_RETENTION_HOURS="0")
-    busy = type(board)(board.home, ENDCAP_SEGMENT_MB="1", ENDCAP_LOG_RETENTION_HOURS="0")
+    late = type(board)(board.home, **SMALL)
+    busy = type(board)(board.home, **SMALL)
     offset = late.shop.now.state.offset
     for n in range(5):
         big = {"note": "x" * 1_100_000}

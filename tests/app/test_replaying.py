@@ -16,6 +16,7 @@ from endcap.app.compaction import settle
 from endcap.app.reloading import reload
 from endcap.app.replaying import replay
 from endcap.domain.errors import InvalidInput, NotFound
+from endcap.domain.times import iso
 from endcap.domain.values import SEEN_POLICIES, Query
 from endcap.models.recipe import Recipe
 
@@ -128,12 +129,32 @@ def test_every_single_change_of_an_id_is_seen(board: Any, query: Query) -> None:
                     AnswerId.decode(damaged)
 
 
-def test_a_trimmed_log_is_named(board: Any, query: Query) -> None:
+@pytest.mark.parametrize("kept", [2, 5])
+def test_how_far_back_is_a_setting_and_the_refusal_says_so(board: Any, kept: int) -> None:
+    """With n snapshots kept, an answer can be repeated until n more were taken."""
+    shop = type(board)(board.home, ENDCAP_KEEP_SNAPSHOTS=str(kept))
+    asked = []
+    for number in range(kept + 1):
+        shop.post(("fan", f"white-{number}", "view"))
+        query = Query("personal", shop.at, user_id="fan")
+        asked.append((query, answer(shop.shop, query)))
+        shop.at += 1_000_000
+        settle(shop.shop, shop.at)
+    query, told = asked[0]
+    with pytest.raises(NotFound) as raised:
+        replay(shop.shop, told.answer_id, query)
+    since = raised.value.facts["since"]
+    assert (raised.value.code, since) == ("answer_trimmed", iso(asked[1][0].at + 1_000_000))
+    for query, told in asked[2:]:
+        assert replay(shop.shop, told.answer_id, query).answer.items == told.items
+    assert f"answers of {since} and later" in str(raised.value)
+
+
+def test_an_answer_of_another_log_is_refused(board: Any, empty_board: Any, query: Query) -> None:
     told = answer(board.shop, query)
-    for number in range(3):
-        board.post(("other", f"white-{number}", "view"))
-        settle(board.shop, board.at)
-    assert code_of(board, told.answer_id, query) == "answer_trimmed"
+    with pytest.raises(NotFound) as raised:
+        replay(empty_board.shop, told.answer_id, query)
+    assert (raised.value.code, raised.value.facts["since"]) == ("answer_trimmed", "now")
 
 
 def test_a_deleted_version_is_named(board: Any, query: Query) -> None:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from endcap.app.intake import write
 from endcap.app.reloading import POINTERS, SNAPSHOTS, reload
+from endcap.app.retention import expire_old, expiry_due
 from endcap.app.shop import CAMPAIGN, SNAPSHOT, Shop
 from endcap.app.storing import UNKNOWN_RECORD, Stored, bury, store, without_unfit
 from endcap.control.campaigns import campaign
@@ -21,8 +22,6 @@ from endcap.domain.records import Pointed, UserErased, decode_known
 from endcap.engine.snapshot import build_snapshot, extend_snapshot
 from endcap.engine.snapshot_folder import EMPTY_SNAPSHOT
 
-# Snapshots kept: the one in use and the one before it, to fall back on.
-KEPT_SNAPSHOTS = 2
 # Log bytes that go into the lake in one step: bounds the memory of a compaction.
 CHUNK_BYTES = 32 * 2**20
 
@@ -53,10 +52,10 @@ def keeper_round(shop: Shop, at: int) -> Round:
     announce_missed_snapshot(shop, at)
     tail = shop.now.state.offset - pointer(shop).offset
     shop.telemetry.gauge("log_tail_bytes", tail)
-    short = tail < shop.settings.snapshot_tail_mb * 2**20
-    if short and not needs_building(shop) and not purge_due(shop, at):
-        return Round()
-    return settle(shop, at)
+    long = tail >= shop.settings.snapshot_tail_mb * 2**20
+    if long or needs_building(shop) or purge_due(shop, at) or expiry_due(shop, at):
+        return settle(shop, at)
+    return Round()
 
 
 def announce_missed_version(shop: Shop, at: int) -> None:
@@ -81,8 +80,8 @@ def announce_missed_snapshot(shop: Shop, at: int) -> None:
 
 
 def settle(shop: Shop, at: int) -> Round:
-    """Bring lake and snapshot up to the log's end, and purge what is due. Nothing to do: nothing
-    is written."""
+    """Bring lake and snapshot up to the log's end, purge what is due, and take out what is too
+    old. Nothing to do: nothing is written."""
     with shop.maintenance():
         take_up_pointer(shop)
         name = mend(shop, at) if needs_building(shop) else ""
@@ -95,6 +94,8 @@ def settle(shop: Shop, at: int) -> Round:
             name = publish_built(shop, at) if forgotten else publish_extended(shop, at)
         if purge_due(shop, at):
             name = purge(shop, at)
+        if expire_old(shop, at):  # the snapshot stands where the lake does: see needs_building
+            name = publish_built(shop, at)
         return Round(shop.lake.manifest().log_offset - before, name)
 
 
@@ -238,11 +239,11 @@ def published(shop: Shop, name: str) -> bool:
 
 def drop_old(shop: Shop, at: int) -> None:
     """Delete snapshots and log segments that nothing needs any more. ``at``: now, in µs."""
-    names = shop.artifacts.names(SNAPSHOTS)
-    for name in names[:-KEPT_SNAPSHOTS]:
+    names, count = shop.artifacts.names(SNAPSHOTS), shop.settings.keep_snapshots
+    for name in names[:-count]:
         shop.artifacts.delete(SNAPSHOTS, name)
-    kept = names[-KEPT_SNAPSHOTS:]
-    if len(kept) == KEPT_SNAPSHOTS:
+    kept = names[-count:]
+    if len(kept) == count:
         hours = shop.settings.log_retention_hours
         since = at - int(hours * 3_600_000_000) if hours else None
         shop.log.trim(int(kept[0].split("-")[0]), since)

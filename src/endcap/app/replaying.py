@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from endcap.app.answer_ids import AnswerId, query_hash
 from endcap.app.reloading import SNAPSHOTS, load_version
-from endcap.app.shop import Shop
+from endcap.app.shop import SNAPSHOT, Shop
 from endcap.domain.errors import Damaged, InvalidInput, NotFound
-from endcap.domain.records import UserErased, decode
+from endcap.domain.records import Pointed, UserErased, decode, decode_known
+from endcap.domain.times import iso
 from endcap.domain.values import Answer, Query
 from endcap.engine.answer import answer
 from endcap.engine.fallback import fall_back
@@ -48,11 +50,24 @@ def replay(shop: Shop, answer_id: str, query: Query) -> Replayed:
     except NotFound as error:
         if error.code == "answer_forgotten":
             raise
-        raise NotFound("answer_trimmed", field="answerId", value=made.base[0]) from error
+        facts = {"value": made.base[0], "since": oldest_repeatable(shop)}
+        raise NotFound("answer_trimmed", field="answerId", **facts) from error
     now = live(state, serving_of(shop, made.version, state))
     fallen = made.fallen
     found = fall_back(now, query, "") if fallen else answer(now, query, made.without)
     return Replayed(replace(found, answer_id=answer_id), made, query, now)
+
+
+def oldest_repeatable(shop: Shop) -> str:
+    """Since when (ISO 8601) answers can be given again: when the oldest snapshot that is kept was
+    announced. ``now`` where there is none."""
+    kept = shop.artifacts.names(SNAPSHOTS)
+    with suppress(NotFound):  # the log is trimmed to the oldest snapshot, not to a lost one
+        for _, payload in shop.log.read(int(kept[0].split("-")[0])) if kept else ():
+            record = decode_known(payload)
+            if isinstance(record, Pointed) and (record.name, record.value) == (SNAPSHOT, kept[0]):
+                return iso(record.at)
+    return "now"
 
 
 def check_not_erased(shop: Shop, made: AnswerId, user_id: str | None) -> None:

@@ -167,7 +167,8 @@ MESSAGES: dict[str, str] = {
     "answer_query_differs": "this answer was given to another query: repeat what was asked then, "
     "word for word",
     "answer_trimmed": "the snapshot and the log from offset {value} on, which this answer was made "
-    "of, are no longer kept",
+    "of, are no longer kept; answers of {since} and later can be repeated "
+    "(ENDCAP_KEEP_SNAPSHOTS says how many snapshots are kept)",
     "answer_version_gone": "this answer was made by model version {value!r}, which cannot be "
     "loaded any more ({reason})",
     "answer_forgotten": "this answer cannot be repeated: the user was erased since",
