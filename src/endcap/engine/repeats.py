@@ -12,7 +12,7 @@ from collections import deque
 import numpy as np
 
 from endcap.domain.arrays import Int64s, UInt64s
-from endcap.engine.ids import stable_hash
+from endcap.domain.hashing import stable_hash
 from endcap.engine.ragged import Blobs
 
 
