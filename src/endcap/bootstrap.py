@@ -17,7 +17,7 @@ from endcap.adapters.log import FileLog
 from endcap.adapters.rates import RateTable
 from endcap.adapters.sqlite import SqliteDocuments
 from endcap.adapters.subprocesses import SubprocessJobs
-from endcap.app.reloading import load
+from endcap.app.reloading import Loaded, load
 from endcap.app.shop import Shop, Tokens
 from endcap.control.dataset_groups import folder
 from endcap.data.lake import Lake
@@ -28,8 +28,9 @@ from endcap.settings import Settings
 from endcap.telemetry import Telemetry
 
 
-def open_shop(settings: Settings, group: str | None = None) -> Shop:
-    """Open (and, on first use, create) one dataset group.
+def open_shop(settings: Settings, group: str | None = None, loaded: Loaded | None = None) -> Shop:
+    """Open (and, on first use, create) one dataset group. ``loaded``: what another opening of the
+    same group has loaded; it catches up with the log at the first look.
 
     Raises InvalidInput (home_not_writable, bad_group) and Damaged, when nothing sound is left.
     """
@@ -38,7 +39,7 @@ def open_shop(settings: Settings, group: str | None = None) -> Shop:
     stores = stores_of(settings, name)
     log, documents, artifacts = stores.log(), stores.documents(), stores.artifacts()
     limits = limits_of(settings)
-    loaded = load(log, documents, artifacts, limits)
+    loaded = loaded or load(log, documents, artifacts, limits)
     telemetry = Telemetry()
     for failure in loaded.failures:
         telemetry.count("load_failures_total", code=failure.code)
