@@ -6,6 +6,7 @@ state = snapshot + tail, whether the history came by import or live.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -43,9 +44,12 @@ class Round(Struct, frozen=True):
     snapshot: str = ""
 
 
-def keeper_round(shop: Shop, at: int) -> Round:
+Settling = Callable[[Shop, int], Round]
+
+
+def keeper_round(shop: Shop, at: int, settling: Settling | None = None) -> Round:
     """Compact and snapshot when the tail is long enough; take up what others published; make
-    good what a killed command left behind."""
+    good what a killed command left behind. ``settling`` does what ``settle`` does, elsewhere."""
     shop.refresh()
     if shop.moved:
         reload(shop)
@@ -55,7 +59,11 @@ def keeper_round(shop: Shop, at: int) -> Round:
     shop.telemetry.gauge("log_tail_bytes", tail)
     if tail < shop.settings.snapshot_tail_mb * 2**20 and not needs_building(shop):
         return Round()
-    return settle(shop, at)
+    done = (settling or settle)(shop, at)
+    shop.refresh()
+    if shop.moved:  # it was done elsewhere: stand on it
+        reload(shop)
+    return done
 
 
 def announce_missed_version(shop: Shop, at: int) -> None:

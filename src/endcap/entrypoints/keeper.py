@@ -19,6 +19,7 @@ from endcap.app.shop import Shop
 from endcap.bootstrap import lease, make, open_shop, prepare_kernels
 from endcap.control.dataset_groups import folder
 from endcap.domain.errors import EndcapError
+from endcap.entrypoints.apart import settle_apart
 from endcap.entrypoints.bonds import Bonds, end_with_supervisor, tell
 from endcap.entrypoints.logs import log_to_stderr
 from endcap.entrypoints.preload import Preloaded
@@ -31,10 +32,10 @@ LONGEST_PAUSE_S = 60.0
 
 def keep(shop: Shop, stop: Event) -> None:
     """A round each ``keeper_interval_s`` until ``stop``; a failed round is tried again later."""
-    failures = 0
+    failures, settling = 0, settle_apart(stop)
     while not stop.wait(min(shop.settings.keeper_interval_s * 2**failures, LONGEST_PAUSE_S)):
         try:
-            done = keeper_round(shop, time.time_ns() // 1000)
+            done = keeper_round(shop, time.time_ns() // 1000, settling)
             failures = 0
         except Exception:
             failures = min(failures + 1, 10)
