@@ -43,13 +43,17 @@ class Server:
         return httpx.Client(base_url=self.url, timeout=30.0, **options)  # type: ignore[arg-type]
 
     def children(self, name: str) -> list[int]:
-        """Process ids of the group whose command line names ``name``."""
-        found = []
+        """Process ids of the group whose command line names ``name``, a module, or that were
+        forked as it."""
+        found, forked = [], "endcap-" + name.removeprefix("endcap.entrypoints.")
         for entry in Path("/proc").iterdir():
             with suppress(OSError, ValueError):
                 pid = int(entry.name)
                 words = (entry / "cmdline").read_bytes().decode().split("\0")
-                if os.getpgid(pid) == self.process.pid and any(name in word for word in words):
+                title = (entry / "comm").read_text().strip()
+                if os.getpgid(pid) == self.process.pid and (
+                    title == forked or any(name in word for word in words)
+                ):
                     found.append(pid)
         return [pid for pid in found if pid != self.process.pid]
 

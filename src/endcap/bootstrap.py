@@ -18,7 +18,7 @@ from endcap.adapters.rates import RateTable
 from endcap.adapters.sqlite import SqliteDocuments
 from endcap.adapters.subprocesses import SubprocessJobs
 from endcap.adapters.telemetry_files import TELEMETRY, TelemetryFolder
-from endcap.app.reloading import load
+from endcap.app.reloading import Loaded, load
 from endcap.app.shop import Shop, Tokens
 from endcap.control.dataset_groups import folder
 from endcap.data.lake import Lake
@@ -29,9 +29,15 @@ from endcap.settings import Settings
 from endcap.telemetry import Telemetry
 
 
-def open_shop(settings: Settings, group: str | None = None, process: str = "") -> Shop:
+def open_shop(
+    settings: Settings,
+    group: str | None = None,
+    process: str = "",
+    loaded: Loaded | None = None,
+) -> Shop:
     """Open (and, on first use, create) one dataset group. ``process`` names one whose counts all
-    others see; without it they are its own.
+    others see; without it they are its own. ``loaded``: what another opening of the same group
+    has loaded; it catches up with the log at the first look.
 
     Raises InvalidInput (home_not_writable, bad_group) and Damaged, when nothing sound is left.
     """
@@ -40,8 +46,8 @@ def open_shop(settings: Settings, group: str | None = None, process: str = "") -
     stores = stores_of(settings, name)
     log, documents, artifacts = stores.log(), stores.documents(), stores.artifacts()
     limits = limits_of(settings)
-    loaded = load(log, documents, artifacts, limits)
-    shared = stores.telemetry()
+    loaded = loaded or load(log, documents, artifacts, limits)
+    shared = TelemetryFolder(root / TELEMETRY)
     telemetry = shared.open(process) if process else Telemetry()
     for failure in loaded.failures:
         telemetry.count("load_failures_total", code=failure.code)

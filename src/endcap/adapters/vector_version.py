@@ -124,7 +124,7 @@ class VectorVersion:
             pairs = msgspec.json.decode(
                 (folder / "labels.json").read_bytes(), type=list[tuple[str, list[str]]]
             )
-            ids, codes = ItemIds(array("id_starts"), array("id_letters")), array("codes")
+            ids, codes = ItemIds.load(folder), array("codes")
             if len(ids) != len(index) or codes.shape != (len(pairs), len(ids)):
                 raise ValueError("the files do not belong together")
         except (OSError, ValueError, TypeError, EOFError) as problem:

@@ -6,6 +6,7 @@ state = snapshot + tail, whether the history came by import or live.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -42,9 +43,12 @@ class Round(Struct, frozen=True):
     snapshot: str = ""
 
 
-def keeper_round(shop: Shop, at: int) -> Round:
+Settling = Callable[[Shop, int], Round]
+
+
+def keeper_round(shop: Shop, at: int, settling: Settling | None = None) -> Round:
     """Compact and snapshot when the tail is long enough; take up what others published; make
-    good what a killed command left behind."""
+    good what a killed command left behind. ``settling`` does what ``settle`` does, elsewhere."""
     shop.refresh()
     if shop.moved:
         reload(shop)
@@ -53,9 +57,13 @@ def keeper_round(shop: Shop, at: int) -> Round:
     tail = shop.now.state.offset - pointer(shop).offset
     shop.telemetry.gauge("log_tail_bytes", tail)
     long = tail >= shop.settings.snapshot_tail_mb * 2**20
-    if long or needs_building(shop) or purge_due(shop, at) or expiry_due(shop, at):
-        return settle(shop, at)
-    return Round()
+    if not (long or needs_building(shop) or purge_due(shop, at) or expiry_due(shop, at)):
+        return Round()
+    done = (settling or settle)(shop, at)
+    shop.refresh()
+    if shop.moved:  # it was done elsewhere: stand on it
+        reload(shop)
+    return done
 
 
 def announce_missed_version(shop: Shop, at: int) -> None:

@@ -7,24 +7,14 @@ gone, and the empty string matches nothing.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
-from hashlib import blake2b
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from endcap.domain.arrays import Int32s, UInt64s
+from endcap.domain.hashing import hash_all, stable_hash
 from endcap.engine.ragged import NO_BLOBS, Blobs, join_text, open_array, write_array
-
-
-def stable_hash(raw: bytes) -> int:
-    """64 bits, the same in every process and on every machine."""
-    return int.from_bytes(blake2b(raw, digest_size=8).digest(), "little")
-
-
-def hash_all(ids: Sequence[str]) -> UInt64s:
-    """(n,) hashes of n ids."""
-    return np.fromiter((stable_hash(text.encode()) for text in ids), np.uint64, len(ids))
 
 
 class IdTable:
@@ -168,6 +158,14 @@ class Vocabulary:
                     rows[place] = later
         return rows
 
+    def later(self) -> Iterator[tuple[int, str]]:
+        """Rows and ids that came after the base; ``""`` for a tombstone."""
+        return enumerate(self._ids, self._known)
+
+    def erased(self) -> Int32s:
+        """Rows of the base that were erased since."""
+        return np.fromiter(self._erased, np.int32, len(self._erased))
+
     def erase(self, text: str) -> int:
         """Leave a tombstone. Returns the row that was erased, -1 if there was none."""
         row = self.row(text)
@@ -191,6 +189,6 @@ class Vocabulary:
         base.texts.write_spliced(folder, f"{name}.ids", changed, len(self))
         live = [place for place, text in enumerate(self._ids) if text]
         hashes = hash_all([self._ids[place] for place in live])
-        kept = ~np.isin(base.rows, np.fromiter(self._erased, np.int32, len(self._erased)))
+        kept = ~np.isin(base.rows, self.erased())
         rows = np.concatenate((base.rows[kept], np.asarray(live, np.int32) + np.int32(known)))
         write_index(folder, name, np.concatenate((base.hashes[kept], hashes)), rows)

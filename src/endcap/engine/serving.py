@@ -9,6 +9,7 @@ import numpy as np
 from endcap.domain.arrays import Int32s
 from endcap.domain.values import EVENT_TYPES, EXCLUDE_PURCHASED
 from endcap.engine.ids import Vocabulary
+from endcap.engine.joining import rows_of
 from endcap.models.content import ContentIndex
 from endcap.models.ranker import Ranker
 from endcap.models.recipe import Recipe
@@ -56,7 +57,7 @@ def bind(
     ranker: Ranker | None = None,
 ) -> Serving:
     """Tie a loaded model to a vocabulary. Items that either does not know map to -1."""
-    to_row = vocabulary.locate(recipe.item_ids)  # (model rows,)
+    to_row = rows_of(recipe.item_ids, vocabulary)  # (model rows,)
     to_model = np.full(len(vocabulary), -1, np.int32)
     known = to_row >= 0
     to_model[to_row[known]] = np.flatnonzero(known).astype(np.int32)

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from endcap.domain.arrays import Int64s, UInt64s
+from endcap.domain.hashing import hash_all, stable_hash
 from endcap.domain.records import AnyRecord, EventsPosted, content_id
-from endcap.engine.ids import hash_all, stable_hash
 from endcap.engine.limits import StateLimits
 from endcap.engine.ragged import Blobs, write_array
 from endcap.engine.repeats import Remembered, RequestKeys

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from endcap.domain.arrays import Bools, Float32s, Int32s
+from endcap.domain.hashing import stable_hash
 from endcap.domain.records import (
     AnyRecord,
     EventsPosted,
@@ -21,7 +22,7 @@ from endcap.domain.values import LEAST_TS, MOST_TS, Attributes
 from endcap.engine.attributes import AttributeTable
 from endcap.engine.counts import Counts
 from endcap.engine.histories import Histories, History
-from endcap.engine.ids import Vocabulary, stable_hash
+from endcap.engine.ids import Vocabulary
 from endcap.engine.limits import StateLimits
 from endcap.engine.repeats import Remembered, RequestKeys
 from endcap.engine.snapshot_folder import EMPTY_SNAPSHOT, Snapshot

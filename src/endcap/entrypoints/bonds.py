@@ -11,12 +11,21 @@ import os
 import signal
 import time
 from threading import Thread
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
 
 DRAIN_S = 5  # how long requests in flight may take to end
 GRACE_S = 3  # beyond that, until a process is ended by force
+
+
+class Bonds(NamedTuple):
+    """File descriptors of a child: it writes to ``status``, and waits for the end of
+    ``lifeline``."""
+
+    status: int
+    lifeline: int
 
 
 class Status(Struct, frozen=True):

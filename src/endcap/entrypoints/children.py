@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 log = logging.getLogger("endcap.server")
 
@@ -22,8 +23,23 @@ def pause_s(failures: int) -> float:
     return float(min(FIRST_PAUSE_S * 2 ** min(failures, 20), LONGEST_PAUSE_S))
 
 
+class Process(Protocol):
+    """What is needed of ``subprocess.Popen``."""
+
+    pid: int
+    returncode: Any
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
+
+
 class Child:
-    """``arguments``: of ``python -m``. ``fds`` stay open in it under the same numbers."""
+    """``arguments``: of ``python -m``. ``fds`` stay open in it under the same numbers.
+
+    ``fork`` makes the process where it is given, in place of a new interpreter.
+    """
 
     def __init__(
         self,
@@ -31,14 +47,16 @@ class Child:
         arguments: Sequence[str],
         fds: Sequence[int],
         environment: Mapping[str, str],
+        fork: Callable[[], Process] | None = None,
     ) -> None:
         self.name = name
         self.ready = False
         self.due = 0.0  # monotonic time of the next start
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Process | None = None
         self._arguments = arguments
         self._fds = tuple(fds)
         self._environment = dict(environment)
+        self._fork = fork
         self._failures = 0
         self._started = 0.0
 
@@ -48,14 +66,17 @@ class Child:
 
     def start(self) -> None:
         self._started = time.monotonic()
-        self.process = subprocess.Popen(
+        self.process = self._fork() if self._fork else self._spawn()
+        log.info("started", extra={"facts": {"child": self.name, "child_pid": self.pid}})
+
+    def _spawn(self) -> Process:
+        return subprocess.Popen(
             [sys.executable, "-m", *self._arguments],
             stdin=subprocess.DEVNULL,
             stdout=sys.stderr.fileno(),
             pass_fds=self._fds,
             env=self._environment,
         )
-        log.info("started", extra={"facts": {"child": self.name, "child_pid": self.pid}})
 
     def reap(self) -> bool:
         """Whether it has ended since the last look; the next start is then planned."""

@@ -19,9 +19,11 @@ from endcap.app.shop import Shop
 from endcap.bootstrap import lease, make, open_shop, prepare_kernels
 from endcap.control.dataset_groups import folder
 from endcap.domain.errors import EndcapError
-from endcap.entrypoints.bonds import end_with_supervisor, tell
+from endcap.entrypoints.apart import settle_apart
+from endcap.entrypoints.bonds import Bonds, end_with_supervisor, tell
 from endcap.entrypoints.logs import log_to_stderr
-from endcap.settings import load_settings
+from endcap.entrypoints.preload import Preloaded
+from endcap.settings import Settings, load_settings
 
 log = logging.getLogger("endcap.keeper")
 
@@ -30,12 +32,12 @@ LONGEST_PAUSE_S = 60.0
 
 def keep(shop: Shop, stop: Event) -> None:
     """A round each ``keeper_interval_s`` until ``stop``; a failed round is tried again later."""
-    failures = 0
+    failures, settling = 0, settle_apart(stop)
     while not stop.wait(min(shop.settings.keeper_interval_s * 2**failures, LONGEST_PAUSE_S)):
         began = time.perf_counter()
         shop.telemetry.gauge("sign_timestamp_seconds", time.time())
         try:
-            done = keeper_round(shop, time.time_ns() // 1000)
+            done = keeper_round(shop, time.time_ns() // 1000, settling)
             failures = 0
         except Exception:
             failures = min(failures + 1, 10)
@@ -56,20 +58,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     settings = load_settings(os.environ)
     log_to_stderr(settings.log_level)
+    return run(settings, Bonds(given.status, given.lifeline))
+
+
+def run(settings: Settings, bonds: Bonds, preloaded: Preloaded | None = None) -> int:
+    """Keep the group until the end; the exit code. ``preloaded`` as in ``worker.run``."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: the supervisor says when to end
-    end_with_supervisor(given.lifeline)
+    end_with_supervisor(bonds.lifeline)
     prepare_kernels(settings)
     stop = Event()
     try:
         root = make(folder(settings.home, settings.group))
         with lease(root / "keeper.lock"):
             signal.signal(signal.SIGTERM, lambda *_: stop.set())
-            shop = open_shop(settings, process="keeper")
-            tell(given.status, ready=True)
+            taken = preloaded.take() if preloaded else None
+            shop = open_shop(settings, process="keeper", loaded=taken)
+            tell(bonds.status, ready=True)
             keep(shop, stop)
     except EndcapError as error:
         log.error("cannot start", extra={"facts": {"code": error.code}})
-        tell(given.status, ready=False, why=str(error))
+        tell(bonds.status, ready=False, why=str(error))
         return 1
     return 0
 

@@ -1,12 +1,14 @@
 """The supervisor behind ``endcap serve``: one listening socket, N workers, one keeper.
 
-Imports nothing heavy: it starts in a moment and stays small.
+Where the system can fork, it loads what all children need and forks them (see ``preload``);
+elsewhere it imports nothing heavy.
 """
 
 from __future__ import annotations
 
 import argparse
 import errno
+import gc
 import http.client
 import logging
 import os
@@ -23,10 +25,11 @@ from endcap.control.dataset_groups import folder
 from endcap.domain.errors import EndcapError, InvalidInput, Unavailable
 from endcap.domain.metrics import RECENT
 from endcap.entrypoints.bonds import DRAIN_S, GRACE_S, Status, parse_statuses
-from endcap.entrypoints.children import Child, own_environment, single_threaded
+from endcap.entrypoints.children import Child
 from endcap.entrypoints.doors import check_doors, tell_if_nobody_can_ask, tell_if_open
+from endcap.entrypoints.family import Family, Pipes, found_family, make_pipes
 from endcap.entrypoints.logs import log_to_stderr
-from endcap.settings import SETTINGS, Settings, load_settings
+from endcap.settings import load_settings
 
 log = logging.getLogger("endcap.server")
 
@@ -65,35 +68,22 @@ class Supervisor:
     """Keeps the children alive until it is told to stop. ``announce`` gets the URL once."""
 
     def __init__(
-        self, settings: Settings, sock: socket.socket, prefix: str, announce: Callable[[str], None]
+        self,
+        sock: socket.socket,
+        family: Family,
+        pipes: Pipes,
+        announce: Callable[[str], None],
     ) -> None:
         self._sock = sock
+        self._family, self._pipes = family, pipes
         self._announce: Callable[[str], None] | None = announce
         self._stopping = False
+        settings = family.settings
         self._shared = TelemetryFolder(folder(settings.home, settings.group) / TELEMETRY)
         self._telemetry = self._shared.open("supervisor")
         self._remember_at = 0.0
-        self._status_read, status_write = os.pipe()
-        lifeline_read, self._lifeline_write = os.pipe()
-        self._wake_read, self._wake_write = os.pipe()
-        for fd in (self._status_read, self._wake_read, self._wake_write):
-            os.set_blocking(fd, False)
-        bonds = ["--status", str(status_write), "--lifeline", str(lifeline_read)]
-        environment = own_environment() | _as_environment(settings)
-        shared = [status_write, lifeline_read]
-        listening = ["--listen", str(sock.fileno()), "--prefix", prefix]
-        worker = ["endcap.entrypoints.worker", *bonds, *listening]
-        self._workers = [
-            Child(
-                f"worker-{number}",
-                [*worker, "--name", f"worker-{number}"],
-                [*shared, sock.fileno()],
-                single_threaded(environment),
-            )
-            for number in range(settings.workers)
-        ]
-        keeper = Child("keeper", ["endcap.entrypoints.keeper", *bonds], shared, environment)
-        self._children = [*self._workers, keeper]
+        self._workers = family.workers
+        self._children = [*family.workers, family.keeper]
 
     def run(self) -> None:
         """Returns after SIGTERM or SIGINT, when every child has ended.
@@ -102,7 +92,6 @@ class Supervisor:
         """
         self._catch_signals()
         try:
-            # The first worker compiles and caches the kernels; the others find them ready.
             while not self._stopping:
                 self._start_due()
                 self._listen_to_children()
@@ -121,7 +110,7 @@ class Supervisor:
         self._telemetry.gauge("sign_timestamp_seconds", time.time())
 
     def _catch_signals(self) -> None:
-        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        signal.set_wakeup_fd(self._pipes.wake_write, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # wakes the loop
@@ -136,18 +125,28 @@ class Supervisor:
             if child.process is None and child.due <= now:
                 child.start()
                 self._telemetry.count("process_starts_total", process=child.name)
-            if self._announce is not None and child is self._workers[0] and not child.ready:
+            if self._announce is not None and self._must_wait_for(child):
                 return
+        if self._announce is None and self._family.preloaded:
+            self._family.preloaded.take()  # a later child opens what is newest then
+
+    def _must_wait_for(self, child: Child) -> bool:
+        """Whether the first start of the next child waits until this one is ready: the first
+        worker compiles and caches the kernels, where that was not done before; and workers come
+        before the keeper."""
+        waits = child is self._workers[-1]
+        waits |= child is self._workers[0] and not self._family.preloaded
+        return waits and not child.ready
 
     def _listen_to_children(self) -> None:
         waits = [child.due - time.monotonic() for child in self._children if child.process is None]
         with selectors.DefaultSelector() as selector:
-            selector.register(self._status_read, selectors.EVENT_READ)
-            selector.register(self._wake_read, selectors.EVENT_READ)
+            selector.register(self._pipes.status_read, selectors.EVENT_READ)
+            selector.register(self._pipes.wake_read, selectors.EVENT_READ)
             found = selector.select(max(min([LOOK_S, *waits]), 0.01))
         for key, _ in found:
             raw = os.read(key.fd, 65536)
-            if key.fd == self._status_read:
+            if key.fd == self._pipes.status_read:
                 for status in parse_statuses(raw):
                     self._take(status)
 
@@ -176,6 +175,7 @@ class Supervisor:
         deadline = time.monotonic() + DRAIN_S + GRACE_S
         for child in self._children:
             child.wait(deadline)
+        gc.unfreeze()  # what was preloaded goes in order
         log.info("stopped")
 
 
@@ -193,10 +193,6 @@ def answers(sock: socket.socket) -> bool:
         connection.close()
 
 
-def _as_environment(settings: Settings) -> dict[str, str]:
-    return {f"ENDCAP_{name.upper()}": str(getattr(settings, name)) for name in SETTINGS}
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code: 0 after an orderly stop, 2 when the caller can mend what is wrong, else 1."""
     parser = argparse.ArgumentParser(prog="python -m endcap.entrypoints.server")
@@ -211,7 +207,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         check_doors(settings, sock, given.host)
         tell_if_open(settings)
         tell_if_nobody_can_ask(settings, time.time_ns() // 1000)
-        Supervisor(settings, sock, given.prefix, _print_ready).run()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: sys.exit(0))  # until there are children to end
+        pipes = make_pipes()
+        family = found_family(settings, sock, given.prefix, pipes)
+        Supervisor(sock, family, pipes, _print_ready).run()
     except EndcapError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2 if isinstance(error, InvalidInput) else 1

@@ -22,12 +22,13 @@ from endcap.app.shop import Shop
 from endcap.app.vitals import Vitals
 from endcap.bootstrap import open_shop, prepare_kernels, tokens_of
 from endcap.domain.errors import EndcapError
-from endcap.entrypoints.bonds import DRAIN_S, end_with_supervisor, tell
+from endcap.entrypoints.bonds import DRAIN_S, Bonds, end_with_supervisor, tell
 from endcap.entrypoints.logs import log_to_stderr
+from endcap.entrypoints.preload import Preloaded
 from endcap.entrypoints.reloader import Reloader
 from endcap.entrypoints.warmth import warm
 from endcap.serving.api import Api
-from endcap.settings import load_settings
+from endcap.settings import Settings, load_settings
 
 log = logging.getLogger("endcap.worker")
 
@@ -104,20 +105,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     settings = load_settings(os.environ)
     log_to_stderr(settings.log_level)
+    return run(
+        settings, given.name, given.listen, Bonds(given.status, given.lifeline), given.prefix
+    )
+
+
+def run(
+    settings: Settings,
+    name: str,
+    listen: int,
+    bonds: Bonds,
+    prefix: str,
+    preloaded: Preloaded | None = None,
+) -> int:
+    """Serve the socket ``listen`` (a file descriptor) until the end; the exit code.
+
+    ``preloaded``: state and models that were warmed up before this process was forked.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with_supervisor(given.lifeline)
+    end_with_supervisor(bonds.lifeline)
     prepare_kernels(settings)
+    is_warm = bool(preloaded)
     try:
-        shop = open_shop(settings, process=given.name)
+        taken = preloaded.take() if preloaded else None
+        shop = open_shop(settings, process=name, loaded=taken)
         if settings.auth != "open":
             shop.tokens = tokens_of(settings)
     except EndcapError as error:
         log.error("cannot start", extra={"facts": {"code": error.code}})
-        tell(given.status, ready=False, why=str(error))
+        tell(bonds.status, ready=False, why=str(error))
         return 1
-    warm(shop.now, now())
-    with socket.socket(fileno=given.listen) as sock:
-        uvloop.run(serve(shop, sock, given.status, given.prefix))
+    if not is_warm:
+        warm(shop.now, now())
+    with socket.socket(fileno=listen) as sock:
+        uvloop.run(serve(shop, sock, bonds.status, prefix))
     return 0
 
 

@@ -101,7 +101,7 @@ class ContentIndex:
                 raise ValueError(f"format {manifest['format']}")
             fields = msgspec.convert(manifest["fields"], dict[str, float])
             arrays = {name: array(name) for name in _ARRAYS}
-            ids = ItemIds(array("id_starts"), array("id_letters"))
+            ids = ItemIds.load(folder, mmap)
             _check(arrays, len(ids))
         except (OSError, ValueError, KeyError, TypeError, EOFError) as problem:
             raise Damaged("content_unreadable", value=str(folder), reason=str(problem)) from problem

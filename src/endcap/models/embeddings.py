@@ -140,7 +140,7 @@ class Embeddings:
                 raise ValueError(f"format {manifest['format']}")
             reading = msgspec.convert(manifest["reading"], Reading)
             folding, known = array("folding"), array("known")
-            ids = ItemIds(array("id_starts"), array("id_letters"))
+            ids = ItemIds.load(folder)
             shape = (len(ids), index.dimensions)
             if folding.shape != shape or len(index) != len(ids) or known.shape != shape[:1]:
                 raise ValueError("the arrays do not belong together")

@@ -142,7 +142,7 @@ def _offer_unreached(
 
 
 @jit
-def _least(out_scores: Float32s, size: int, most: float) -> float:
+def _least(out_scores: Float32s, size: int, most: float) -> np.float32:
     """What a value must at least be to get into the heap, with the greatest prior on top."""
     if size < len(out_scores):
         return np.float32(-np.inf)

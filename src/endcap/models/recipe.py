@@ -169,7 +169,7 @@ class Recipe:
             components = msgspec.convert(manifest["components"], tuple[Component, ...])
             stack = Neighbours(*(array(name) for name in _STACK))
             prior, order = array("prior"), array("prior_order")
-            ids = ItemIds(array("id_starts"), array("id_letters"))
+            ids = ItemIds.load(folder, mmap)
             _check(stack, len(components), prior, ids)
         except (OSError, ValueError, KeyError, TypeError, EOFError) as problem:
             raise Damaged("model_unreadable", value=str(folder), reason=str(problem)) from problem
