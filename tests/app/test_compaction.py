@@ -298,3 +298,21 @@ def test_promoting_is_taken_up_by_another_process(board: Any, second_version: An
     assert not told
     worker.refresh()
     assert (told, worker.moved) == ([1], {"campaign"})
+
+
+def test_many_erasures_are_stored_at_once_and_in_order(board: Any) -> None:
+    settle(board.shop, board.at)
+    before = board.shop.lake.manifest().version
+    board.post(("back", "black-1", "view"), ("stays", "black-1", "view"))
+    for number in range(20):
+        board.erase(f"gone-{number}")
+    board.erase("back")
+    board.post(("back", "black-2", "view"), ("stays", "black-2", "view"))
+    board.erase("gone-1")
+    settle(board.shop, board.at)
+    assert board.shop.lake.manifest().version == before + 2  # cut where "back" comes again
+    with board.shop.lake.connect() as sql:
+        found = sql.execute(
+            "SELECT user_id, item_id FROM events WHERE user_id IN ('back', 'stays') ORDER BY ALL"
+        ).fetchall()
+    assert found == [("back", "black-2"), ("stays", "black-1"), ("stays", "black-2")]

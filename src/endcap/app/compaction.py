@@ -16,7 +16,15 @@ from endcap.app.intake import write
 from endcap.app.reloading import POINTERS, SNAPSHOTS, reload
 from endcap.app.retention import expire_old, expiry_due
 from endcap.app.shop import CAMPAIGN, SNAPSHOT, Shop
-from endcap.app.storing import UNKNOWN_RECORD, Stored, bury, store, without_unfit
+from endcap.app.storing import (
+    UNKNOWN_RECORD,
+    Erased,
+    Stored,
+    bury,
+    store,
+    users_of,
+    without_unfit,
+)
 from endcap.control.campaigns import campaign
 from endcap.domain.errors import Damaged, NotFound
 from endcap.domain.records import Pointed, UserErased, decode_known
@@ -179,24 +187,28 @@ def compact(shop: Shop, at: int) -> None:
 
 
 def compact_chunk(shop: Shop, start: int, stop: int, at: int) -> int:
-    """Up to CHUNK_BYTES, or up to and with an erasure. Returns the offset reached."""
+    """Up to CHUNK_BYTES, or up to a record of a user whom the chunk erases: an erasure hides all
+    that is stored with it. Returns the offset reached."""
     chunk: list[Stored] = []
+    erased: dict[str, int] = {}  # and when it was asked for
+    reached = start
     for end, payload in shop.log.read(start, stop):
         record = decode_known(payload)
         if isinstance(record, UserErased):
-            if chunk:  # what came before an erasure goes into earlier parts
-                store(shop, chunk, at)
-            shop.dead.erase(record.user_id)
-            shop.lake.append((), (), (), (record.user_id,), end, record.at)
-            return end
+            erased.setdefault(record.user_id, record.at)
+        elif erased and not erased.keys().isdisjoint(users_of(record)):
+            break
         if record is None:
             bury(shop, end, payload, UNKNOWN_RECORD, at)
             record = Pointed(0)  # nothing to store, but its end counts
         chunk.append(without_unfit(shop, Stored(end, payload, record), at))
+        reached = end
         if end - start >= CHUNK_BYTES:
             break
-    store(shop, chunk, at)
-    return chunk[-1].end
+    for user_id in erased:
+        shop.dead.erase(user_id)
+    store(shop, chunk, at, Erased(tuple(erased), min(erased.values(), default=0)))
+    return reached
 
 
 def publish_extended(shop: Shop, at: int) -> str:

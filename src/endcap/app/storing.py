@@ -30,24 +30,41 @@ class Stored:
     record: AnyRecord
 
 
-def store(shop: Shop, chunk: Sequence[Stored], at: int) -> None:
+@dataclass(frozen=True)
+class Erased:
+    """Users to forget. ``at``: when the first of them asked, in µs."""
+
+    users: tuple[str, ...] = ()
+    at: int = 0
+
+
+NOBODY = Erased()
+
+
+def store(shop: Shop, chunk: Sequence[Stored], at: int, erased: Erased = NOBODY) -> None:
     """Append the chunk to the lake; where that fails for what a record holds, halve it until the
-    record is found, and set it aside."""
+    record is found, and set it aside.
+
+    ``erased``: those whose erasure comes after all that the chunk holds of them. It goes with each
+    half, so that no offset is published without the erasures before it.
+    """
     records = [stored.record for stored in chunk]
     events = [event for r in records if isinstance(r, EventsPosted) for event in r.events]
     items = [item for r in records if isinstance(r, ItemsPut) for item in r.items]
     users = [user for r in records if isinstance(r, UsersPut) for user in r.users]
     try:
-        shop.lake.append(events, items, users, (), chunk[-1].end)
+        shop.lake.append(events, items, users, erased.users, chunk[-1].end, erased.at)
     except UNFIT as error:
         if len(chunk) > 1:
             middle = len(chunk) // 2
-            store(shop, chunk[:middle], at)
-            store(shop, chunk[middle:], at)
+            store(shop, chunk[:middle], at, erased)
+            store(shop, chunk[middle:], at, erased)
             return
         (one,) = chunk
         bury(shop, one.end, one.payload, f"{type(error).__name__}: {error}", at, one.record)
-        shop.lake.append((), (), (), (), one.end)
+        for user_id in set(users_of(one.record)).intersection(erased.users):
+            shop.dead.erase(user_id)
+        shop.lake.append((), (), (), erased.users, one.end, erased.at)
 
 
 def without_unfit(shop: Shop, stored: Stored, at: int) -> Stored:

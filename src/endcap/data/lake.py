@@ -209,8 +209,9 @@ class _Change(NamedTuple):
                 p if p.sequence else msgspec.structs.replace(p, sequence=after) for p in parts
             )
 
-        erasures = [e for e in now.erasures if e.user_id not in set(self.erased)]
-        erasures += [Erasure(user_id, after + 1, self.at) for user_id in dict.fromkeys(self.erased)]
+        gone = dict.fromkeys(self.erased)
+        erasures = [e for e in now.erasures if e.user_id not in gone]
+        erasures += [Erasure(user_id, after + 1, self.at) for user_id in gone]
         return msgspec.structs.replace(
             now,
             log_offset=self.log_offset,
