@@ -71,8 +71,9 @@ def run(settings: Settings, bonds: Bonds, preloaded: Preloaded | None = None) ->
         root = make(folder(settings.home, settings.group))
         with lease(root / "keeper.lock"):
             signal.signal(signal.SIGTERM, lambda *_: stop.set())
-            taken = preloaded.take() if preloaded else None
-            shop = open_shop(settings, process="keeper", loaded=taken)
+            shop = open_shop(  # no name here may hold what was preloaded: it would never go
+                settings, process="keeper", loaded=preloaded.take() if preloaded else None
+            )
             tell(bonds.status, ready=True)
             keep(shop, stop)
     except EndcapError as error:

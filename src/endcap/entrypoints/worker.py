@@ -127,8 +127,9 @@ def run(
     prepare_kernels(settings)
     is_warm = bool(preloaded)
     try:
-        taken = preloaded.take() if preloaded else None
-        shop = open_shop(settings, process=name, loaded=taken)
+        shop = open_shop(  # no name here may hold what was preloaded: it would never go
+            settings, process=name, loaded=preloaded.take() if preloaded else None
+        )
         if settings.auth != "open":
             shop.tokens = tokens_of(settings)
     except EndcapError as error:
