@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import mmap
 from threading import Thread
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from endcap.telemetry import BUCKETS_S, Telemetry
+from endcap.telemetry import BLOCK_BYTES, BUCKETS_S, Telemetry
 
 
 def test_counters_add_by_labels_in_any_order() -> None:
@@ -68,3 +70,23 @@ def test_threads_lose_no_counts() -> None:
         thread.join()
     assert telemetry.counters[("events_total", ())] == 8000
     assert telemetry.histograms[("request_seconds", ())][-2] == 8000
+
+
+def test_a_forked_child_counts_in_the_same_cells() -> None:
+    """The keeper works in children, and each of them finds what the one before has claimed."""
+    block = memoryview(mmap.mmap(-1, BLOCK_BYTES))
+    parent = Telemetry(block)
+    parent.count("answers_total")
+    used = []
+    for _ in range(3):
+        child = copy.copy(parent)  # what fork leaves: the same cells, a copy of the rest
+        child._places = dict(parent._places)
+        child.count("answers_total")
+        child.count("dead_letters_total")
+        child.gauge("log_tail_bytes", 5)
+        used.append(bytes(block[8:16]))
+    parent.count("dead_letters_total")
+    parent.gauge("log_tail_bytes", 6)
+    assert parent.counters == {("answers_total", ()): 4, ("dead_letters_total", ()): 4}
+    assert parent.gauges == {("log_tail_bytes", ()): 6}
+    assert len(set(used)) == 1

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from endcap.adapters.dead_letters import DeadLetterFiles
 from endcap.adapters.folder import FolderArtifacts
@@ -27,6 +27,9 @@ from endcap.engine.limits import limits_of
 from endcap.ports import Artifacts, DeadLetters, Documents, EventLog
 from endcap.settings import Settings
 from endcap.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from endcap.adapters.otel import OtelTracer
 
 
 def open_shop(
@@ -87,6 +90,17 @@ def tokens_of(settings: Settings) -> Tokens | None:
     from endcap.adapters.jwt_tokens import JwtTokens
 
     return JwtTokens(key_source(settings.jwks), settings.jwt_issuer, settings.jwt_audience)
+
+
+def tracer_of(settings: Settings, process: str) -> OtelTracer | None:
+    """None when traces are off. Raises InvalidInput (otel_extra_missing)."""
+    if settings.otel == "off":
+        return None
+    try:
+        from endcap.adapters.otel import OtelTracer
+    except ModuleNotFoundError:
+        raise InvalidInput("otel_extra_missing", field="ENDCAP_OTEL") from None
+    return OtelTracer(process)
 
 
 class Stores(NamedTuple):

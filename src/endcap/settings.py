@@ -75,6 +75,7 @@ SETTINGS: dict[str, Setting] = {
     "jwks": _text("", "file or https URL with the signing keys of tokens (JWKS)"),
     "jwt_issuer": _text("", "the claim iss that tokens must have"),
     "jwt_audience": _text("", "the claim aud (or client_id) that tokens must have"),
+    "otel": _text("off", "on: traces go where the OTEL_… variables say; needs endcap[otel]"),
     "log_level": _text("info", "debug, info, warning or error"),
 }
 
@@ -83,6 +84,7 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 # name → (the form of a text, in words)
 FORMS: dict[str, tuple[re.Pattern[str], str]] = {
     "log_level": (re.compile("|".join(LOG_LEVELS)), "one of " + ", ".join(LOG_LEVELS)),
+    "otel": (re.compile("off|on"), "one of off, on"),
     "auth": (re.compile("open|required"), "one of open, required"),
     "cors_origins": (
         re.compile(r"(\s*https?://[^\s,/*?#@]+\s*(,|$))*"),
@@ -125,6 +127,7 @@ class Settings(Struct, frozen=True):
     jwks: str
     jwt_issuer: str
     jwt_audience: str
+    otel: str
     log_level: str
 
     @property

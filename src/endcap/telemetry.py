@@ -10,8 +10,10 @@ import math
 import struct
 from bisect import bisect_left
 from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import Lock
+from time import monotonic
 from typing import NamedTuple
 
 import msgspec
@@ -28,6 +30,18 @@ COUNTER, GAUGE, HISTOGRAM = "counter", "gauge", "histogram"
 # Of the request at hand, while somebody traces it: (stage, began, ended), s of ``time.monotonic``.
 Spans = list[tuple[str, float, float]]
 SPANS: ContextVar[Spans | None] = ContextVar("spans", default=None)
+
+
+@contextmanager
+def traced(stage: str) -> Iterator[None]:
+    """Names what happens inside, while somebody traces the request at hand."""
+    spans, began = SPANS.get(), monotonic()
+    try:
+        yield
+    finally:
+        if spans is not None:
+            spans.append((stage, began, monotonic()))
+
 
 # The block: mark, bytes used, process id, length and text of its name; then
 # records: bytes of the whole, of the head, the head (JSON), and float64 cells.
@@ -156,8 +170,11 @@ class Telemetry:
                 return found
 
     def _claim(self, kind: str, name: str, labels: Labels) -> int:
-        head = msgspec.json.encode((kind, name, labels))
         used: int = _START.unpack_from(self._block)[1]
+        for known, place in _records(self._block, used):  # also what a forked child has claimed
+            if known == (kind, name, labels):
+                return place
+        head = msgspec.json.encode((kind, name, labels))
         first = used + _RECORD.size + -(-len(head) // 8) * 8
         stop = first + 8 * _CELLS[kind]
         if stop + 8 * max(_CELLS.values()) > len(self._block):  # a histogram may share the rest
@@ -179,7 +196,8 @@ def read_block(block: memoryview | bytes) -> Reading:
         raise ValueError("not a registry")
     _, used, pid, length, name = _START.unpack_from(block)
     found = Reading(name[:length].decode("utf-8", "replace"), pid, {}, {}, {})
-    for (kind, metric, labels), cells in _records(block, used):
+    for (kind, metric, labels), place in _records(block, used):
+        cells = struct.unpack_from(f"={_CELLS[kind]}d", block, place * 8)
         if kind == HISTOGRAM:
             found.histograms[metric, labels] = [*cells[:-1], sum(cells[:-1]), cells[-1]]
         elif kind == COUNTER:
@@ -189,14 +207,12 @@ def read_block(block: memoryview | bytes) -> Reading:
     return found
 
 
-def _records(
-    block: memoryview | bytes, used: int
-) -> Iterator[tuple[tuple[str, str, Labels], tuple[float, ...]]]:
+def _records(block: memoryview | bytes, used: int) -> Iterator[tuple[tuple[str, str, Labels], int]]:
+    """What each record is of, and its first cell."""
     at = _START.size
     while at < used:
         size, length = _RECORD.unpack_from(block, at)
         begin = at + _RECORD.size
         head = _decode_head(bytes(block[begin : begin + length]))
-        cells = struct.unpack_from(f"={_CELLS[head[0]]}d", block, at + size - 8 * _CELLS[head[0]])
-        yield head, cells
         at += size
+        yield head, at // 8 - _CELLS[head[0]]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import msgspec
@@ -99,3 +102,56 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Asker:
 def own(tmp_path: Path) -> Asker:
     """A shop for one test, which may damage it."""
     return Asker(open_in(tmp_path))
+
+
+class Receiver:
+    """An OTLP receiver over HTTP on a loopback address: takes spans as a collector does."""
+
+    def __init__(self) -> None:
+        self.raw: list[bytes] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                outer.raw.append(
+                    gzip.decompress(body) if self.headers["content-encoding"] == "gzip" else body
+                )
+                known = self.path == "/v1/traces"
+                self.send_response(200 if known else 404)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Nothing on stderr."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def requests(self) -> list[Any]:
+        from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
+
+        return [trace_service_pb2.ExportTraceServiceRequest.FromString(raw) for raw in self.raw]
+
+    def spans(self) -> list[Any]:
+        return [
+            span
+            for request in self.requests()
+            for resource in request.resource_spans
+            for scope in resource.scope_spans
+            for span in scope.spans
+        ]
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    started = Receiver()
+    yield started
+    started.close()

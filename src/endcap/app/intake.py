@@ -197,7 +197,10 @@ class Intake:
         self._check_room(size)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
-        self._waiting.append(Asker(record, future, size, SPANS.get()))
+        spans, began = SPANS.get(), time.monotonic()
+        if spans is not None:
+            future.add_done_callback(lambda _: spans.append(("intake", began, time.monotonic())))
+        self._waiting.append(Asker(record, future, size, spans))
         if len(self._waiting) == 1:
             loop.call_soon(self._flush, loop)
         self._askers += 1

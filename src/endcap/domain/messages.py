@@ -47,6 +47,7 @@ MESSAGES: dict[str, str] = {
     "token_unbound": "{field} must be set when ENDCAP_JWKS is: a token is only taken from one "
     "issuer and for one audience",
     "token_extra_missing": "ENDCAP_JWKS needs the extra endcap[jwt], which is not installed",
+    "otel_extra_missing": "ENDCAP_OTEL=on needs the extra endcap[otel], which is not installed",
     "token_keys_unreadable": "{field} holds no usable RSA or P-256 key: {reason}",
     "unknown_key": "there is no key {value!r}; endcap keys list names them",
     "key_ended": "the key {value!r} was revoked or has expired; make a new one",

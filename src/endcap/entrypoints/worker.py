@@ -20,7 +20,7 @@ import uvloop
 from endcap.app.intake import Intake
 from endcap.app.shop import Shop
 from endcap.app.vitals import Vitals
-from endcap.bootstrap import open_shop, prepare_kernels, tokens_of
+from endcap.bootstrap import open_shop, prepare_kernels, tokens_of, tracer_of
 from endcap.domain.errors import EndcapError
 from endcap.entrypoints.bonds import DRAIN_S, Bonds, end_with_supervisor, tell
 from endcap.entrypoints.logs import log_to_stderr
@@ -28,6 +28,7 @@ from endcap.entrypoints.preload import Preloaded
 from endcap.entrypoints.reloader import Reloader
 from endcap.entrypoints.warmth import warm
 from endcap.serving.api import Api
+from endcap.serving.traced import Traced, Tracer
 from endcap.settings import Settings, load_settings
 
 log = logging.getLogger("endcap.worker")
@@ -58,11 +59,14 @@ class Worker(uvicorn.Server):
             tell(self._status, ready=True)
 
 
-async def serve(shop: Shop, sock: socket.socket, status: int, prefix: str) -> None:
+async def serve(
+    shop: Shop, sock: socket.socket, status: int, prefix: str, tracer: Tracer | None
+) -> None:
     """Until SIGTERM or SIGINT; requests in flight are finished, for up to ``DRAIN_S`` seconds."""
     intake = Intake(shop)
+    api = Api(shop, intake, now, prefix)
     config = uvicorn.Config(
-        Api(shop, intake, now, prefix),
+        Traced(api, tracer) if tracer is not None else api,
         http="httptools",
         loop="none",
         ws="none",
@@ -130,6 +134,7 @@ def run(
         shop = open_shop(  # no name here may hold what was preloaded: it would never go
             settings, process=name, loaded=preloaded.take() if preloaded else None
         )
+        tracer = tracer_of(settings, name)
         if settings.auth != "open":
             shop.tokens = tokens_of(settings)
     except EndcapError as error:
@@ -139,7 +144,9 @@ def run(
     if not is_warm:
         warm(shop.now, now())
     with socket.socket(fileno=listen) as sock:
-        uvloop.run(serve(shop, sock, bonds.status, prefix))
+        uvloop.run(serve(shop, sock, bonds.status, prefix, tracer))
+    if tracer is not None:
+        tracer.close()
     return 0
 
 

@@ -79,14 +79,8 @@ class Api:
             await _other(scope, receive, send)
             return
         began = time.perf_counter()
-        self._in_flight.add()
-        try:
-            await self._answer(scope, receive, send, began)
-        finally:
-            self._in_flight.add(-1.0)
-
-    async def _answer(self, scope: Message, receive: Receive, send: Send, began: float) -> None:
-        name = "none"
+        name, in_flight = "none", self._in_flight
+        in_flight.add()
         try:
             place = self._find(scope)
             asked = self._guard.preflight(scope, place.methods)
@@ -108,10 +102,19 @@ class Api:
             return
         except Exception as error:
             reply = _failed(error)
+        finally:
+            in_flight.add(-1.0)
         await _send(send, reply, self._guard.origins.headers(scope))
         time_of, count = self._meters.get((name, reply.status)) or self._meter(name, reply.status)
         time_of.observe(time.perf_counter() - began)
         count.add()
+
+    def pattern(self, scope: Message) -> str:
+        """The path of the route that would answer, with its variables by name; "" for none."""
+        try:
+            return _route_of(self._find(scope), scope["method"]).path
+        except EndcapError:
+            return ""
 
     def _meter(self, name: str, status: int) -> tuple[Histogram, Counter]:
         telemetry = self._desk.shop.telemetry

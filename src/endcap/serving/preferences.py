@@ -12,6 +12,7 @@ from endcap.serving.bodies import decode_body
 from endcap.serving.parameters import check_id, read_choice, read_id, read_k
 from endcap.serving.requests import Desk, Reply, Request, answer_reply, json_reply
 from endcap.serving.shapes import OffersAnswer, PreferenceAnswer, PreferenceBody
+from endcap.telemetry import traced
 
 RECORDED = "Customer preference recorded."
 
@@ -25,9 +26,10 @@ async def recommend(desk: Desk, request: Request) -> Reply:
     customer_id = check_id(given.customer_id, "customer_id")
     interest = check_id(given.interest, "interest")
     location = check_id(given.location, "location")
-    await asyncio.to_thread(
-        record_preference, desk.shop, customer_id, interest, location, desk.now()
-    )
+    with traced("store"):
+        await asyncio.to_thread(
+            record_preference, desk.shop, customer_id, interest, location, desk.now()
+        )
     if not wants_offers:
         return json_reply(PreferenceAnswer(RECORDED, UNSET))
     found = await _offers(desk, customer_id, k)
@@ -42,5 +44,6 @@ async def get_offers(desk: Desk, request: Request) -> Reply:
 
 async def _offers(desk: Desk, customer_id: str, k: int) -> Offers:
     desk.shop.refresh()
-    stated = await asyncio.to_thread(stated_interests, desk.shop, customer_id)
+    with traced("store"):
+        stated = await asyncio.to_thread(stated_interests, desk.shop, customer_id)
     return offers_for(desk.shop, customer_id, stated, k, desk.now())
