@@ -62,7 +62,7 @@ def test_nothing_answers_before_the_first_switch(open_index: Open) -> None:
         index.vectors(["item-1"])
 
 
-@settings(max_examples=25, deadline=None,
+@settings(max_examples=8, deadline=None,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(n=st.integers(1, 60), k=st.integers(1, 70), seed=st.integers(0, 10**6))
 def test_the_nearest_are_found_in_order(

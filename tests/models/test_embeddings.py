@@ -108,6 +108,12 @@ def test_the_search_is_reported_and_its_best_is_taken() -> None:
     assert {t["decay"] for t in info["search"]} > {1.0}
 
 
+def test_settings_are_judged_without_what_the_shopper_has() -> None:
+    data = shop(noise=0)
+    quality = Embeddings.fit(data, dimensions=4).info["held_out"]
+    assert quality["ndcg"] > 0.45
+
+
 def test_the_same_seed_gives_the_same_vectors() -> None:
     one, same = (Embeddings.fit(shop(), dimensions=8, seed=3) for _ in range(2))
     assert np.array_equal(one.factors, same.factors)

@@ -45,10 +45,12 @@ def test_exact_equals_numpy(size: tuple[int, int], k: int, share: float | None, 
     vectors, asked = whole_numbers(seed, n, d), whole_numbers(seed + 1, queries, d)
     allowed = NO_FILTER if share is None else filter_of(seed, n, share)
     found = np.empty((2, queries, k), np.int32), np.empty((2, queries, k), np.float32)
-    nearest_kernel.exact(vectors, allowed, asked, found[0][0], found[1][0])
-    nearest_numpy.exact(vectors, allowed, asked, found[0][1], found[1][1])
-    assert np.array_equal(found[0][0], found[0][1])
-    assert np.array_equal(found[1][0], found[1][1], equal_nan=True)
+    whole = allowed[: len(allowed) // 8 * 8].view(np.uint64)
+    for places in (np.zeros(0, np.int32), np.random.default_rng(seed).permutation(n).astype("i4")):
+        for at, exact in enumerate((nearest_kernel.exact, nearest_numpy.exact)):
+            exact(vectors, places, allowed, whole, asked, found[0][at], found[1][at])
+        assert np.array_equal(found[0][0], found[0][1])
+        assert np.array_equal(found[1][0], found[1][1], equal_nan=True)
 
 
 @settings(max_examples=60, deadline=None)
@@ -117,6 +119,19 @@ def test_the_recall_in_the_manifest_is_what_searches_reach() -> None:
     for share in (0.5, 0.05, 0.005):
         allowed = filter_of(2, 6000, share)
         assert recall(index, exact, own, allowed) > 0.85
+
+
+def test_a_filter_that_leaves_few_is_searched_exactly() -> None:
+    vectors = clustered(1, 3001)
+    exact, index = Nearest.build(vectors), Nearest.build(vectors, exact_to=100)
+    for at, share in enumerate((0.0, 0.002, 0.02)):
+        allowed = np.concatenate(([False], filter_of(at, 3001, share)))[1:]  # lies unaligned
+        assert allowed.sum() <= index.facts.enough
+        for found, true in zip(
+            index.top_many(vectors[:20], 30, allowed),
+            exact.top_many(vectors[:20], 30, allowed), strict=True,
+        ):  # fmt: skip
+            assert np.array_equal(found, true, equal_nan=True)
 
 
 def test_queries_unlike_the_vectors_are_tuned_for() -> None:

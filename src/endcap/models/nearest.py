@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from endcap.domain.arrays import Bools, Float32s, Int32s, Int64s
+from endcap.domain.arrays import Bools, Float32s, Int32s, Int64s, UInt64s
 from endcap.domain.errors import Damaged, InvalidInput
 from endcap.models import clusters, nearest_kernel
 from endcap.models.queries import Scored
@@ -116,14 +116,21 @@ class Nearest:
         permits = _ALL if allowed is None else np.ascontiguousarray(allowed, np.bool_)
         if k == 0:
             return rows, scores
-        if not self.facts.lists:
-            nearest_kernel.exact(self.arrays.vectors, permits, asked, rows, scores)
+        if not self.facts.lists or self._few(permits):
+            places = self._places if self.facts.lists else _NO_ROWS
+            nearest_kernel.exact(
+                self.arrays.vectors, places, permits, _words(permits), asked, rows, scores
+            )
             return rows, scores
         nearest_kernel.probe(
             *self.arrays, self.facts.probes if probes is None else probes, self.facts.enough,
             permits, asked, self._scratch.scores, self._scratch.order, rows, scores,
         )  # fmt: skip
         return rows, scores
+
+    def _few(self, allowed: Bools) -> bool:
+        """Whether a filter leaves so few that a search through lists would see them all."""
+        return bool(len(allowed)) and int(np.count_nonzero(allowed)) <= self.facts.enough
 
     def vectors_at(self, rows: Int32s) -> Float32s:
         """The vectors of ``rows`` (r,), (r, d)."""
@@ -174,6 +181,12 @@ class Nearest:
         return Nearest(arrays, facts)
 
 
+def _words(allowed: Bools) -> UInt64s:
+    """The bytes of ``allowed`` (n,) by eight, (n // 8,), without a copy where they lie so."""
+    whole = allowed[: len(allowed) // 8 * 8]
+    return (whole if whole.ctypes.data % 8 == 0 else whole.copy()).view(np.uint64)
+
+
 def checked(vectors: Any, field: str) -> Float32s:
     """``vectors`` as contiguous float32 (n, d). Raises InvalidInput (bad_vectors)."""
     array = np.asarray(vectors)
@@ -203,7 +216,13 @@ def _tuned(arrays: Arrays, asked: Float32s, target: float, seed: int) -> Nearest
     lists, k = len(arrays.centres), min(MEASURED_AT, len(arrays.rows))
     true = np.empty((len(asked), k), np.int32)
     nearest_kernel.exact(
-        arrays.vectors, _ALL, asked, true, np.empty((len(asked), k), np.float32)
+        arrays.vectors,
+        _NO_ROWS,
+        _ALL,
+        _words(_ALL),
+        asked,
+        true,
+        np.empty((len(asked), k), np.float32),
     )  # places in arrays.vectors, list by list
     holder = np.searchsorted(arrays.starts, true, side="right") - 1  # (q, k) the list of each
     order = np.argsort(-(asked @ arrays.centres.T), axis=1, kind="stable")

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from endcap.domain.arrays import Bools, Float32s, Int32s, Int64s
+from endcap.domain.arrays import Bools, Float32s, Int32s, Int64s, UInt64s
 from endcap.models import nearest_numpy as reference
 from endcap.models.kernels import COMPILED, _best_first, _keep, jit
 
@@ -62,23 +62,57 @@ def _scan(
 
 
 @jit
+def _scan_permitted(
+    vectors: Float32s,
+    places: Int32s,
+    allowed: Bools,
+    words: UInt64s,
+    query: Float32s,
+    out_rows: Int32s,
+    out_scores: Float32s,
+) -> int:
+    """Offer what is permitted, eight rows passed over at once where none is; the heap's size."""
+    size, n = 0, len(out_rows)
+    for word in range(len(words) + 1):
+        if word < len(words) and words[word] == 0:
+            continue
+        for row in range(8 * word, min(8 * word + 8, len(allowed))):
+            if allowed[row]:
+                at = places[row] if len(places) else np.int32(row)
+                score = _dot(vectors[at], query)
+                if size < n or score >= out_scores[0]:
+                    size = _keep(out_rows, out_scores, size, n, row, score)
+    return size
+
+
+@jit
 def _exact(
     vectors: Float32s,
+    places: Int32s,
     allowed: Bools,
+    words: UInt64s,
     queries: Float32s,
     out_rows: Int32s,
     out_scores: Float32s,
 ) -> None:
     """The best k of all vectors for each query (q, d), best first, equal scores by row:
-    ``out_rows``, ``out_scores`` (q, k); -1 and NaN where fewer are permitted."""
+    ``out_rows``, ``out_scores`` (q, k); -1 and NaN where fewer are permitted.
+
+    ``words`` (n // 8,): the bytes of ``allowed`` by eight. ``places`` (n,): where under a filter
+    each row's vector lies; empty: in order.
+    """
     everything = np.zeros(0, np.int32)
     for q in range(len(queries)):
         out_rows[q, :] = -1
         out_scores[q, :] = np.nan
-        size, _ = _scan(
-            vectors, everything, 0, len(vectors), allowed, queries[q], 0, out_rows[q], out_scores[q]
-        )
-        _best_first(out_rows[q], out_scores[q], size)
+        rows, scores = out_rows[q], out_scores[q]
+        if len(allowed):
+            size = _scan_permitted(vectors, places, allowed, words, queries[q], rows, scores)
+        else:
+            size, _ = _scan(
+                vectors, everything, 0, len(vectors), allowed, queries[q], 0, rows, scores
+            )
+        _best_first(rows, scores, size)
 
 
 @jit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from endcap.domain.arrays import Bools, Float32s, Int32s, Int64s
+from endcap.domain.arrays import Bools, Float32s, Int32s, Int64s, UInt64s
 
 
 def _fill(scores: Float32s, rows: Int32s, out_rows: Int32s, out_scores: Float32s) -> None:
@@ -16,16 +16,20 @@ def _fill(scores: Float32s, rows: Int32s, out_rows: Int32s, out_scores: Float32s
 
 def exact(
     vectors: Float32s,
+    places: Int32s,
     allowed: Bools,
+    words: UInt64s,
     queries: Float32s,
     out_rows: Int32s,
     out_scores: Float32s,
 ) -> None:
+    del words
     rows = np.arange(len(vectors), dtype=np.int32)
     if len(allowed):
         rows = rows[allowed]
+    lying = vectors[places[rows] if len(allowed) and len(places) else rows]
     for q, query in enumerate(queries):
-        _fill(vectors[rows] @ query, rows, out_rows[q], out_scores[q])
+        _fill(lying @ query, rows, out_rows[q], out_scores[q])
 
 
 def probe(
