@@ -24,6 +24,7 @@ from endcap.bootstrap import open_shop, prepare_kernels, tokens_of
 from endcap.domain.errors import EndcapError
 from endcap.entrypoints.bonds import DRAIN_S, Bonds, end_with_supervisor, tell
 from endcap.entrypoints.logs import log_to_stderr
+from endcap.entrypoints.one_write import OneWrite
 from endcap.entrypoints.preload import Preloaded
 from endcap.entrypoints.reloader import Reloader
 from endcap.entrypoints.warmth import warm
@@ -63,7 +64,7 @@ async def serve(shop: Shop, sock: socket.socket, status: int, prefix: str) -> No
     intake = Intake(shop)
     config = uvicorn.Config(
         Api(shop, intake, now, prefix),
-        http="httptools",
+        http=OneWrite,
         loop="none",
         ws="none",
         lifespan="off",
