@@ -1,7 +1,10 @@
 """Durable ingest over HTTP: ``python bench/ingest.py``.
 
-Starts the real server with one worker, lets ``wrk`` post distinct events over 64 connections, one
-a request and ten a request in turn, and prints the medians of the runs, one ``name=value`` a line.
+Starts the real server with one worker on one core, lets ``wrk`` post distinct events over 64
+connections from another core, one a request and ten a request in turn, and prints the medians of
+the runs, one ``name=value`` a line: rates, latencies, processor time of the server (worker and
+keeper) for each request, what share of its core the client took (near 1 it would be the limit),
+and what the disk takes for one record by itself.
 Every answer but ``202`` ends the run with an error. Needs ``wrk``.
 """
 
@@ -10,15 +13,15 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import resource
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+
+from probes import cpu_s, disk_ms, start, stop
 
 # Distinct bodies at little cost to the generator: one buffer of text, a counter in the event id.
 SCRIPT = """
@@ -60,28 +63,6 @@ end
 """
 
 
-@contextmanager
-def server(home: Path) -> Iterator[str]:
-    """The address of a server with one worker."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ENDCAP_")}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "endcap", "serve", "--port", "0", "--workers", "1"],
-        env={**kept, "ENDCAP_HOME": str(home)},
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    try:
-        address = next((x for x in process.stdout if x.startswith("ready ")), "")
-        if not address:
-            sys.exit("the server did not get ready")
-        yield address.removeprefix("ready ").strip()
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-
-
 def load(url: str, given: argparse.Namespace, size: int, run: str) -> dict[str, float]:
     """One run of wrk: what its script printed."""
     script = SCRIPT % {"size": size, "run": run, "users": given.users, "items": given.items}
@@ -89,13 +70,18 @@ def load(url: str, given: argparse.Namespace, size: int, run: str) -> dict[str, 
         file.write(script)
         file.flush()
         words = ["wrk", "-t1", f"-c{given.connections}", f"-d{given.seconds}s", "-s", file.name]
+        if shutil.which("taskset"):
+            words = ["taskset", "-c", str(given.cores[1]), *words]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         told = subprocess.run(
             [*words, url], capture_output=True, text=True, timeout=given.seconds + 30, check=True
         ).stdout
     found = {name: float(value) for name, value in re.findall(r"^(\w+)=([\d.]+)$", told, re.M)}
     if found["errors"]:
         sys.exit(f"{found['errors']:.0f} requests failed")
-    return found
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    taken = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {**found, "client_share": taken / found["seconds"]}
 
 
 def main() -> None:
@@ -110,15 +96,27 @@ def main() -> None:
     if shutil.which("wrk") is None:
         sys.exit("wrk is not installed")
     figures: dict[int, list[dict[str, float]]] = {size: [] for size in given.sizes}
-    with tempfile.TemporaryDirectory(prefix="endcap-bench-") as folder, server(Path(folder)) as url:
-        for run in range(given.runs):
-            for size in given.sizes:
-                figures[size].append(load(url, given, size, f"{size}x{run}"))
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
+    given.cores = (cores[0], cores[-1])
+    with tempfile.TemporaryDirectory(prefix="endcap-bench-") as folder:
+        server, url, _ = start(Path(folder), workers=1, core=given.cores[0])
+        try:
+            disk = disk_ms(Path(folder))
+            for run in range(given.runs):
+                for size in given.sizes:
+                    before = cpu_s(server.pid)
+                    found = load(url, given, size, f"{size}x{run}")
+                    taken = cpu_s(server.pid) - before
+                    figures[size].append({**found, "cpu_us": taken * 1e6 / found["requests"]})
+            disk += disk_ms(Path(folder))
+        finally:
+            stop(server)
+    print(f"disk_p50_ms={statistics.median(disk):.3f}")
     for size, runs in figures.items():
         rate = statistics.median(r["requests"] / r["seconds"] for r in runs)
         print(f"ingest_{size}_requests_per_s={rate:.0f}")
         print(f"ingest_{size}_events_per_s={rate * size:.0f}")
-        for name in ("p50_ms", "p99_ms"):
+        for name in ("p50_ms", "p99_ms", "cpu_us", "client_share"):
             print(f"ingest_{size}_{name}={statistics.median(r[name] for r in runs):.2f}")
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -100,22 +101,76 @@ class Asker:
         return age <= time.time() - since
 
 
-def freshness(url: str, users: int, pairs: int) -> dict[str, float]:
-    """Post an event, get the answer that has it, on one connection; beside two empty calls."""
-    asker, taken, empty, stale = Asker(url), [], [], 0
+class Line:
+    """One kept connection without a client library: what it takes is the server and the socket."""
+
+    def __init__(self, url: str) -> None:
+        place = urlsplit(url)
+        self._socket = socket.create_connection((place.hostname or "", place.port), timeout=30)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def get(self, path: str) -> bytes:
+        return self._ask(b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n" % path.encode(), b"200")
+
+    def post_event(self, user: str, item: str) -> None:
+        event = {"userId": user, "itemId": item, "event_type": "view"}
+        body = json.dumps(event).encode()
+        head = b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        self._ask(head + b"Content-Length: %d\r\n\r\n%b" % (len(body), body), b"202")
+
+    def sees(self, user: str, since: float) -> bool:
+        """As ``Asker.sees``."""
+        head = self.get(PERSONAL + user).partition(b"\r\n\r\n")[0].lower()
+        age = head.partition(b"endcap-newest-event-age:")[2].split()
+        return bool(age) and float(age[0]) <= time.time() - since
+
+    def _ask(self, request: bytes, status: bytes) -> bytes:
+        self._socket.sendall(request)
+        answer = self._socket.recv(65536)
+        head, end, body = answer.partition(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length:")[2].split()[0])
+        while not end or len(body) < length:
+            body += self._socket.recv(65536)
+        if answer[9:12] != status:
+            sys.exit(f"answered {answer[9:12].decode()}")
+        return answer
+
+
+def disk_ms(folder: Path, count: int = 200) -> list[float]:
+    """How long the disk takes for one record by itself: write and fdatasync, in ms."""
+    took = []
+    with (folder / "disk-probe").open("wb", buffering=0) as file:
+        for _ in range(count):
+            file.write(bytes(200))
+            begun = time.perf_counter()
+            os.fdatasync(file.fileno())
+            took.append((time.perf_counter() - begun) * 1e3)
+    (folder / "disk-probe").unlink()
+    return took
+
+
+def freshness(url: str, home: Path, users: int, pairs: int) -> dict[str, float]:
+    """Post an event, get the answer that has it, on one connection; beside two empty calls, and
+    beside the disk by itself in the same minute."""
+    line, stale = Line(url), 0
+    times: dict[str, list[float]] = {"post": [], "post_get": [], "two_empty": []}
+    disk = disk_ms(home)
     for number in range(pairs):
         user, since, begun = f"user-{number * 31 % users}", time.time(), time.perf_counter()
-        asker.post_event(user, f"item-{number}")
-        stale += not asker.sees(user, since)
+        line.post_event(user, f"item-{number}")
+        posted = time.perf_counter()
+        stale += not line.sees(user, since)
         middle = time.perf_counter()
-        asker.get("/v1/health")
-        asker.get("/v1/health")
-        taken.append((middle - begun) * 1e3)
-        empty.append((time.perf_counter() - middle) * 1e3)
+        line.get("/v1/health")
+        line.get("/v1/health")
+        times["post"].append((posted - begun) * 1e3)
+        times["post_get"].append((middle - begun) * 1e3)
+        times["two_empty"].append((time.perf_counter() - middle) * 1e3)
+    times["disk"] = disk + disk_ms(home)
     figures = {"stale_on_one_worker": float(stale)}
-    for name, times in (("post_get", taken), ("two_empty", empty)):
-        figures[f"{name}_p50_ms"] = statistics.median(times)
-        figures[f"{name}_p99_ms"] = statistics.quantiles(times, n=100)[98]
+    for name, taken in times.items():
+        figures[f"{name}_p50_ms"] = statistics.median(taken)
+        figures[f"{name}_p99_ms"] = statistics.quantiles(taken, n=100)[98]
     return figures
 
 

@@ -66,7 +66,7 @@ def one_worker(home: Path, given: argparse.Namespace) -> None:
     server, url, _ = start(home, workers=1, core=given.cores[0])
     try:
         throughput(url, server.pid, given)
-        for name, value in freshness(url, given.users, given.pairs).items():
+        for name, value in freshness(url, home, given.users, given.pairs).items():
             say(name, value)
         for name, value in swap(url, home, given).items():
             say(name, value)

@@ -24,6 +24,7 @@ from endcap.bootstrap import open_shop, prepare_kernels, tokens_of, tracer_of
 from endcap.domain.errors import EndcapError
 from endcap.entrypoints.bonds import DRAIN_S, Bonds, end_with_supervisor, tell
 from endcap.entrypoints.logs import log_to_stderr
+from endcap.entrypoints.one_write import OneWrite
 from endcap.entrypoints.preload import Preloaded
 from endcap.entrypoints.reloader import Reloader
 from endcap.entrypoints.warmth import warm
@@ -67,7 +68,7 @@ async def serve(
     api = Api(shop, intake, now, prefix)
     config = uvicorn.Config(
         Traced(api, tracer) if tracer is not None else api,
-        http="httptools",
+        http=OneWrite,
         loop="none",
         ws="none",
         lifespan="off",
