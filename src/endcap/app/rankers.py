@@ -31,6 +31,11 @@ def load_ranker(
         return None, (error,)
 
 
+def ranker_budget(budget_s: float | None) -> float:
+    """Its part of the budget of a whole training."""
+    return MOST_S if budget_s is None else min(MOST_S, budget_s / 2)
+
+
 def train_ranker(
     shop: Shop,
     version: str,
@@ -48,7 +53,7 @@ def train_ranker(
         recipe,
         seed=shop.settings.seed,
         threads=shop.settings.cores,
-        budget_s=MOST_S if budget_s is None else min(MOST_S, budget_s / 2),
+        budget_s=ranker_budget(budget_s),
         progress=progress,
         memory_mb=shop.settings.memory_mb,
     )

@@ -36,6 +36,7 @@ def training_report(shop: Shop, version: SolutionVersion) -> Path:
         search=search,
         search_metric="held-out recall@20 + NDCG@20",
         days=daily_events(load_interactions(shop.lake)),
+        ranker=version.info.get("ranker", {}),
     )
     return keep(shop, f"train-{version.name}", report, version)
 
@@ -69,6 +70,7 @@ def evaluation_report(shop: Shop, evaluation: Evaluation, at: int) -> Path:
         title=f"Evaluation of {shop.group}",
         made_at=at,
         evaluation=evaluation,
+        ranker=evaluation.ranker,
         days=daily_events(load_interactions(shop.lake)),
     )
     name = "evaluate-" + iso(at // 1_000_000 * 1_000_000).replace(":", "").replace("-", "")

@@ -117,7 +117,14 @@ def train_and_evaluate(settings: Settings) -> tuple[str, Path]:
     say("4/5  evaluate: train on the past, measure on what came later")
     with progress("evaluate") as report:
         evaluation = evaluate_shop(
-            shop, at, k=20, split_at=None, share=0.1, budget_s=SEARCH_S, progress=report
+            shop,
+            at,
+            k=20,
+            split_at=None,
+            share=0.1,
+            budget_s=SEARCH_S,
+            progress=report,
+            ranker=False,  # trained above; once more would double the wait
         )
         page = reports.evaluation_report(shop, evaluation, at)
     print_evaluation(evaluation)

@@ -14,9 +14,10 @@ from endcap.evaluation import metrics
 from endcap.evaluation.baselines import BASELINE_NAMES, POPULARITY, baselines
 from endcap.evaluation.estimates import DRAWS, Draws, Estimate, differences, estimate, finite
 from endcap.evaluation.protocols import Recommend, Split
-from endcap.evaluation.results import Evaluation, Figure, Row, SliceRow
+from endcap.evaluation.results import Difference, Evaluation, Figure, Pair, Row, SliceRow
 from endcap.evaluation.slices import Slice, attribute_slices, categories, standard_slices
 from endcap.evaluation.truth import Judged, judge, repeated
+from endcap.statistics.paired import compare_paired
 
 Progress = Callable[[str, float], None]
 
@@ -43,13 +44,15 @@ def evaluate(
     slices: Sequence[Slice] | None = None,
     draws: Draws = DRAWS,
     batch: int = 1024,
+    pairs: Sequence[tuple[str, str]] = (),
     progress: Progress = lambda _what, _share: None,
 ) -> Evaluation:
     """Metrics, intervals and paired differences to popularity of every recommender.
 
-    The baselines stand in the table always, under the seen policy ``seen``; a recommender given
-    under a baseline's name takes its place. ``catalogue`` has the attributes of each item row;
-    its ``category`` gives diversity and a family of slices. ``slices`` None: the standard ones.
+    The baselines stand in the table always, under the seen policy ``seen``; a recommender of a
+    baseline's name takes its place. ``catalogue`` has the attributes of each item row; its
+    ``category`` gives diversity and a family of slices; None: the standard ``slices``.
+    ``pairs``: recommenders to compare, the first less the second.
     The bootstrap draws users; all recommenders share the draws. ``progress`` is told what is
     being done and the share that is done. Raises InvalidInput (bad_lists, bad_rows,
     length_of_catalogue, level_out_of_range).
@@ -70,7 +73,20 @@ def evaluate(
         slices = [*standard_slices(split), *by_category]
     parts = [_slice_row(part, lists, split, draws) for part in slices]
     progress("done", 1.0)
-    return _evaluation(split, k, seen, draws, rows=rows, slices=parts)
+    told = [_pair(lists, *names, draws) for names in pairs]
+    return _evaluation(split, k, seen, draws, rows=rows, slices=parts, pairs=told)
+
+
+def _pair(lists: Lists, recommender: str, against: str, draws: Draws) -> Pair:
+    changes = {}
+    for name, metric in metrics.ACCURACY.items():
+        first, second = (metric(lists[one].judged) for one in (recommender, against))
+        told = compare_paired(
+            first, second, level=draws.level, resamples=draws.resamples, seed=draws.seed
+        )
+        ends = (told.difference, told.low, told.high, told.p_value)
+        changes[name] = Difference(*map(finite, ends))
+    return Pair(recommender, against, changes)
 
 
 def rank_all(name: str, recommend: Recommend, split: Split, k: int, batch: int) -> Int32s:
@@ -95,7 +111,14 @@ def rank_all(name: str, recommend: Recommend, split: Split, k: int, batch: int) 
 
 
 def _evaluation(
-    split: Split, k: int, seen: str, draws: Draws, *, rows: list[Row], slices: list[SliceRow]
+    split: Split,
+    k: int,
+    seen: str,
+    draws: Draws,
+    *,
+    rows: list[Row],
+    slices: list[SliceRow],
+    pairs: list[Pair],
 ) -> Evaluation:
     n_items = split.train.n_items
     return Evaluation(
@@ -116,6 +139,7 @@ def _evaluation(
         rows=rows,
         slices=[part for part in slices if part.users],
         demand_curve=_curve(np.bincount(split.truth.items, minlength=n_items)),
+        pairs=pairs,
     )
 
 

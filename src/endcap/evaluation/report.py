@@ -14,7 +14,15 @@ from endcap.data.interactions import Interactions
 from endcap.evaluation.metrics import METRICS
 from endcap.evaluation.results import Evaluation
 from endcap.evaluation.slices import ACTIVITY, HISTORY, ITEM_POPULARITY
-from endcap.evaluation.tables import BEYOND, MAIN, evaluation_table, measured, verdict
+from endcap.evaluation.tables import (
+    BEYOND,
+    MAIN,
+    evaluation_table,
+    measured,
+    pair_sentences,
+    ranker_sentence,
+    verdict,
+)
 
 _DAY = 86_400_000_000
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -61,6 +69,7 @@ class Report:
     search_metric: str = "held-out score"
     days: DailyEvents | None = None
     quality: Mapping[str, Any] = field(default_factory=dict)
+    ranker: Mapping[str, Any] = field(default_factory=dict)  # ``info`` of its training
 
 
 def daily_events(data: Interactions) -> DailyEvents | None:
@@ -98,6 +107,7 @@ def render_report(report: Report) -> str:
         quality={name: plain(value) for name, value in report.quality.items()},
         evaluation=evaluation,
         shown=_shown(evaluation) if evaluation else {},
+        ranker=ranker_sentence(report.ranker),
         plots=_plots(report),
     )
 
@@ -146,6 +156,7 @@ def _shown(evaluation: Evaluation) -> dict[str, Any]:
         "beyond": evaluation_table(evaluation, BEYOND, compared=False),
         "beyond_about": [METRICS[name].about for name in measured(evaluation, BEYOND)],
         "explained": [METRICS[name] for name in MAIN],
+        "pairs": pair_sentences(evaluation),
     }
 
 
@@ -153,7 +164,7 @@ def _plots(report: Report) -> dict[str, Any]:
     """SVG by place on the page. matplotlib is imported by the first, if there is any."""
     from endcap.evaluation import plots
 
-    found: dict[str, Any] = dict.fromkeys(("slices", "search", "days"))
+    found: dict[str, Any] = dict.fromkeys(("slices", "search", "days", "ranker"))
     evaluation = report.evaluation
     if evaluation:
         found["bars"] = plots.metric_bars(evaluation, MAIN)
@@ -166,6 +177,10 @@ def _plots(report: Report) -> dict[str, Any]:
         ]
     if report.search:
         found["search"] = plots.search_bars(report.search, report.search_metric)
+    if report.ranker:
+        from endcap.evaluation.ranker_plots import ranker_plots
+
+        found["ranker"] = ranker_plots(report.ranker)
     if report.days:
         split_at = evaluation.split_at if evaluation else None
         found["days"] = plots.event_days(*report.days, split_at=split_at)

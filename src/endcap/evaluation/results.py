@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -45,6 +46,14 @@ class Row(Struct, frozen=True):
     exposure_curve: list[float]  # share of all recommendations on the top 0 %, 1 % … 100 % items
 
 
+class Pair(Struct, frozen=True):
+    """One recommender − another, user by user, by metric."""
+
+    recommender: str
+    against: str
+    differences: dict[str, Difference]
+
+
 class SliceRow(Struct, frozen=True):
     """Some of the users, or all users with some of the items as truth."""
 
@@ -74,6 +83,8 @@ class Evaluation(Struct, frozen=True):
     rows: list[Row]
     slices: list[SliceRow]
     demand_curve: list[float]  # as exposure_curve, of the truth itself
+    pairs: list[Pair] = []  # what was asked to be compared besides the reference
+    ranker: dict[str, Any] = {}  # ``info`` of the training of the ranker that was evaluated
 
     def row(self, recommender: str) -> Row:
         """KeyError for a name that was not evaluated."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from endcap.evaluation.metrics import METRICS
 from endcap.evaluation.results import Difference, Evaluation, Figure, Row
@@ -72,6 +72,37 @@ def verdict(evaluation: Evaluation, recommender: str, metric: str = "recall") ->
         "same": f"not distinguishable from {evaluation.reference}",
     }[change.verdict]
     return f"{what}: {words} (difference {difference_text(change)})."
+
+
+def pair_sentences(evaluation: Evaluation) -> list[str]:
+    """One for each pair that was compared: differences with their intervals."""
+    found = []
+    for pair in evaluation.pairs:
+        told = ", ".join(
+            f"{METRICS[name].title}@{evaluation.k} {difference_text(pair.differences[name])}"
+            for name in MAIN
+        )
+        words = {"better": "better", "worse": "worse", "same": "not distinguishable"}
+        verdict_ = words[pair.differences["ndcg"].verdict]
+        found.append(f"{pair.recommender} against {pair.against}: {verdict_} by NDCG ({told}).")
+    return found
+
+
+def ranker_sentence(info: Mapping[str, Any]) -> str:
+    """Whether the ranker re-orders what the recipe answers, and by how much it won or failed to:
+    from the ``info`` of its training. Empty without any."""
+    if not info:
+        return ""
+    if info.get("status") != "trained":
+        return f"There is no ranker: {info.get('reason', 'unknown')}."
+    change = Difference(info["difference"], info["low"], info["high"], info.get("p_value"))
+    what = (
+        f"NDCG@20 of the {info['rival']} against the recipe on the newest part of the events, "
+        f"{info['shoppers']:,} shoppers: {difference_text(change)}"
+    )
+    if info["order"] == "recipe":
+        return f"The ranker does not re-order: it did not win beyond chance ({what})."
+    return f"The ranker re-orders ({info['order']}): it won beyond chance ({what})."
 
 
 def figure_text(figure: Figure) -> str:
