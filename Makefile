@@ -18,7 +18,7 @@ HOST ?= 127.0.0.1
 CODE := src tests $(wildcard bench)
 PYTEST ?= $(BIN)/python -m pytest -q
 
-.PHONY: help setup setup-dev demo serve test test-fast check bench bench-serving bench-peers docs openapi lock clean
+.PHONY: help setup setup-dev setup-browsers demo serve test test-fast check bench bench-serving bench-peers docs openapi lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,14 @@ demo: setup ## a shop from nothing: generate, import, train, evaluate, serve on 
 
 serve: setup ## serve what is there (ENDCAP_HOME, .endcap by default) on PORT
 	ENDCAP_HOME="$${ENDCAP_HOME:-.endcap}" $(BIN)/endcap serve --host $(HOST) --port $(PORT)
+
+BROWSERS := chromedriver WebKitWebDriver xvfb-run xauth
+
+setup-browsers: ## the browsers of tests/journeys/test_page.py, from Debian or Ubuntu's packages (as root)
+	@( for p in $(BROWSERS); do command -v $$p || exit 1; done; ls /usr/lib/*/webkit2gtk-*/MiniBrowser ) \
+		>/dev/null 2>&1 || { apt-get update --quiet=2 && DEBIAN_FRONTEND=noninteractive apt-get \
+		install --quiet=2 --yes --no-install-recommends chromium chromium-driver webkit2gtk-driver \
+		xvfb xauth >/dev/null; }
 
 test: setup-dev ## all tests, also those that start servers
 	$(PYTEST) $(TESTS)
