@@ -223,13 +223,11 @@ def _live_top(
         starts, columns, weights, readings, items, codes, ts, at, to_model, model_codes, values
     )
     size = _offer_unreached(prior, prior_order, allowed, values, out_rows, out_scores)
-    if len(prior_order) > 0:
-        size = _offer_reached(
-            starts, columns, prior, prior[prior_order[0]], readings, items, to_model, allowed,
-            values, size, out_rows, out_scores,
-        )  # fmt: skip
-    else:
-        values[:] = 0
+    most = prior[prior_order[0]] if len(prior_order) > 0 else np.float32(0)
+    size = _offer_reached(
+        starts, columns, prior, most, readings, items, to_model, allowed, values, size,
+        out_rows, out_scores,
+    )  # fmt: skip
     _put_own(items, codes, to_model, policy, exclude, values, 0)
     _best_first(out_rows, out_scores, size)
     return int(size)
