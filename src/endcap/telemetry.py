@@ -108,6 +108,7 @@ class Telemetry:
         _START.pack_into(self._block, 0, _MARK, _START.size, pid, len(name), name)
         self._cells: memoryview[float] = self._block.cast("d")
         self._places: dict[tuple[str, str, Labels], int] = {}
+        self._known = _START.size  # up to where the records are in ``_places``
 
     def count(self, name: str, amount: float = 1.0, **labels: str) -> None:
         place = self._place(COUNTER, name, _labels(labels))
@@ -171,9 +172,11 @@ class Telemetry:
 
     def _claim(self, kind: str, name: str, labels: Labels) -> int:
         used: int = _START.unpack_from(self._block)[1]
-        for known, place in _records(self._block, used):  # also what a forked child has claimed
-            if known == (kind, name, labels):
-                return place
+        for known, place in _records(self._block, used, self._known):  # a forked child's
+            self._places.setdefault(known, place)
+        self._known = used
+        if (kind, name, labels) in self._places:
+            return self._places[kind, name, labels]
         head = msgspec.json.encode((kind, name, labels))
         first = used + _RECORD.size + -(-len(head) // 8) * 8
         stop = first + 8 * _CELLS[kind]
@@ -207,9 +210,10 @@ def read_block(block: memoryview | bytes) -> Reading:
     return found
 
 
-def _records(block: memoryview | bytes, used: int) -> Iterator[tuple[tuple[str, str, Labels], int]]:
+def _records(
+    block: memoryview | bytes, used: int, at: int = _START.size
+) -> Iterator[tuple[tuple[str, str, Labels], int]]:
     """What each record is of, and its first cell."""
-    at = _START.size
     while at < used:
         size, length = _RECORD.unpack_from(block, at)
         begin = at + _RECORD.size
