@@ -97,8 +97,9 @@ def ranker_sentence(info: Mapping[str, Any]) -> str:
         return f"There is no ranker: {info.get('reason', 'unknown')}."
     change = Difference(info["difference"], info["low"], info["high"], info.get("p_value"))
     what = (
-        f"NDCG@20 of the {info['rival']} against the recipe on the newest part of the events, "
-        f"{info['shoppers']:,} shoppers: {difference_text(change)}"
+        f"NDCG@20 of the {info['rival']} against the recipe, what counts being "
+        f"{info.get('label', 'purchase')} within {info.get('horizon_days', 0):g} days, on the "
+        f"newest events it knew, {info['shoppers']:,} shoppers: {difference_text(change)}"
     )
     if info["order"] == "recipe":
         return f"The ranker does not re-order: it did not win beyond chance ({what})."
