@@ -34,6 +34,7 @@ QUERIES = st.builds(
     user_id=USERS,
     item_id=ANY_ITEM,
     item_ids=st.lists(ANY_ITEM, max_size=5, unique=True).map(tuple),
+    by=st.sampled_from([None, "behaviour", "embedding"]),
     k=st.integers(1, 30),
     seen=st.sampled_from([*SEEN_POLICIES, None]),
     context=st.sampled_from([{}, {"department": "white"}]),

@@ -101,4 +101,5 @@ def query_hash(group: str, query: Query) -> bytes:
         group, query.surface, query.k, query.user_id, query.item_id, query.item_ids,
         query.event_type, query.seen, query.context,
     )  # fmt: skip
-    return digest(_encode(words))[:8]
+    told = (*words, query.by) if query.by else words  # ids from before there was a choice hold
+    return digest(_encode(told))[:8]

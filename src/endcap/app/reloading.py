@@ -19,13 +19,14 @@ from endcap.engine.serving import UNTRAINED, Serving, bind
 from endcap.engine.snapshot import Snapshot
 from endcap.engine.state import LiveState, StateLimits
 from endcap.models.content import ContentIndex
+from endcap.models.embeddings import Embeddings
 from endcap.models.ranker import Ranker
 from endcap.models.recipe import Recipe
 from endcap.ports import Artifacts, Documents, EventLog
 
 MODELS, SNAPSHOTS = "models", "snapshots"
 POINTERS = "pointer"
-RECIPE, CONTENT = "recipe", "content"  # folders inside a model version
+RECIPE, CONTENT, EMBEDDINGS = "recipe", "content", "embeddings"  # folders of a model version
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def rebind(held: Serving, state: LiveState) -> Serving:
     """The same models, tied to the rows of another state."""
     if held.recipe is None:
         return held
-    return bind(held.version, held.recipe, held.content, state.items, held.ranker)
+    return bind(held.version, held.recipe, held.content, state.items, held.ranker, held.embeddings)
 
 
 def load_version(
@@ -118,7 +119,14 @@ def load_version(
     """Raises Damaged, NotFound."""
     folder = artifacts.open(MODELS, version)
     content = ContentIndex.load(folder / CONTENT) if (folder / CONTENT).is_dir() else None
-    return bind(version, load_recipe(folder), content, state.items, ranker)
+    recipe, embeddings = load_recipe(folder), None
+    if (folder / EMBEDDINGS).is_dir():
+        embeddings = Embeddings.load(folder / EMBEDDINGS)
+        if len(embeddings.item_ids) != len(recipe.item_ids):
+            raise Damaged(
+                "embeddings_unreadable", value=str(folder), reason="of other items than the recipe"
+            )
+    return bind(version, recipe, content, state.items, ranker, embeddings)
 
 
 def load_recipe(folder: Path) -> Recipe:

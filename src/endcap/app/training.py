@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from endcap import __version__
 from endcap.app.compaction import settle
 from endcap.app.rankers import RANKERS, train_ranker
-from endcap.app.reloading import CONTENT, MODELS, RECIPE
+from endcap.app.reloading import CONTENT, EMBEDDINGS, MODELS, RECIPE
 from endcap.app.shop import Shop
 from endcap.app.versions import promote
 from endcap.control import campaigns, solution_versions
@@ -26,6 +26,7 @@ from endcap.data.training import load_catalogue, load_interactions
 from endcap.domain.errors import InvalidInput
 from endcap.domain.values import Attributes
 from endcap.models.content import ContentIndex
+from endcap.models.embeddings import Embeddings
 from endcap.models.recipe import Recipe
 
 Progress = Callable[[str, float], None]
@@ -87,9 +88,10 @@ def fit(
         progress=progress,
     )
     recipe.info["event_types"] = list(data.event_types)  # what its codes mean when it serves
+    embeddings = Embeddings.fit(data, seed=settings.seed, progress=about("embeddings", progress))
     progress("writing the model", 0.0)
     staged = shop.artifacts.staging(MODELS)
-    write_model(staged, recipe, data, catalogue)
+    write_model(staged, recipe, data, catalogue, embeddings)
     shop.artifacts.publish(MODELS, version.name, staged)
     info = dict(recipe.info)
     if ranker:
@@ -100,6 +102,11 @@ def fit(
     return replace(
         version, status="active", lineage=lineage(shop, manifest, data), metrics=metrics, info=info
     )
+
+
+def about(what: str, progress: Progress) -> Progress:
+    """``progress`` with a word before each stage."""
+    return lambda stage, share: progress(f"{what}: {stage}", share)
 
 
 def lineage(shop: Shop, manifest: Manifest, data: Interactions) -> dict[str, Any]:
@@ -121,9 +128,16 @@ def lineage(shop: Shop, manifest: Manifest, data: Interactions) -> dict[str, Any
 
 
 def write_model(
-    folder: Path, recipe: Recipe, data: Interactions, catalogue: list[Attributes]
+    folder: Path,
+    recipe: Recipe,
+    data: Interactions,
+    catalogue: list[Attributes],
+    embeddings: Embeddings | None = None,
 ) -> None:
-    """A model version: ``recipe/`` and, where the shop has a catalogue, ``content/``."""
+    """A model version: ``recipe/``, ``embeddings/`` and, with a catalogue, ``content/``."""
+    if embeddings is not None:
+        (folder / EMBEDDINGS).mkdir()
+        embeddings.save(folder / EMBEDDINGS)
     (folder / RECIPE).mkdir()
     recipe.save(folder / RECIPE)
     if any(catalogue):

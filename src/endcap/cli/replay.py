@@ -12,6 +12,7 @@ from endcap.domain.values import (
     PERSONAL,
     POPULAR,
     RELATED,
+    RELATIONS,
     RERANK,
     SEEN_POLICIES,
     TRENDING,
@@ -46,6 +47,7 @@ SURFACES = {
 @click.option("--k", type=click.IntRange(1, 100), help="As asked; 5 when nothing was said.")
 @click.option("--seen", type=click.Choice(SEEN_POLICIES), help="As asked.")
 @click.option("--event-type", type=click.Choice(EVENT_TYPES), help="As asked.")
+@click.option("--by", type=click.Choice(RELATIONS), help="As asked (related).")
 @click.option("--department", help="As asked.")
 @click.option("--aisle", help="As asked.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
@@ -61,6 +63,7 @@ def command(
     k: int | None,
     seen: str | None,
     event_type: str | None,
+    by: str | None,
     department: str | None,
     aisle: str | None,
     as_json: bool,
@@ -71,7 +74,7 @@ def command(
     need(surface, user=user, item=item, items=items)
     query = Query(
         SURFACES[surface], at=0, k=k or len(ids) or 5, user_id=user, item_id=item, item_ids=ids,
-        event_type=event_type, seen=seen, context=context,
+        event_type=event_type, seen=seen, context=context, by=by,
     )  # fmt: skip
     print_replayed(settings, answer_id, query, as_json=as_json)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from msgspec import Struct
 
 # Where a score comes from.
-MODEL, COLD, CONTENT, AFFINITY, POPULAR, TRENDING, UNKNOWN = (
-    "model", "cold", "content", "affinity", "popular", "trending", "unknown",
+MODEL, COLD, CONTENT, EMBEDDING, AFFINITY, POPULAR, TRENDING, UNKNOWN = (
+    "model", "cold", "content", "embedding", "affinity", "popular", "trending", "unknown",
 )  # fmt: skip
-SOURCES = (MODEL, COLD, CONTENT, AFFINITY, POPULAR, TRENDING, UNKNOWN)
+SOURCES = (MODEL, COLD, CONTENT, EMBEDDING, AFFINITY, POPULAR, TRENDING, UNKNOWN)
 
 # Why-not: exactly one of these for every item.
 IN_LIST, UNKNOWN_ITEM, NOT_IN_CATALOGUE, UNAVAILABLE, EXCLUDED, NO_SCORE, OUTRANKED = (

@@ -64,6 +64,11 @@ class User(Struct, frozen=True, omit_defaults=True, array_like=True):
     attributes: Attributes = field(default_factory=dict)
 
 
+# What makes two items related: who combined them, or the places of both in the embeddings.
+BEHAVIOUR, EMBEDDING = "behaviour", "embedding"
+RELATIONS = (BEHAVIOUR, EMBEDDING)
+
+
 class Query(Struct, frozen=True):
     """One question to the engine. ``at`` is its time; no code below the edge reads a clock."""
 
@@ -76,6 +81,7 @@ class Query(Struct, frozen=True):
     event_type: str | None = None  # popular, trending: count this type only
     seen: str | None = None  # None: the shop's own default
     context: Attributes = field(default_factory=dict)  # e.g. {"department": "produce"}
+    by: str | None = None  # related: one of RELATIONS; None: behaviour
     likely: bool = False  # say of each item how likely it is bought, where a ranker knows
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from endcap.domain.arrays import Float32s, Int32s
-from endcap.domain.explanations import AFFINITY, COLD, CONTENT, MODEL, Cause
+from endcap.domain.explanations import AFFINITY, COLD, CONTENT, EMBEDDING, MODEL, Cause
 from endcap.domain.values import PERSONAL, RELATED, RERANK
 from endcap.engine.affinity import STRENGTH, lifts
 from endcap.engine.histories import History
@@ -48,6 +48,8 @@ def ledger_of(moment: Moment) -> Ledger | None:
     """For the surface that was asked; None: nothing personal is in the answer."""
     query, now = moment.query, moment.live
     if query.surface == RELATED and (row := now.state.items.row(query.item_id or "")) >= 0:
+        if query.by == EMBEDDING and now.serving.embedded_row(row) >= 0:
+            return OfEmbedding(now, row)
         return OfItem(now, row)
     if query.surface in (PERSONAL, RERANK) and len(moment.history.items):
         known = to_model_query(now, moment.history, query.at)
@@ -125,6 +127,20 @@ class OfItem:
     def causes(self, amounts: Float32s) -> tuple[tuple[Cause, ...], float]:
         item_id = self._now.state.items.id(self._row) or ""
         return greatest([Cause(item_id, 0.0, 0.0)], amounts)
+
+
+class OfEmbedding:
+    """Scores of what stands near one item in the embeddings: all of it is the item's."""
+
+    def __init__(self, now: Live, row: int) -> None:
+        self._id = now.state.items.id(row) or ""
+
+    def account(self, row: int, told: float) -> Account | None:
+        del row
+        return Account(EMBEDDING, told, 0.0, np.array([told], np.float32))
+
+    def causes(self, amounts: Float32s) -> tuple[tuple[Cause, ...], float]:
+        return greatest([Cause(self._id, 0.0, 0.0)], amounts)
 
 
 def scored(now: Live, known: ModelQuery, row: int) -> Account | None:

@@ -15,7 +15,9 @@ from endcap.engine.moment import Live, Moment, Ranked, observe
 from endcap.engine.probability import by_ranker
 from endcap.engine.surfaces import SURFACE
 
-STRATEGIES = ("personal", "content", "affinity", "popular", "trending", "related", "none")
+STRATEGIES = (
+    "personal", "content", "embedding", "affinity", "popular", "trending", "related", "none",
+)  # fmt: skip
 
 
 def answer(now: Live, query: Query, without: tuple[str, ...] = ()) -> Answer:

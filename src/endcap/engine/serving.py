@@ -11,6 +11,7 @@ from endcap.domain.values import EVENT_TYPES, EXCLUDE_PURCHASED
 from endcap.engine.ids import Vocabulary
 from endcap.engine.joining import rows_of
 from endcap.models.content import ContentIndex
+from endcap.models.embeddings import Embeddings
 from endcap.models.ranker import Ranker
 from endcap.models.recipe import Recipe
 
@@ -31,9 +32,17 @@ class Serving:
     seen_policy: str
     event_types: tuple[str, ...] = EVENT_TYPES  # by the codes that the model was trained with
     ranker: Ranker | None = None  # its rows are the recipe's
+    embeddings: Embeddings | None = None  # and so are theirs
 
     def model_row(self, row: int) -> int:
         return int(self.to_model[row]) if 0 <= row < len(self.to_model) else -1
+
+    def embedded_row(self, row: int) -> int:
+        """The row of the embeddings that stands for vocabulary row ``row``; -1: none does."""
+        model_row = self.model_row(row)
+        if self.embeddings is None or model_row < 0 or not self.embeddings.known[model_row]:
+            return -1
+        return model_row
 
     def model_rows(self, rows: Int32s) -> Int32s:
         """Vocabulary rows (n,) to model rows (n,); -1 where the model does not know the item."""
@@ -55,6 +64,7 @@ def bind(
     content: ContentIndex | None,
     vocabulary: Vocabulary,
     ranker: Ranker | None = None,
+    embeddings: Embeddings | None = None,
 ) -> Serving:
     """Tie a loaded model to a vocabulary. Items that either does not know map to -1."""
     to_row = rows_of(recipe.item_ids, vocabulary)  # (model rows,)
@@ -63,4 +73,4 @@ def bind(
     to_model[to_row[known]] = np.flatnonzero(known).astype(np.int32)
     policy = str(recipe.info.get("seen_policy", EXCLUDE_PURCHASED))
     types = tuple(recipe.info.get("event_types", EVENT_TYPES))
-    return Serving(version, recipe, content, to_model, to_row, policy, types, ranker)
+    return Serving(version, recipe, content, to_model, to_row, policy, types, ranker, embeddings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from endcap.domain.arrays import Float32s, Int32s
-from endcap.domain.values import PERSONAL, POPULAR, RELATED, RERANK, TRENDING
+from endcap.domain.values import EMBEDDING, PERSONAL, POPULAR, RELATED, RERANK, TRENDING
 from endcap.engine.affinity import by_affinity
 from endcap.engine.counted import appended, fill, popular, trending
 from endcap.engine.guarding import COLD
@@ -81,6 +81,8 @@ def related(moment: Moment) -> Ranked:
 def related_to(moment: Moment, row: int) -> Ranked:
     """What the model, or the content, says of the item at vocabulary ``row``."""
     now, wanted = moment.live, moment.query.k + len(moment.left_out)
+    if moment.query.by == EMBEDDING and (placed := now.serving.embedded_row(row)) >= 0:
+        return without(near(now, placed, wanted), moment.left_out)
     recipe, content = now.serving.recipe, now.serving.content
     if recipe is None:
         return NOTHING
@@ -91,6 +93,14 @@ def related_to(moment: Moment, row: int) -> Ranked:
         ranked = without(in_vocabulary(now.serving, found, "related"), moment.left_out)
         return with_cold(moment, ranked, alone)
     return without(in_vocabulary(now.serving, alike(now, row, wanted), "content"), moment.left_out)
+
+
+def near(now: Live, placed: int, n: int) -> Ranked:
+    """The sellable items whose embeddings are near that of row ``placed``."""
+    embeddings = now.serving.embeddings
+    assert embeddings is not None  # noqa: S101 - somebody found the row in them
+    found = embeddings.related(placed, n, now.permitted.mask())
+    return in_vocabulary(now.serving, found, "embedding")
 
 
 def alike(now: Live, row: int, n: int) -> Scored:

@@ -23,6 +23,8 @@ from endcap.models.spectral import Exponents
 QUERIES = 1500  # held-out queries that exponents are judged on
 CELLS = 60_000_000  # scores computed for one setting: fewer queries on large catalogues
 LEAST_QUERIES = 20
+ITEMS_FOR_EACH = 4  # items at least for each dimension
+MOST_SEARCHED = 3_000_000  # events; of more the usual exponents are taken without a search
 
 _USER, _ITEM = (0.25, 0.5), (0.2, 0.35, 0.5)
 _LIFT_AND_SPECTRUM = ((0.0, 1.0), (0.0, 0.5), (0.25, 0.0), (0.25, 0.5), (0.5, 0.0))
@@ -34,13 +36,15 @@ Progress = Callable[[str, float], None]
 def fit(data: Interactions, dimensions: int, seed: int, progress: Progress) -> Embeddings:
     if not len(data):
         raise InvalidInput("nothing_to_train_on", field="events", value=0)
+    # With as many directions as items each item stands alone: nothing would be near anything.
+    dimensions = min(dimensions, max(2, data.n_items // ITEMS_FOR_EACH))
     _, policy = seen_policy(data)
     most = max(LEAST_QUERIES, min(QUERIES, CELLS // max(data.n_items, 1)))
     progress("holding out", 0.0)
     held = hold_out(data, most, seed)
     exponents, reading = Exponents(), Reading()
     tried: list[dict[str, Any]] = []
-    if held.queries.size >= LEAST_QUERIES:
+    if held.queries.size >= LEAST_QUERIES and len(data) <= MOST_SEARCHED:
         judge = Judge(held, excluded(held.queries, policy, data.event_types))
         exponents, reading, tried = _chosen(judge, dimensions, seed, progress)
     progress("fitting", 0.8)

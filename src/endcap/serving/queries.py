@@ -6,6 +6,7 @@ from endcap.domain.values import (
     EVENT_TYPES,
     PERSONAL,
     RELATED,
+    RELATIONS,
     SEEN_POLICIES,
     Query,
 )
@@ -13,7 +14,7 @@ from endcap.serving.parameters import Parameters, read_choice, read_context, rea
 
 
 def personal_query(asked: Parameters, at: int) -> Query:
-    """Raises InvalidInput as the readers of ``parameters`` do. ``at``: milliseconds."""
+    """Raises InvalidInput as the readers of ``parameters`` do. ``at``: µs."""
     return Query(
         PERSONAL,
         at=at,
@@ -25,8 +26,14 @@ def personal_query(asked: Parameters, at: int) -> Query:
 
 
 def related_query(asked: Parameters, at: int) -> Query:
-    """Raises InvalidInput as the readers of ``parameters`` do. ``at``: milliseconds."""
-    return Query(RELATED, at=at, item_id=read_id(asked, "itemId"), k=read_k(asked))
+    """Raises InvalidInput as the readers of ``parameters`` do. ``at``: µs."""
+    return Query(
+        RELATED,
+        at=at,
+        item_id=read_id(asked, "itemId"),
+        k=read_k(asked),
+        by=read_choice(asked, "by", RELATIONS),
+    )
 
 
 def listed_query(asked: Parameters, at: int, surface: str) -> Query:

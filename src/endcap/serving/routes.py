@@ -63,12 +63,19 @@ TYPE = Parameter("eventType", shapes.EventType, "Count events of this type only.
 EXPLAIN = Parameter(
     "explain", bool, "With true every item says why it is in the answer.", default=False
 )
+BY = Parameter(
+    "by",
+    shapes.Relation,
+    "What makes two items related: who combined them, or their places in the embeddings.",
+    default="behaviour",
+)
 ANSWER_ID = Parameter("answerId", shapes.AnswerIdText, "Which answer.", required=True)
 ASKED = (
     ANSWER_ID,
     Parameter("surface", shapes.SurfaceWord, "Which route gave it.", default="personalized"),
     Parameter("userId", shapes.UserId, "As asked then: personalized, rerank."),
     Parameter("itemId", shapes.ItemId, "As asked then: related."),
+    Parameter("by", shapes.Relation, "As asked then: related."),
     Parameter("items", shapes.ItemList, "As asked then: rerank."),
 )
 DEPARTMENT = Parameter("department", shapes.Reference, "Items of this department come first.")
@@ -95,7 +102,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "GET", "/v1/recommendations/related", "related", "Items that go with one item",
-        shapes.RelatedAnswer, read=reads.related, parameters=(ITEM, K, EXPLAIN), ranked=True,
+        shapes.RelatedAnswer, read=reads.related, parameters=(ITEM, K, BY, EXPLAIN), ranked=True,
         twin=True,
     ),
     Route(

@@ -71,6 +71,7 @@ SurfaceWord = Literal["personalized", "related", "trending", "popular", "rerank"
 ItemList = Annotated[str, Meta(min_length=2, description='JSON, for example ["I1","I2"].')]
 EventType = Literal["view", "add_to_cart", "purchase"]
 SeenPolicy = Literal["exclude_purchased", "exclude_seen", "none"]
+Relation = Literal["behaviour", "embedding"]
 YesNo = Literal["true", "false"]
 Time = Annotated[
     str,
