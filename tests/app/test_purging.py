@@ -75,9 +75,7 @@ def test_a_purge_killed_at_any_step_is_made_good(
     assert accounts(board)["histories"] == wanted
 
 
-def test_the_snapshot_after_an_erasure_counts_nothing_of_the_user(
-    checkerboard_home: Path, board: Any
-) -> None:
+def test_after_a_purge_nothing_of_the_user_is_counted(checkerboard_home: Path, board: Any) -> None:
     """Also of events that the history no longer held: it keeps ten here."""
     small = type(board)(board.home, ENDCAP_HISTORY_EVENTS="10")
     shop, at = small.shop, small.at
@@ -89,6 +87,9 @@ def test_the_snapshot_after_an_erasure_counts_nothing_of_the_user(
     left = shop.now.state.popularity(at, np.array([row], np.int32))
     assert left > wanted * 1.5  # what the history had lost is still counted
     settle(shop, at)
+    still = shop.now.state.popularity(at, np.array([row], np.int32))
+    np.testing.assert_allclose(still, left, rtol=1e-5)
+    keeper_round(shop, at + 24 * HOUR)
     for seen in (shop, small.open()):
         found = seen.now.state.popularity(at, np.array([row], np.int32))
         np.testing.assert_allclose(found, wanted, rtol=1e-5)

@@ -103,11 +103,8 @@ def settle(shop: Shop, at: int) -> Round:
         name = mend(shop, at) if needs_building(shop) else ""
         before = shop.lake.manifest().log_offset
         if tail_matters(shop):
-            # The counts hold more of an erased user than the history from which they were taken
-            # back: only the lake knows all of it.
-            forgotten = shop.now.state.erased_at > 0
             compact(shop, at)
-            name = publish_built(shop, at) if forgotten else publish_extended(shop, at)
+            name = publish_extended(shop, at)
         if purge_due(shop, at):
             name = purge(shop, at)
         if expire_old(shop, at):  # the snapshot stands where the lake does: see needs_building
@@ -137,13 +134,14 @@ def purged_by(shop: Shop, asked: int) -> int:
 
 
 def purge(shop: Shop, at: int) -> str:
-    """Purge the lake, then publish a snapshot that names the lake as it is now: the state is the
-    same. The caller holds the lock, so that no import is at work. Killed in between, the next
-    round builds the snapshot from the lake."""
+    """Purge the lake, then build the snapshot from what is left. The counts held more of an erased
+    user than the history from which they were taken back: only the lake knows all of it. The
+    caller holds the lock, so that no import is at work. Killed in between, the next round builds
+    the snapshot from the lake."""
     shop.telemetry.count("rows_purged_total", shop.lake.purge().rows)
     shop.lake.sweep()
     compact(shop, at)
-    return publish_extended(shop, at)
+    return publish_built(shop, at)
 
 
 def take_up_pointer(shop: Shop) -> None:
