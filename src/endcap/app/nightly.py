@@ -12,11 +12,14 @@ from dataclasses import dataclass
 
 from endcap.app import batch, training
 from endcap.app.compaction import settle
+from endcap.app.gating import may_serve
 from endcap.app.shop import Shop
 from endcap.app.versions import promote
 from endcap.control.campaigns import campaign
+from endcap.control.solution_versions import version as find_version
 from endcap.pipeline.steps import Facts, Retry, Step
 
+PROMOTED = ("serves", "promoted", "gate")
 ImportFiles = Callable[[Shop, list[str], int], Facts]
 
 
@@ -34,7 +37,7 @@ class Nightly:
             Step("import", self.import_new, ("interactions",), ("imported",), Retry(3)),
             Step("settle", self.settle, (), ("lake_version", "log_offset"), Retry(3)),
             Step("train", self.train, ("lake_version",), ("version", "metrics"), Retry(2)),
-            Step("promote", self.promote, ("version",), ("serves",), Retry(3)),
+            Step("promote", self.promote, ("version",), PROMOTED, Retry(3), stop=nothing_serves),
             Step("store", self.store, ("serves", "k"), ("stored",), Retry(3)),
         )
 
@@ -54,11 +57,22 @@ class Nightly:
         return {"version": version.name, "metrics": version.metrics}
 
     def promote(self, facts: Facts) -> Facts:
-        promote(self.shop, str(facts["version"]), self.clock())
-        training.drop_old_versions(self.shop)
-        return {"serves": campaign(self.shop.documents).version}
+        """Serve the version, unless the gate refused it: then what served goes on serving."""
+        version = find_version(self.shop.documents, str(facts["version"]))
+        promoted = may_serve(version)
+        if promoted:
+            promote(self.shop, version.name, self.clock())
+            training.drop_old_versions(self.shop)
+        told = version.gate.reason if version.gate else ""
+        serves = campaign(self.shop.documents).version
+        return {"serves": serves, "promoted": promoted, "gate": told}
 
     def store(self, facts: Facts) -> Facts:
         at = self.clock()
         rows = batch.answers(self.shop, None, int(facts["k"]), at)
         return {"stored": batch.store(self.shop, rows, at)}
+
+
+def nothing_serves(facts: Facts) -> str:
+    """Why the run ends after ``promote``: the first version of a shop was refused."""
+    return "" if facts["serves"] else f"the gate refused {facts['version']}: {facts['gate']}"

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from endcap import __version__
 from endcap.app.compaction import settle
+from endcap.app.gating import judge_version, may_serve
 from endcap.app.rankers import RANKERS, train_ranker
 from endcap.app.reloading import CONTENT, EMBEDDINGS, MODELS, RECIPE
 from endcap.app.shop import Shop
@@ -41,10 +42,13 @@ def train(
     budget_s: float | None = SEARCH_S,
     serve: bool = True,
     ranker: bool = True,
+    force: str = "",
 ) -> SolutionVersion:
-    """Train the default recipe on everything the shop knows; register it; serve it.
+    """Train the default recipe on everything the shop knows; register it; serve it, unless the
+    gate refuses it.
 
-    ``ranker``: also learn to re-order what the recipe answers.
+    ``ranker``: also learn to re-order what the recipe answers. ``force``: the reason to serve
+    even what the gate refuses, which the registry keeps.
 
     Raises InvalidInput (nothing_to_train_on). A failure leaves a version with status "failed"
     and its reason; what served before goes on serving.
@@ -54,12 +58,13 @@ def train(
     version = solution_versions.reserve(shop.documents, at)
     try:
         version = fit(shop, version, progress, budget_s, ranker)
+        version = replace(version, forced=force)
     except BaseException as error:
         failed = replace(version, status="failed", reason=str(error) or type(error).__name__)
         solution_versions.save(shop.documents, failed)
         raise
     solution_versions.save(shop.documents, version)
-    if serve:
+    if serve and may_serve(version):
         promote(shop, version.name, at)
         drop_old_versions(shop)
     return version
@@ -88,6 +93,7 @@ def fit(
         progress=progress,
     )
     recipe.info["event_types"] = list(data.event_types)  # what its codes mean when it serves
+    found = judge_version(shop, recipe, data, progress)
     embeddings = Embeddings.fit(data, seed=settings.seed, progress=about("embeddings", progress))
     progress("writing the model", 0.0)
     staged = shop.artifacts.staging(MODELS)
@@ -99,8 +105,9 @@ def fit(
             shop, version.name, data, catalogue, recipe, budget_s, progress
         )
     metrics = {k: float(v) for k, v in dict(recipe.info.get("held_out", {})).items()}
+    made_from = lineage(shop, manifest, data)
     return replace(
-        version, status="active", lineage=lineage(shop, manifest, data), metrics=metrics, info=info
+        version, status="active", lineage=made_from, metrics=metrics, info=info, gate=found
     )
 
 

@@ -1,6 +1,7 @@
 """How a failure reaches a person at the terminal: one sentence, and an exit code.
 
 2: the caller can mend it (bad input, unknown name, conflict, wrong usage). 1: anything else.
+3 is no failure: a training went well, and the gate kept what served (``cli/train.py``).
 An exception that nobody foresaw leaves its traceback in a file, which the sentence names.
 """
 

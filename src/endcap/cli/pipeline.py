@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from endcap.cli.output import note, print_json, print_table, progress
+from endcap.cli.train import NOT_PROMOTED
 from endcap.domain.errors import NotFound
 from endcap.domain.times import iso
 from endcap.settings import Settings
@@ -62,6 +63,9 @@ def run(settings: Settings, interactions: str, k: int, resume: str | None, as_js
         print_json(ended)
     else:
         print_table(("step", "gave"), [(name, _gave(ended.facts, name)) for name in ended.done])
+    if not ended.facts.get("promoted", True):
+        note(f"{ended.facts['version']} does not serve: {ended.facts['gate']}")
+        sys.exit(NOT_PROMOTED)
     sys.exit(0 if ended.status == DONE else 1)
 
 

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from typing import TYPE_CHECKING
 
 import click
 
 from endcap.cli.output import note, print_json, print_table, progress, say
+from endcap.evaluation.results import NOT_JUDGED
 from endcap.settings import Settings
 
+if TYPE_CHECKING:
+    from endcap.control.solution_versions import SolutionVersion
 
-@click.command("train", help="Train a model version on everything the shop knows, and serve it.")
+
+NOT_PROMOTED = 3  # exit code: all went well, and the gate kept what served
+
+
+@click.command(
+    "train",
+    help="Train a model version on everything the shop knows, and serve it, unless it falls "
+    "behind the one that serves or a baseline on held-out events: then it is only registered, "
+    f"and the exit code is {NOT_PROMOTED}.",
+)
 @click.option(
     "--budget",
     "budget_s",
@@ -20,17 +34,24 @@ from endcap.settings import Settings
     help="Most seconds of work for the search of settings.",
 )
 @click.option("--no-promote", is_flag=True, help="Register the version without serving it.")
+@click.option("--force", is_flag=True, help="Serve it also where the gate refuses it.")
+@click.option("--reason", default="", metavar="TEXT", help="Why; kept in the registry.")
 @click.option("--no-ranker", is_flag=True, help="Leave the order to the recipe alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print the version as JSON.")
 @click.pass_obj
 def command(
     settings: Settings,
+    *,
     budget_s: float | None,
     no_promote: bool,
+    force: bool,
+    reason: str,
     no_ranker: bool,
     as_json: bool,
 ) -> None:
+    check_force(force, reason, no_promote)
     from endcap.app import training
+    from endcap.app.gating import may_serve
     from endcap.app.reports import training_report
     from endcap.bootstrap import open_shop, prepare_kernels
 
@@ -45,11 +66,63 @@ def command(
             budget_s=budget_s,
             serve=not no_promote,
             ranker=not no_ranker,
+            force=reason.strip(),
         )
         page = training_report(shop, version)
     note(f"trained {version.name} in {time.monotonic() - begun:.1f} s; report: {page}")
     if as_json:
         print_json(version)
-        return
+    else:
+        print_version(version, no_promote)
+    if not may_serve(version) and not no_promote:
+        sys.exit(NOT_PROMOTED)
+
+
+def check_force(force: bool, reason: str, no_promote: bool) -> None:
+    """Raises UsageError unless --force and --reason come together, and without --no-promote."""
+    if force != bool(reason.strip()):
+        raise click.UsageError("--force needs --reason TEXT, and --reason needs --force")
+    if force and no_promote:
+        raise click.UsageError("--force serves the version, --no-promote does not: choose one")
+
+
+def print_version(version: SolutionVersion, no_promote: bool) -> None:
+    """Its held-out figures, the gate's comparisons, and what became of it."""
     print_table(("held-out metric", "value"), sorted(version.metrics.items()))
-    say(f"{version.name} {'is registered' if no_promote else 'serves'}: endcap versions")
+    if rows := gate_rows(version):
+        print_table(("against", "new", "its", "difference", "interval", "passed"), rows)
+    say(sentence(version, no_promote))
+
+
+def gate_rows(version: SolutionVersion) -> list[tuple[str, ...]]:
+    """One line for each rival of the gate, figures in its metric."""
+    if version.gate is None:
+        return []
+    return [
+        (
+            rival.name,
+            f"{rival.new:.4f}",
+            f"{rival.rival:.4f}",
+            f"{rival.difference:+.4f}",
+            f"[{rival.low:+.4f}, {rival.high:+.4f}]",
+            "yes" if rival.passed else f"no: needed {rival.needed}",
+        )
+        for rival in version.gate.rivals
+    ]
+
+
+def sentence(version: SolutionVersion, no_promote: bool) -> str:
+    """What became of the version, and why."""
+    gate, name = version.gate, version.name
+    why = f" ({gate.reason})" if gate and gate.outcome == NOT_JUDGED else ""
+    if no_promote:
+        told = f"; the gate: {gate.outcome}" if gate else ""
+        return f"{name} is registered{told}: endcap versions"
+    if gate and gate.refused and version.forced:
+        return f"{name} serves, though the gate refused it, because: {version.forced}"
+    if gate and gate.refused:
+        return (
+            f"{name} is registered and does not serve: {gate.reason}. To serve it all the same: "
+            f"endcap rollback {name}, or endcap train --force --reason TEXT"
+        )
+    return f"{name} serves{why}: endcap versions"

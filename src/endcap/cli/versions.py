@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
 from endcap.cli.output import print_json, print_table, say
 from endcap.settings import Settings
+
+if TYPE_CHECKING:
+    from endcap.control.solution_versions import SolutionVersion
 
 
 @click.command(
@@ -31,7 +35,7 @@ def command(settings: Settings, as_json: bool) -> None:
         say("no model version yet: endcap train")
     else:
         print_table(
-            ["version", "", "status", "made (UTC)", "events", "metrics"],
+            ["version", "", "status", "made (UTC)", "events", "metrics", "gate"],
             [
                 [
                     version.name,
@@ -40,6 +44,7 @@ def command(settings: Settings, as_json: bool) -> None:
                     _time(version.created_at),
                     version.lineage.get("events"),
                     version.reason or _metrics(version.metrics),
+                    _gate(version),
                 ]
                 for version in found
             ],
@@ -52,3 +57,12 @@ def _time(at: int) -> str:
 
 def _metrics(metrics: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.3f}" for name, value in sorted(metrics.items())[:4])
+
+
+def _gate(version: SolutionVersion) -> str:
+    """What the gate said, and why a version serves all the same."""
+    if version.gate is None:
+        return ""
+    lost = ", ".join(rival.name for rival in version.gate.rivals if not rival.passed)
+    told = f"{version.gate.outcome} (by {lost})" if lost else version.gate.outcome
+    return f"{told}; forced: {version.forced}" if version.forced else told

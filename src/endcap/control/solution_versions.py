@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from endcap.domain.errors import Conflict, NotFound
+from endcap.evaluation.results import Verdict
 from endcap.ports import Documents
 
 KIND = "solution_version"
@@ -23,6 +24,8 @@ class SolutionVersion(Struct, frozen=True):
     metrics: dict[str, float] = {}
     info: dict[str, Any] = {}
     reason: str = ""  # why it failed
+    gate: Verdict | None = None  # None: trained before there was one, or not finished
+    forced: str = ""  # why it was to serve whatever the gate said
 
 
 def reserve(documents: Documents, at: int) -> SolutionVersion:

@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+PASSED, REFUSED, NOT_JUDGED = "passed", "refused", "not judged"  # of the gate
+
 
 class Figure(Struct, frozen=True):
     """A mean over users with its interval. None: there was nothing to measure (mean), or the
@@ -97,6 +99,33 @@ class Evaluation(Struct, frozen=True):
         """Means by name and k, such as ``{"recall@20": 0.31}``."""
         figures = self.row(recommender).figures
         return {f"{name}@{self.k}": figures[name].mean for name in metrics if name in figures}
+
+
+class Rival(Struct, frozen=True):
+    """A new version − one rival by the gate's metric, query by query."""
+
+    name: str
+    new: float  # mean of the new version
+    rival: float  # mean of the rival
+    difference: float
+    low: float
+    high: float
+    needed: str  # what was asked of the difference, in words
+    passed: bool
+
+
+class Verdict(Struct, frozen=True):
+    """What the gate said of a new version. ``outcome``: ``passed``, ``refused``, ``not judged``."""
+
+    outcome: str
+    reason: str  # a sentence
+    metric: str
+    queries: int  # held-out queries that were asked
+    rivals: tuple[Rival, ...] = ()
+
+    @property
+    def refused(self) -> bool:
+        return self.outcome == REFUSED
 
 
 def write_evaluation(evaluation: Evaluation, path: Path) -> None:

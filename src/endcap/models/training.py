@@ -146,10 +146,9 @@ def fit_plan(plan: Plan, data: Interactions, room: Room) -> Mixture:
 
 def refit(info: dict[str, Any], data: Interactions, threads: int, memory_mb: int) -> Mixture:
     """What ``info`` of an earlier training chose, fitted on other events of the same items."""
-    names = Family.__struct_fields__
     parts = tuple(
         (
-            Family(**{name: part[name] for name in names}),
+            msgspec.convert(part, Family),  # what an earlier version did not know has its default
             Component(part["name"], part["weight"], msgspec.convert(part["reading"], Reading)),
         )
         for part in info["components"]
