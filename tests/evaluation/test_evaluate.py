@@ -10,9 +10,10 @@ import pytest
 from endcap.data.interactions import Interactions
 from endcap.domain.errors import InvalidInput
 from endcap.domain.values import EXCLUDE_PURCHASED, EXCLUDE_SEEN
-from endcap.evaluation.baselines import baselines
+from endcap.evaluation.baselines import BASELINE_NAMES, baselines
 from endcap.evaluation.estimates import Draws
 from endcap.evaluation.evaluate import evaluate, rank_all
+from endcap.evaluation.learnt_baselines import learnt_baselines
 from endcap.evaluation.metrics import recall
 from endcap.evaluation.protocols import Recommend, UserBatch, temporal_split
 from endcap.evaluation.results import Evaluation, read_evaluation, write_evaluation
@@ -70,7 +71,7 @@ def found() -> Evaluation:
 
 
 def test_the_better_recommender_is_seen_to_be_better(found: Evaluation) -> None:
-    assert [row.recommender for row in found.rows] == ["colour", "popularity", "recent", "random"]
+    assert [row.recommender for row in found.rows] == ["colour", *BASELINE_NAMES]
     change = found.row("colour").differences["recall"]
     assert change.verdict == "better"
     assert change.p_value == pytest.approx(1 / 201)
@@ -159,9 +160,11 @@ def test_the_same_seed_gives_the_same_evaluation_in_any_batch_size(found: Evalua
 
 
 @pytest.mark.parametrize("seen", [EXCLUDE_SEEN, EXCLUDE_PURCHASED, "none"])
-@pytest.mark.parametrize("name", ["popularity", "recent", "random"])
+@pytest.mark.parametrize("name", BASELINE_NAMES)
 def test_baselines_keep_to_the_seen_policy(seen: str, name: str) -> None:
-    recommend = baselines(SPLIT.train, seen=seen, seed=0)[name]
+    own = baselines(SPLIT.train, seen=seen, seed=0)
+    own |= learnt_baselines(SPLIT.train, seen=seen, seed=0)
+    recommend = own[name]
     for batch in SPLIT.batches(k=36, size=64):
         lists = recommend(batch)
         for b in range(len(batch.users)):

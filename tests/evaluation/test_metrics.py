@@ -142,6 +142,36 @@ def test_diversity_equals_the_naive_form(case: tuple[int, Lists], kinds: list[in
     assert found == pytest.approx(expected, nan_ok=True)
 
 
+@given(
+    distinct_lists(),
+    st.lists(st.integers(-1, 2), min_size=ITEMS, max_size=ITEMS),
+    st.lists(st.lists(st.integers(0, 4), min_size=3, max_size=3), min_size=6, max_size=6),
+)
+def test_miscalibration_equals_the_naive_form(
+    case: tuple[int, Lists], kinds: list[int], histories: list[list[int]]
+) -> None:
+    k, lists = case
+    own = histories[: len(lists)]
+    found = metrics.miscalibration(rows(lists, k), np.array(kinds, "i4"), np.array(own, float))
+    expected = []
+    for mine, had in zip(lists, own, strict=True):
+        listed = [kinds[i] for i in mine if kinds[i] >= 0]
+        if not listed or not sum(had):
+            expected.append(math.nan)
+            continue
+        p = [count / sum(had) for count in had]
+        q = [0.99 * listed.count(c) / len(listed) + 0.01 * p[c] for c in range(3)]
+        expected.append(sum(p[c] * math.log2(p[c] / q[c]) for c in range(3) if p[c]))
+    assert found == pytest.approx(expected, nan_ok=True)
+
+
+def test_the_mix_of_the_history_is_calibrated_and_another_is_not() -> None:
+    history, kinds = np.array([[2.0, 2.0]]), np.array([0, 0, 1, 1], "i4")
+    assert metrics.miscalibration(rows([[0, 2]], 2), kinds, history) == pytest.approx([0])
+    one_sided = metrics.miscalibration(rows([[0, 1]], 2), kinds, history)
+    assert one_sided == pytest.approx([0.5 * math.log2(0.5 / 0.995) + 0.5 * math.log2(100)])
+
+
 @given(distinct_lists())
 def test_metrics_of_all_lists_equal_their_naive_forms(case: tuple[int, Lists]) -> None:
     k, lists = case

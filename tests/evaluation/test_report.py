@@ -19,12 +19,14 @@ from endcap.evaluation.report import (
     DailyEvents,
     Report,
     Trial,
+    best_trials,
     daily_events,
     plain,
     render_report,
     time_text,
     write_report,
 )
+from endcap.evaluation.search_plots import search_bars
 
 DAY = 86_400_000_000
 NASTY = '<b>R&D</b> $x$ "q" \'é'
@@ -70,7 +72,7 @@ def report() -> Report:
         made_at=1_700_000_000_000_000,
         facts={"Version": NASTY, "Events": 12_345, "Rate": 0.25},
         evaluation=found,
-        search=[Trial(NASTY, 0.1), Trial("second", 0.2, chosen=True)],
+        search=[Trial(NASTY, 0.1, family=NASTY), Trial("second", 0.2, chosen=True)],
         days=daily_events(data),
         quality={"Rejected": {"bad time": 3}},
     )
@@ -142,13 +144,14 @@ def test_names_from_outside_are_escaped_everywhere(page: str) -> None:
     assert "<b>" not in page
     assert "&lt;b&gt;R&amp;D&lt;/b&gt; $x$" in page
     named = [p for p in re.findall(r"<svg.*?</svg>", page, re.DOTALL) if NASTY in texts_of(p)]
-    assert len(named) == 5  # bars, curves, exposure, department, search: "$" is no formula
+    # bars, curves, exposure, tradeoff, department, search and its path: "$" is no formula
+    assert len(named) == 7
 
 
 def test_every_plot_stands_there_with_colours_of_the_page(page: str) -> None:
     pictures = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
-    # bars, curves, exposure; activity, popularity, department; search; days
-    assert len(pictures) == 8
+    # bars, curves, exposure; activity, popularity, department; tradeoff; path, search; days
+    assert len(pictures) == 10
     for picture in pictures:
         assert texts_of(picture).strip()
         assert "var(--series-" in picture
@@ -215,3 +218,20 @@ def test_matplotlib_is_imported_by_the_first_plot_only() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_search_has_a_line_for_each_family(page: str) -> None:
+    assert "2 settings were tried" in page
+    tables = re.findall(
+        r"<tr><th scope=\"row\">(.*?)<small>.*?</th><td>(\d+)</td><td>([\d.]+)</td>", page
+    )
+    assert ("", "1", "0.2000") in tables
+    assert any(name and (tried, best) == ("1", "0.1000") for name, tried, best in tables)
+
+
+def test_the_best_bars_keep_what_was_chosen() -> None:
+    trials = [Trial(f"t{i}", 1 - i / 100, chosen=i == 40, family="f") for i in range(50)]
+    shown = texts_of(search_bars(trials, "worth"))
+    assert all(f"t{i}" in shown for i in (0, 14, 40))
+    assert "t15" not in shown
+    assert best_trials(trials) == [("f", 50, trials[0])]

@@ -15,6 +15,7 @@ from endcap.data.interactions import Interactions
 from endcap.data.training import load_catalogue, load_interactions
 from endcap.domain.errors import InvalidInput
 from endcap.domain.values import Attributes
+from endcap.evaluation.baselines import ALS, EASE, ITEM_KNN
 from endcap.evaluation.evaluate import evaluate
 from endcap.evaluation.protocols import temporal_split
 from endcap.evaluation.ranked import RankedRecipe, ranker_recommender
@@ -61,6 +62,7 @@ def evaluate_shop(
         if found is not None:
             named[RANKED] = ranker_recommender(found, split.train, seen, reading)
     pairs = [(RANKED, RECIPE)] if RANKED in named else []
+    pairs += [(RECIPE, baseline) for baseline in (ITEM_KNN, EASE, ALS)]
     last = part_of(progress, 0.8, 1.0)
     result = evaluate(named, split, k, seen=seen, catalogue=known, pairs=pairs, progress=last)
     return replace(result, ranker=told)

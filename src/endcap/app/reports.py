@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from endcap.control.solution_versions import SolutionVersion
 from endcap.data.training import load_interactions
 from endcap.domain.errors import Conflict
 from endcap.domain.times import iso
-from endcap.evaluation.report import Report, Trial, daily_events, write_report
+from endcap.evaluation.report import Report, Trial, daily_events, plain, write_report
 from endcap.evaluation.results import Evaluation
 
 REPORTS = "reports"
@@ -21,12 +22,16 @@ PAGE = "report.html"
 
 def training_report(shop: Shop, version: SolutionVersion) -> Path:
     """What training tried and chose, and the data it saw. The path of the page."""
-    search = [trial(entry) for entry in version.info.get("search", ())]
+    search = trials(version.info)
     chosen = {k: v for k, v in version.info.items() if isinstance(v, str | int | float | bool)}
     facts = {
         **version.lineage,
         **chosen,
         **{f"held-out {k}": v for k, v in version.metrics.items()},
+        "blend": ", ".join(
+            f"{part['name']} × {part['weight']:.3g}" for part in version.info.get("components", ())
+        ),
+        **gate_facts(version),
         **ranker_facts(version.info.get("ranker", {})),
     }
     report = Report(
@@ -39,6 +44,19 @@ def training_report(shop: Shop, version: SolutionVersion) -> Path:
         ranker=version.info.get("ranker", {}),
     )
     return keep(shop, f"train-{version.name}", report, version)
+
+
+def gate_facts(version: SolutionVersion) -> dict[str, str]:
+    """What the gate said, and against whom."""
+    if version.gate is None:
+        return {}
+    told = {"gate": version.gate.outcome}
+    if not version.gate.rivals:
+        told["gate"] += f": {version.gate.reason}"
+    for rival in version.gate.rivals:
+        ends = f"[{rival.low:+.4f}, {rival.high:+.4f}]"
+        told[f"NDCG@20 against {rival.name}"] = f"{rival.difference:+.4f} {ends}"
+    return told | ({"forced": version.forced} if version.forced else {})
 
 
 def ranker_facts(info: dict[str, Any]) -> dict[str, Any]:
@@ -59,10 +77,40 @@ def ranker_facts(info: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def trial(entry: dict[str, Any]) -> Trial:
-    """One line of the search: the family, and what it reached on the held-out tail."""
-    worth = float(entry.get("recall@20", 0.0)) + float(entry.get("ndcg@20", 0.0))
-    return Trial(str(entry["name"]), worth, bool(entry.get("chosen", False)))
+def trials(info: Mapping[str, Any]) -> list[Trial]:
+    """The settings that the search tried, in its order, and what each reached on the held-out
+    tail; chosen are those that a component of the recipe has."""
+    chosen = info.get("components", ())
+    return [trial(entry, chosen) for entry in info.get("search", ())]
+
+
+def trial(entry: Mapping[str, Any], components: Sequence[Mapping[str, Any]]) -> Trial:
+    figures = {name: float(value) for name, value in entry.items() if "@" in name}
+    setting = {name: value for name, value in entry.items() if name not in figures}
+    chosen = any(
+        all(component.get(name) == value for name, value in setting.items())
+        for component in components
+    )
+    return Trial(setting_text(setting), sum(figures.values()), chosen, str(entry["name"]), figures)
+
+
+def setting_text(setting: Mapping[str, Any]) -> str:
+    """``ease: penalty 2, user exponent 0.5; decay 0.95``: what is not 0 or empty."""
+    reading = setting.get("reading", {})
+    family = {name: value for name, value in setting.items() if name not in ("name", "reading")}
+    parts = [
+        ", ".join(
+            f"{name.replace('_', ' ')} {plain(value)}" for name, value in part.items() if value
+        )
+        for part in (family, reading)
+    ]
+    return f"{setting['name']}: {'; '.join(part for part in parts if part)}".rstrip(": ")
+
+
+def part_text(name: str, value: Any) -> str:
+    if name == "half_life_s":
+        return f"half-life {value / 86_400:.3g} days"
+    return f"{name.replace('_', ' ')} {plain(value)}"
 
 
 def evaluation_report(shop: Shop, evaluation: Evaluation, at: int) -> Path:

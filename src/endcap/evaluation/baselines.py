@@ -12,7 +12,9 @@ from endcap.domain.arrays import Bools, Float64s, Int32s, Int64s
 from endcap.domain.values import EXCLUDE_NONE, EXCLUDE_SEEN, PURCHASE
 from endcap.evaluation.protocols import Recommend, UserBatch
 
-BASELINE_NAMES = POPULARITY, RECENT, RANDOM = "popularity", "recent", "random"
+POPULARITY, RECENT, RANDOM = "popularity", "recent", "random"
+ITEM_KNN, EASE, ALS = "item-knn", "ease", "als"  # see learnt_baselines.py
+BASELINE_NAMES = POPULARITY, RECENT, RANDOM, ITEM_KNN, EASE, ALS
 _DAY = 86_400_000_000
 
 

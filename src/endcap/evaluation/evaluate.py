@@ -13,6 +13,7 @@ from endcap.domain.values import EXCLUDE_NONE, Attributes
 from endcap.evaluation import metrics
 from endcap.evaluation.baselines import BASELINE_NAMES, POPULARITY, baselines
 from endcap.evaluation.estimates import DRAWS, Draws, Estimate, differences, estimate, finite
+from endcap.evaluation.learnt_baselines import learnt_baselines
 from endcap.evaluation.protocols import Recommend, Split
 from endcap.evaluation.results import Difference, Evaluation, Figure, Pair, Row, SliceRow
 from endcap.evaluation.slices import Slice, attribute_slices, categories, standard_slices
@@ -30,6 +31,7 @@ class Ranked(NamedTuple):
 
 
 Lists = Mapping[str, Ranked]  # by recommender
+BY_CATEGORY = ("diversity", "miscalibration")
 SLICE_METRICS = ("recall", "ndcg", "hr", "mrr")
 
 
@@ -59,6 +61,9 @@ def evaluate(
     """
     kinds = _categories(split, catalogue, category)
     own = baselines(split.train, seen=seen, seed=draws.seed)
+    own |= learnt_baselines(
+        split.train, seen=seen, seed=draws.seed, progress=lambda what: progress(what, 0.0)
+    )
     table = {**recommenders, **{n: r for n, r in own.items() if n not in recommenders}}
     lists: dict[str, Ranked] = {}
     for done, (name, recommend) in enumerate(table.items()):
@@ -144,7 +149,7 @@ def _evaluation(
 
 
 def _rows(lists: Lists, split: Split, category: Int32s | None, draws: Draws) -> list[Row]:
-    names = [*metrics.ACCURACY, "novelty", *(["diversity"] if category is not None else [])]
+    names = [*metrics.ACCURACY, "novelty", *(BY_CATEGORY if category is not None else ())]
     values = _values(lists, split, category)
     found = estimate(np.hstack(list(values.values())), draws)
     width = len(names)
@@ -182,14 +187,28 @@ def _values(lists: Lists, split: Split, category: Int32s | None) -> dict[str, Fl
     pairs = np.unique(train.user.astype(np.int64) * width + train.item)
     users_of_item = np.bincount(pairs % width, minlength=train.n_items)
     n_users = len(np.unique(train.user))
+    history = None if category is None else _history_kinds(split, category)
     found = {}
     for name, (rows, judged) in lists.items():
         columns = [metric(judged) for metric in metrics.ACCURACY.values()]
         columns.append(metrics.novelty(rows, users_of_item, n_users))
-        if category is not None:
+        if category is not None and history is not None:
             columns.append(metrics.intra_list_diversity(rows, category))
+            columns.append(metrics.miscalibration(rows, category, history))
         found[name] = np.column_stack(columns)
     return found
+
+
+def _history_kinds(split: Split, category: Int32s) -> Float64s:
+    """Known events of each tested user by category: (t, categories)."""
+    train, kinds = split.train, int(category.max(initial=0)) + 1
+    place = np.full(train.n_users, -1)
+    place[split.users] = np.arange(len(split.users))
+    user, kind = place[train.user], category[train.item]
+    counted = (user >= 0) & (kind >= 0)
+    keys = user[counted] * kinds + kind[counted]
+    counts = np.bincount(keys, minlength=len(split.users) * kinds)
+    return counts.reshape(-1, kinds).astype(np.float64)
 
 
 def _together(exposed: Int64s, rows: Int32s) -> dict[str, Figure]:

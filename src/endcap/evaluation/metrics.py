@@ -130,6 +130,27 @@ def intra_list_diversity(recommended: Int32s, category: Int32s) -> Float64s:
     return np.where(pairs > 0, 1.0 - _ratio(same, pairs), np.nan)
 
 
+def miscalibration(recommended: Int32s, category: Int32s, history: Float64s) -> Float64s:
+    """How far the categories of a user's list are from those of the history, in bits, (users,).
+
+    KL(p ‖ q̃) = Σ_c p_c log₂(p_c / q̃_c), p: shares of the history, q: shares of the list,
+    q̃ = 0.99 q + 0.01 p. 0: the same mix. category: (n_items,), −1 (unknown) does not count;
+    history: (users, categories) events of each. NaN without a history or a list.
+    Source: Steck, "Calibrated recommendations", RecSys (2018).
+    """
+    users, categories = history.shape
+    kinds = np.where(recommended >= 0, category[recommended], -1)  # (users, k)
+    keys = (np.arange(users)[:, None] * categories + kinds)[kinds >= 0]
+    listed = np.bincount(keys, minlength=users * categories).reshape(history.shape)
+    p, q = (part / np.maximum(part.sum(axis=1), 1)[:, None] for part in (history, listed))
+    mixed = 0.99 * q + 0.01 * p
+    wanted = p > 0
+    bits = np.zeros(p.shape)
+    bits[wanted] = p[wanted] * np.log2(p[wanted] / mixed[wanted])
+    known = (history.sum(axis=1) > 0) & (listed.sum(axis=1) > 0)
+    return np.where(known, bits.sum(axis=1), np.nan)
+
+
 def exposure(recommended: Int32s, n_items: int) -> Int64s:
     """How many lists hold each item: (n_items,)."""
     return np.bincount(recommended[recommended >= 0], minlength=n_items).astype(np.int64)
@@ -189,7 +210,7 @@ ACCURACY: dict[str, Accuracy] = {
     "map": average_precision,
     "ndcg_over_k": ndcg_over_k,
 }
-LISTS = ("novelty", "diversity", "coverage", "gini", "personalisation")
+LISTS = ("novelty", "diversity", "miscalibration", "coverage", "gini", "personalisation")
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
@@ -203,6 +224,7 @@ METRICS: dict[str, Metric] = {
         Metric("ndcg_over_k", "NDCG over k", "high", "NDCG with an ideal list of k hits for all"),
         Metric("novelty", "Novelty", "neither", "how rare the recommended items are, in bits"),
         Metric("diversity", "Diversity", "neither", "share of a list's pairs across categories"),
+        Metric("miscalibration", "Miscalibration", "neither", "bits from the history's categories"),
         Metric("coverage", "Coverage", "neither", "share of the catalogue in any list"),
         Metric("gini", "Gini", "neither", "inequality of exposure over the catalogue"),
         Metric("personalisation", "Personalisation", "neither", "how far lists of users differ"),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _DAY = 86_400_000_000  # matplotlib counts dates in days since 1970
 INK, LINE = "#01fe01", "#01fe02"  # text and grid
-SERIES = tuple(f"#01fd{i:02x}" for i in range(8))
+SERIES = tuple(f"#01fd{i:02x}" for i in range(11))
 _VARIABLES = {INK: "--muted", LINE: "--line"} | {c: f"--series-{i}" for i, c in enumerate(SERIES)}
 _STYLE: Any = {
     "text.parse_math": False,  # names may hold dollar signs
@@ -74,11 +74,11 @@ def svg(name: str, width: float, height: float, draw: Callable[[Canvas], None]) 
 
 
 def colours(evaluation: Evaluation) -> dict[str, str]:
-    """The same colour for a recommender in every plot; baselines take the grey end."""
+    """The same colour for a recommender in every plot; baselines take the quiet end."""
     own = [row.recommender for row in evaluation.rows if not row.baseline]
     base = [row.recommender for row in evaluation.rows if row.baseline]
     found = {name: SERIES[i % 5] for i, name in enumerate(own)}
-    return found | {name: SERIES[5 + i % 3] for i, name in enumerate(base)}
+    return found | {name: SERIES[5 + i % 6] for i, name in enumerate(base)}
 
 
 def metric_bars(evaluation: Evaluation, metrics: Sequence[str]) -> str:
@@ -107,7 +107,7 @@ def _bars(
     )
     panel.set_yticks(places, names)
     panel.set_xlim(left=0)
-    panel.xaxis.set_major_locator(_few_ticks(3))
+    panel.xaxis.set_major_locator(few_ticks(3))
     panel.grid(axis="x")
     panel.spines["left"].set_visible(False)
 
@@ -120,7 +120,7 @@ def _reach(figures: Sequence[Figure]) -> Float64s:
     return np.array([low, high], np.float64).clip(min=0.0)
 
 
-def _few_ticks(most: int) -> Any:
+def few_ticks(most: int) -> Any:
     from matplotlib.ticker import MaxNLocator
 
     return MaxNLocator(most)
@@ -141,11 +141,16 @@ def recall_curves(evaluation: Evaluation) -> str:
         panel.set_ylabel("recall")
         panel.set_ylim(bottom=0)
         panel.set_xlim(1, max(evaluation.k, 2))
-        panel.xaxis.set_major_locator(_few_ticks(6))
+        panel.xaxis.set_major_locator(few_ticks(6))
         panel.grid(axis="y")
-        panel.legend(loc="upper left")
+        below(canvas)
 
-    return svg("curves", 4.9, 3.4, draw)
+    return svg("curves", 4.9, 4.0, draw)
+
+
+def below(canvas: Canvas) -> None:
+    """A legend under the plot: with the baselines there is no room inside."""
+    canvas.legend(loc="outside lower center", ncols=3, fontsize=9)
 
 
 def exposure_curves(evaluation: Evaluation) -> str:
@@ -162,22 +167,25 @@ def exposure_curves(evaluation: Evaluation) -> str:
         panel.set_xlim(0, 100)
         panel.set_ylim(0, 1.02)
         panel.grid(axis="y")
-        panel.legend(loc="lower right")
+        below(canvas)
 
-    return svg("exposure", 4.9, 3.4, draw)
+    return svg("exposure", 4.9, 4.0, draw)
 
 
 def slice_dots(evaluation: Evaluation, family: str, metric: str) -> str:
     """One line for each slice of the family, one dot with its interval for each recommender."""
     parts = [part for part in evaluation.slices if part.family == family]
     paint = colours(evaluation)
+    many = len(evaluation.rows)
+    spread = min(0.14 * (many - 1), 0.72)  # of 1 from slice to slice
 
     def draw(canvas: Canvas) -> None:
         panel = canvas.subplots()
         places = np.arange(len(parts))[::-1]
+        panel.hlines(places[:-1] - 0.5, 0, 1, transform=panel.get_yaxis_transform(), color=LINE)
         for i, row in enumerate(evaluation.rows):
             figures = [part.figures[row.recommender][metric] for part in parts]
-            shift = 0.14 * (len(evaluation.rows) - 1) * (0.5 - i / max(len(evaluation.rows) - 1, 1))
+            shift = spread * (0.5 - i / max(len(evaluation.rows) - 1, 1))
             panel.errorbar(
                 [figure.mean or 0.0 for figure in figures],
                 places + shift,
@@ -194,25 +202,9 @@ def slice_dots(evaluation: Evaluation, family: str, metric: str) -> str:
         panel.set_xlabel(f"{METRICS[metric].title}@{evaluation.k}")
         panel.grid(axis="x")
 
-    return svg("slice-" + re.sub(r"\W+", "-", family), 4.9, 1.1 + 0.62 * len(parts), draw)
-
-
-def search_bars(scores: Sequence[tuple[str, float, bool]], metric: str) -> str:
-    """(name, held-out score, whether it was chosen) of what training tried, best first."""
-    ordered = sorted(scores, key=lambda trial: -trial[1])[:20]
-
-    def draw(canvas: Canvas) -> None:
-        panel = canvas.subplots()
-        places = np.arange(len(ordered))[::-1]
-        paint = [SERIES[0] if chosen else SERIES[6] for _, _, chosen in ordered]
-        panel.barh(places, [score for _, score, _ in ordered], color=paint, height=0.62)
-        panel.set_yticks(places, [name for name, _, _ in ordered])
-        panel.set_xlabel(metric)
-        panel.xaxis.set_major_locator(_few_ticks(5))
-        panel.grid(axis="x")
-        panel.spines["left"].set_visible(False)
-
-    return svg("search", 10, 0.9 + 0.34 * len(ordered), draw)
+    return svg(
+        "slice-" + re.sub(r"\W+", "-", family), 4.9, 1.1 + max(0.62, 0.13 * many) * len(parts), draw
+    )
 
 
 def event_days(

@@ -42,9 +42,11 @@ FAMILIES = {
 class Trial(NamedTuple):
     """Something that training tried on held-out data."""
 
-    name: str
+    name: str  # what is shown: its family and settings
     score: float
     chosen: bool = False
+    family: str = ""
+    figures: Mapping[str, float] = {}
 
 
 class DailyEvents(NamedTuple):
@@ -108,6 +110,7 @@ def render_report(report: Report) -> str:
         evaluation=evaluation,
         shown=_shown(evaluation) if evaluation else {},
         ranker=ranker_sentence(report.ranker),
+        trials=best_trials(report.search),
         plots=_plots(report),
     )
 
@@ -143,6 +146,15 @@ def main_row(evaluation: Evaluation) -> str:
     return (own or [evaluation.rows[0].recommender])[0]
 
 
+def best_trials(search: Sequence[Trial]) -> list[tuple[str, int, Trial]]:
+    """(family, how many of it were tried, the best), best first."""
+    tried: dict[str, list[Trial]] = {}
+    for trial in search:
+        tried.setdefault(trial.family, []).append(trial)
+    found = [(name, len(each), max(each, key=lambda t: t.score)) for name, each in tried.items()]
+    return sorted(found, key=lambda line: -line[2].score)
+
+
 def _shown(evaluation: Evaluation) -> dict[str, Any]:
     main = main_row(evaluation)
     change = evaluation.row(main).differences.get("recall")
@@ -162,21 +174,23 @@ def _shown(evaluation: Evaluation) -> dict[str, Any]:
 
 def _plots(report: Report) -> dict[str, Any]:
     """SVG by place on the page. matplotlib is imported by the first, if there is any."""
-    from endcap.evaluation import plots
+    from endcap.evaluation import plots, search_plots
 
-    found: dict[str, Any] = dict.fromkeys(("slices", "search", "days", "ranker"))
+    found: dict[str, Any] = dict.fromkeys(("slices", "search", "path", "days", "ranker"))
     evaluation = report.evaluation
     if evaluation:
         found["bars"] = plots.metric_bars(evaluation, MAIN)
         found["curves"] = plots.recall_curves(evaluation)
         found["exposure"] = plots.exposure_curves(evaluation)
+        found["tradeoff"] = search_plots.tradeoff(evaluation)
         families = dict.fromkeys(part.family for part in evaluation.slices)
         found["slices"] = [
             (FAMILIES.get(family, f"By {family}"), plots.slice_dots(evaluation, family, "recall"))
             for family in families
         ]
     if report.search:
-        found["search"] = plots.search_bars(report.search, report.search_metric)
+        found["search"] = search_plots.search_bars(report.search, report.search_metric)
+        found["path"] = search_plots.search_path(report.search, report.search_metric)
     if report.ranker:
         from endcap.evaluation.ranker_plots import ranker_plots
 

@@ -9,7 +9,10 @@ from endcap.evaluation.metrics import METRICS
 from endcap.evaluation.results import Difference, Evaluation, Figure, Row
 
 MAIN = ("recall", "ndcg", "hr", "mrr")
-BEYOND = ("precision", "map", "coverage", "novelty", "diversity", "personalisation", "gini")
+BEYOND = (
+    "precision", "map", "ndcg_over_k", "coverage", "novelty", "diversity", "miscalibration",
+    "personalisation", "gini",
+)  # fmt: skip
 _PLACES = 4
 
 
