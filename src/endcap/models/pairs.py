@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import sparse
+from scipy import linalg, sparse
 
 from endcap.data.interactions import Interactions
 from endcap.domain.arrays import Float32s, Float64s, Int32s, Int64s
@@ -49,7 +49,11 @@ def dense_gram(matrix: Any) -> Float32s:
     total = np.zeros((n, n), np.float32)
     for first in range(0, n_users, step):
         block = matrix[first : first + step].toarray()  # (users, items)
-        total += block.T @ block
+        # the half that BLAS fills of Fortran's order of the same memory
+        total = linalg.blas.ssyrk(1.0, block.T, 1.0, total.T, lower=1, overwrite_c=1).T
+    upper = np.triu(total, 1)
+    total = np.triu(total)
+    total += upper.T
     return total
 
 
