@@ -97,6 +97,10 @@ def test_ranks_share_a_decomposition_and_none_is_made_beyond_the_memory() -> Non
         alone = item_item.fit(Family(**{**_fields(family), "rank": rank}), data, ROOM)
         np.testing.assert_array_equal(found.columns, alone.columns)
         np.testing.assert_array_equal(found.weights, alone.weights)
+    both = [Family(**{**_fields(family), "rank": rank, "target_exponent": 0.3}) for rank in ranks]
+    mixed = [both[0], Family(EASE, penalty=2.0), both[1]]
+    for found, one in zip(item_item.fit_all(mixed, data, ROOM), mixed, strict=True):
+        np.testing.assert_array_equal(found.weights, item_item.fit(one, data, ROOM).weights)
     small = Room(memory_bytes=100, threads=1, keep=9, seed=0)
     assert [len(n.columns) for n in item_item.low_passes(family, ranks, data, small)] == [0, 0]
 

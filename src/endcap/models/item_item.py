@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from scipy import sparse
 
 from endcap.data.interactions import Interactions
@@ -71,6 +72,27 @@ class Room(Struct, frozen=True):
 def fit(family: Family, data: Interactions, room: Room) -> Neighbours:
     """Neighbours (items rows) of one family. Data without any pair give none."""
     return scaled(family, solved(family, data, room), data)
+
+
+def fit_all(families: Sequence[Family], data: Interactions, room: Room) -> list[Neighbours]:
+    """``fit`` of each; ranks of the same spectral exponents share a decomposition."""
+    ranks: dict[Family, list[float]] = {}
+    for family in families:
+        if family.name == SPECTRAL:
+            ranks.setdefault(replace(family, rank=0.0, target_exponent=0.0), []).append(family.rank)
+    solutions = {
+        replace(base, rank=rank): found
+        for base, alike in ranks.items()
+        for rank, found in zip(alike, low_passes(base, alike, data, room), strict=True)
+    }
+    return [
+        scaled(
+            family,
+            solutions.get(replace(family, target_exponent=0.0)) or solved(family, data, room),
+            data,
+        )
+        for family in families
+    ]
 
 
 def solved(family: Family, data: Interactions, room: Room) -> Neighbours:

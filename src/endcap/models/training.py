@@ -155,7 +155,7 @@ def fit_plan(plan: Plan, data: Interactions, room: Room) -> Mixture:
     prior = prior_of(data, plan.prior_half_life_days) * max(plan.prior_weight, TIE_BREAK)
     seen = np.bincount(data.item, minlength=data.n_items) > 0
     prior = np.where(seen, prior, np.float32(np.nan)).astype(np.float32)
-    fitted = [item_item.fit(family, data, room) for family, _ in plan.parts]
+    fitted = item_item.fit_all([family for family, _ in plan.parts], data, room)
     stack = stacked(fitted) if fitted else empty(0)
     return Mixture(stack, [component for _, component in plan.parts], prior)
 
