@@ -26,7 +26,7 @@ from endcap.models.holdout import excluded, hold_out
 from endcap.models.judging import Judge
 from endcap.models.recipe import Recipe
 
-KEPT = (1000, 500, 200, 100, 50)
+KEPT = (500, 200, 100, 1000, 50)
 
 
 def main() -> None:
@@ -35,11 +35,15 @@ def main() -> None:
         parser.add_argument(name, type=Path)
     parser.add_argument("--keep", action="append", default=[])
     parser.add_argument("--budget", type=float, help="seconds of estimated work for the search")
+    parser.add_argument("--model", type=Path, help="a saved model whose choices are taken over")
     parser.add_argument("--memory-mb", type=int, default=8192)
     given = parser.parse_args()
     data = _read(given)
     held = hold_out(data, training.QUERIES, seed=1)  # another part than the search holds out
-    chosen = Recipe.fit(held.fitting, budget_s=given.budget, memory_mb=given.memory_mb).info
+    if given.model:
+        chosen = Recipe.load(given.model).info
+    else:
+        chosen = Recipe.fit(held.fitting, budget_s=given.budget, memory_mb=given.memory_mb).info
     policy = chosen["seen_policy"]
     judge = Judge(held, excluded(held.queries, policy, data.event_types))
     whole = 0.0
