@@ -95,6 +95,8 @@ def test_gram_forms_agree_in_blocks_and_sampling_keeps_short_rows(
     expected = (x.T @ x).toarray()
     np.testing.assert_allclose(pairs.gram(x, 8, 0, 10**6).toarray(), expected)
     np.testing.assert_allclose(pairs.dense_gram(x), expected)
+    monkeypatch.setattr(pairs, "_BLOCK_CELLS", 8 * 7)
+    np.testing.assert_allclose(pairs.dense_gram(x), expected)
     sampled = pairs.gram(x, 3, 0, 10**6).toarray()
     assert sampled.sum() == pytest.approx(expected.sum(), rel=0.05)
 

@@ -13,8 +13,18 @@ import msgspec
 import numpy as np
 
 from endcap.data.interactions import Interactions
-from endcap.models import item_item
-from endcap.models.item_item import COOCCURRENCE, EASE, REPEAT, TRANSITION, WALK, Family, Room
+from endcap.domain.arrays import Float32s
+from endcap.models import item_item, pairs, spectral
+from endcap.models.item_item import (
+    COOCCURRENCE,
+    EASE,
+    REPEAT,
+    SPECTRAL,
+    TRANSITION,
+    WALK,
+    Family,
+    Room,
+)  # fmt: skip
 from endcap.models.judging import Judge, Quality
 from endcap.models.mixture import Component, Mixture, Reading
 from endcap.models.neighbours import Neighbours
@@ -25,12 +35,17 @@ DAY_S = 86_400.0
 # Where each family's search begins and what it tries, in this order.
 _FAMILIES: dict[str, tuple[Family, dict[str, Sequence[float]]]] = {
     EASE: (
-        Family(EASE, penalty=2.0, user_exponent=0.5, target_exponent=-0.1),
+        Family(EASE, penalty=4.0, penalty_exponent=0.5, user_exponent=0.5, target_exponent=-0.1),
         {
-            "target_exponent": (-0.3, -0.2, 0.0),
-            "user_exponent": (0.0, 0.75, 1.0),
-            "penalty": (0.3, 1.0, 4.0, 10.0),
+            "target_exponent": (-0.3, -0.2, -0.05, 0.0),
+            "penalty": (0.3, 1.0, 2.0, 3.0, 6.0, 12.0),
+            "penalty_exponent": (0.0, 0.3, 0.7, 1.0),
+            "user_exponent": (0.0, 0.25, 0.75, 1.0),
         },
+    ),
+    SPECTRAL: (
+        Family(SPECTRAL, rank=120.0, user_exponent=0.5, source_exponent=0.5, target_exponent=0.3),
+        {"target_exponent": (0.1, 0.2, 0.4, 0.5)},
     ),
     COOCCURRENCE: (
         Family(COOCCURRENCE, penalty=10.0, target_exponent=0.5),
@@ -46,6 +61,8 @@ _FAMILIES: dict[str, tuple[Family, dict[str, Sequence[float]]]] = {
     ),
     REPEAT: (Family(REPEAT), {}),
 }
+
+RANKS = (120.0, 60.0, 240.0)  # the blend says which directions add to what other families know
 
 
 class Trial(NamedTuple):
@@ -86,6 +103,7 @@ class Chooser:
         self.judge, self.room, self.budget = judge, room, budget
         self.trials: list[Trial] = []
         self._solved: dict[Family, Neighbours] = {}
+        self._gram: tuple[float, Float32s] | None = None  # of a user exponent
 
     def choose(self, name: str, tick: Callable[[str], None]) -> tuple[Trial, Neighbours] | None:
         """The best setting found of a family, None when the budget did not allow one."""
@@ -95,21 +113,52 @@ class Chooser:
         if best is None:
             return None
         readings = reading_axes(self.judge.held.fitting)
-        for _ in range(2):
+        for near in (False, True):
             before = best
-            best = self._improve(best, 1, readings, tick)
-            best = self._improve(best, 0, axes, tick)
+            best = self._improve(best, 1, readings, tick, near)
+            best = self._improve(best, 0, axes, tick, near)
             if best == before:
                 break
+        self._gram = None
         base = self._solved[_without_scale(best.family)]
         return best, item_item.scaled(best.family, base, self.judge.held.fitting)
 
+    def choose_ranks(self, tick: Callable[[str], None]) -> list[tuple[Trial, Neighbours]]:
+        """The best setting of the spectral family at each of ``RANKS``: one alone is judged by
+        what it knows, not by what it adds. The first rank's reading serves all."""
+        family, axes = _FAMILIES[SPECTRAL]
+        data = self.judge.held.fitting
+        if not item_item.exact(data.n_items, self.room) or not self.budget.spend(
+            fit_seconds(family, data, self.room)
+        ):
+            return []
+        ranked = [msgspec.structs.replace(family, rank=rank) for rank in RANKS]
+        fitted = item_item.low_passes(family, RANKS, data, self.room)
+        self._solved = dict(zip(map(_without_scale, ranked), fitted, strict=True))
+        reading, found = first_reading(SPECTRAL, data), []
+        for at, family in enumerate(ranked):
+            best = self._try(family, reading)
+            if best is None:
+                break
+            if at == 0:
+                best = self._improve(best, 1, reading_axes(data), tick)
+                reading = best.reading
+            best = self._improve(best, 0, axes, tick)
+            found.append((best, item_item.scaled(best.family, fitted[at], data)))
+        return found
+
     def _improve(
-        self, best: Trial, part: int, axes: Mapping[str, Sequence[Any]], tick: Callable[[str], None]
+        self,
+        best: Trial,
+        part: int,
+        axes: Mapping[str, Sequence[Any]],
+        tick: Callable[[str], None],
+        near: bool = False,
     ) -> Trial:
-        """Along each axis in turn, take the best value."""
+        """Along each axis in turn, take the best value; ``near``: of those beside the present."""
         for axis, values in axes.items():
-            for value in values:
+            present = getattr((best.family, best.reading)[part], axis)
+            for value in nearest_values(values, present) if near else values:
                 changed = [best.family, best.reading]
                 changed[part] = msgspec.structs.replace(changed[part], **{axis: value})
                 trial = self._try(*changed)  # type: ignore[arg-type]
@@ -127,7 +176,7 @@ class Chooser:
         if key not in self._solved:
             if not self.budget.spend(fit_seconds(family, data, self.room)):
                 return None
-            self._solved[key] = item_item.solved(family, data, self.room)
+            self._solved[key] = self._fit(family, data)
         fitted = item_item.scaled(family, self._solved[key], data)
         if not self.budget.spend(judge_seconds(self.judge, fitted)):
             return None
@@ -135,10 +184,28 @@ class Chooser:
         self.trials.append(Trial(family, reading, self.judge.judge(mixture)))
         return self.trials[-1]
 
+    def _fit(self, family: Family, data: Interactions) -> Neighbours:
+        """As ``item_item.solved``; penalties of ease are tried on one Gram matrix."""
+        if family.name != EASE or not len(data) or not item_item.exact(data.n_items, self.room):
+            return item_item.solved(family, data, self.room)
+        if self._gram is None or self._gram[0] != family.user_exponent:
+            matrix = pairs.user_items(data, family.user_exponent)
+            self._gram = family.user_exponent, pairs.dense_gram(matrix)
+        return item_item.ease_of(self._gram[1].copy(), family, self.room)
+
+
+def nearest_values(values: Sequence[Any], current: Any) -> Sequence[Any]:
+    """The next smaller and the next larger of numbers; all of what is no number."""
+    if not all(isinstance(value, int | float) for value in values):
+        return values
+    below = [value for value in values if value < current]
+    above = [value for value in values if value > current]
+    return [*([max(below)] if below else []), *([min(above)] if above else [])]
+
 
 def _without_scale(family: Family) -> Family:
     """Families that share one solution."""
-    if family.name != EASE:
+    if family.name not in item_item.SCALED:
         return family
     return msgspec.structs.replace(family, target_exponent=0.0)
 
@@ -153,7 +220,7 @@ def first_reading(name: str, data: Interactions) -> Reading:
     """Where the search of a reading begins."""
     if not data.ordered:
         return Reading()
-    return Reading(decay=0.95 if name == EASE else 0.6)
+    return Reading(decay=0.95 if name in (EASE, SPECTRAL) else 0.6)
 
 
 def reading_axes(data: Interactions) -> dict[str, Sequence[Any]]:
@@ -175,7 +242,9 @@ def fit_seconds(family: Family, data: Interactions, room: Room) -> float:
     if family.name == REPEAT:
         return 0.0
     if family.name == EASE and item_item.exact(n, room):
-        return (2.0 * data.n_users * n * n + 3.0 * n**3) / 5e10 + 0.05
+        return (1.0 * data.n_users * n * n + 2.0 * n**3) / 5e10 + 0.05
+    if family.name == SPECTRAL:
+        return events * spectral.DIRECTIONS * 1.4e-8 + spectral.DIRECTIONS * n * n * 1.2e-10 + 0.05
     return events * 5e-6 + n * 2e-4 + 0.05
 
 

@@ -73,10 +73,31 @@ def zero_diagonal(gram: Float32s, penalty: Float32s) -> Float32s:
     """
     n = len(gram)
     gram[np.diag_indices(n)] += penalty
-    inverse = solve(cholesky(gram), np.eye(n, dtype=np.float32))
-    weights = inverse / -np.diag(inverse)
+    weights = inverse(gram)
+    weights /= -np.diag(weights).copy()
     weights[np.diag_indices(n)] = 0
-    return np.asarray(weights, np.float32)
+    return weights
+
+
+def inverse(matrix: Float32s) -> Float32s:
+    """Of a symmetric positive definite matrix (n, n), in place where it is contiguous: n³
+    operations, a third of solving for the identity. Raises numpy.linalg.LinAlgError."""
+    turned = np.ascontiguousarray(matrix).T  # LAPACK's order of the same memory
+    if not len(turned):
+        return matrix
+    factor, failed = linalg.lapack.spotrf(turned, lower=0, clean=0, overwrite_a=1)
+    if not failed:
+        found, failed = linalg.lapack.spotri(factor, lower=0, overwrite_c=1)
+    if failed:
+        raise np.linalg.LinAlgError(f"not positive definite: LAPACK says {failed}")
+    whole: Float32s = found.T  # the lower half is filled in
+    n = len(whole)
+    for first in range(0, n, BLOCK):
+        end = min(first + BLOCK, n)
+        corner = np.tril(whole[first:end, first:end])
+        whole[first:end, first:end] = corner + np.tril(corner, -1).T
+        whole[first:end, end:] = whole[end:, first:end].T
+    return whole
 
 
 def regression(gram: Float32s, right: Any, penalty: Float32s) -> Float32s:

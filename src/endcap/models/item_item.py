@@ -5,43 +5,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from scipy import sparse
 
 from endcap.data.interactions import Interactions
 from endcap.domain.arrays import Float32s, Float64s
-from endcap.models import closed_form, kernels, pairs
+from endcap.models import closed_form, kernels, pairs, spectral
 from endcap.models.neighbours import Neighbours, empty, from_dense, from_matrix, identity
+from endcap.models.spectral import Exponents
 
-EASE, COOCCURRENCE, TRANSITION, WALK, REPEAT = (
-    "ease", "cooccurrence", "transition", "walk", "repeat",
+EASE, SPECTRAL, COOCCURRENCE, TRANSITION, WALK, REPEAT = (
+    "ease", "spectral", "cooccurrence", "transition", "walk", "repeat",
 )  # fmt: skip
-FAMILIES = (EASE, COOCCURRENCE, TRANSITION, WALK, REPEAT)
+FAMILIES = (EASE, SPECTRAL, COOCCURRENCE, TRANSITION, WALK, REPEAT)
+SCALED = (EASE, SPECTRAL)  # their ``target_exponent`` is applied to the solution
 
 WINDOW = 12  # transitions reach this many events ahead
 MOST_PER_USER = 1000  # items of one user in the Gram matrix; longer histories are sampled
 HOP_NEIGHBOURS = 100  # of each item, where a walk takes its second step
+LEAST_SHARE = 1e-3  # of the mean: a smaller diagonal is penalised like one of this size
 SOURCES = 100  # rows of each column's regression where the exact form is too large
 
 
 class Family(Struct, frozen=True):
     """``penalty``: λ as a multiple of the Gram matrix's mean diagonal (ease, transition),
-    shrinkage in users (cooccurrence); ``user_exponent``: how much less long histories count (ease);
+    shrinkage in users (cooccurrence); ``penalty_exponent``: how much more is asked of popular
+    items, λᵢ = λ · (Gᵢᵢ / mean)^penalty_exponent (ease); ``rank``: the direction that counts half
+    (spectral); ``user_exponent``: how much less long histories count (ease, spectral);
     ``decay``: per step between two events (transition, walk); ``backward``: weight of pairs in
     the other direction, ``hops``: weight of the second step (walk); ``target_exponent``:
-    the weights to an item are multiplied by (its users / their mean)^exponent (ease), divided by
-    (users of both)^exponent (cooccurrence)."""
+    the weights to an item are multiplied by (its users / their mean)^exponent (ease, spectral),
+    divided by (users of both)^exponent (cooccurrence); ``source_exponent``: rows of an item are
+    divided by (its users)^exponent (spectral)."""
 
     name: str
     penalty: float = 0.0
+    penalty_exponent: float = 0.0
     user_exponent: float = 0.0
     target_exponent: float = 0.0
     decay: float = 0.5
     backward: float = 0.0
     hops: float = 0.0
+    rank: float = 0.0
+    source_exponent: float = 0.0
 
 
 class Room(Struct, frozen=True):
@@ -63,25 +74,37 @@ def fit(family: Family, data: Interactions, room: Room) -> Neighbours:
     return scaled(family, solved(family, data, room), data)
 
 
+def fit_all(families: Sequence[Family], data: Interactions, room: Room) -> list[Neighbours]:
+    """``fit`` of each; ranks of the same spectral exponents share a decomposition."""
+    ranks: dict[Family, list[float]] = {}
+    for family in families:
+        if family.name == SPECTRAL:
+            ranks.setdefault(replace(family, rank=0.0, target_exponent=0.0), []).append(family.rank)
+    solutions = {
+        replace(base, rank=rank): found
+        for base, alike in ranks.items()
+        for rank, found in zip(alike, low_passes(base, alike, data, room), strict=True)
+    }
+    return [
+        scaled(
+            family,
+            solutions.get(replace(family, target_exponent=0.0)) or solved(family, data, room),
+            data,
+        )
+        for family in families
+    ]
+
+
 def solved(family: Family, data: Interactions, room: Room) -> Neighbours:
-    """What does not depend on ease's ``target_exponent``: the work of ``fit``."""
+    """What does not depend on ``target_exponent`` of a ``SCALED`` family: the work of ``fit``."""
     if not len(data):
         return empty(data.n_items)
-    if family.name == REPEAT:
-        return identity(data.n_items)
-    if family.name == EASE:
-        return _ease(family, data, room)
-    if family.name == COOCCURRENCE:
-        counts = pairs.gram(pairs.user_items(data, 0.0), MOST_PER_USER, room.seed, room.most_pairs)
-        return from_matrix(shrunk(counts, family.penalty, family.target_exponent), room.keep)[0]
-    if family.name == TRANSITION:
-        return _transition(family, data, room)
-    return _walk(family, data, room)
+    return _SOLVERS[family.name](family, data, room)
 
 
 def scaled(family: Family, found: Neighbours, data: Interactions) -> Neighbours:
     """The rest of ``fit``: weights to popular items made larger or smaller."""
-    if family.name != EASE or not family.target_exponent or not len(data):
+    if family.name not in SCALED or not family.target_exponent or not len(data):
         return found
     target = _target_scale(data, family.target_exponent)
     return found._replace(weights=found.weights * target[found.columns])
@@ -95,18 +118,42 @@ def exact(n_items: int, room: Room) -> bool:
 def _ease(family: Family, data: Interactions, room: Room) -> Neighbours:
     matrix = pairs.user_items(data, family.user_exponent)
     if exact(data.n_items, room):
-        gram = pairs.dense_gram(matrix)
-        weights = closed_form.zero_diagonal(gram, _penalty(family, np.diag(gram)))
-        return from_dense(weights, room.keep)[0]
+        return ease_of(pairs.dense_gram(matrix), family, room)
     counts = pairs.gram(matrix, MOST_PER_USER, room.seed, room.most_pairs)
     penalty = _penalty(family, counts.diagonal())
     return closed_form.local(counts, None, penalty, SOURCES, room.keep, room.threads)
 
 
+def ease_of(gram: Float32s, family: Family, room: Room) -> Neighbours:
+    """The exact form from its Gram matrix (items, items), which is overwritten."""
+    weights = closed_form.zero_diagonal(gram, _penalty(family, np.diag(gram)))
+    return from_dense(weights, room.keep)[0]
+
+
+def _spectral(family: Family, data: Interactions, room: Room) -> Neighbours:
+    return low_passes(family, [family.rank], data, room)[0]
+
+
+def low_passes(
+    family: Family, ranks: Sequence[float], data: Interactions, room: Room
+) -> list[Neighbours]:
+    """``solved`` of a spectral family with each rank, from one decomposition. No neighbours where
+    all pairs of items would not fit."""
+    if not len(data) or not exact(data.n_items, room):
+        return [empty(data.n_items) for _ in ranks]
+    matrix = pairs.user_items(data, 0.0)
+    exponents = Exponents(family.user_exponent, family.source_exponent, 0.0, 0.0)
+    found = spectral.spectrum(matrix, spectral.DIRECTIONS, exponents, room.seed)
+    counts = spectral.counts_of(matrix)
+    weights = (spectral.low_pass(found, counts, exponents, rank) for rank in ranks)
+    return [from_dense(w, room.keep)[0] for w in weights]
+
+
 def _penalty(family: Family, diagonal: Float32s) -> Float32s:
-    """λ of each item, (items,): the same for all."""
+    """λ of each item, (items,)."""
     mean = float(diagonal[diagonal > 0].mean()) if np.any(diagonal > 0) else 1.0
-    return np.full(len(diagonal), family.penalty * mean, np.float32)
+    share = np.maximum(diagonal / mean, LEAST_SHARE) ** family.penalty_exponent
+    return np.asarray(family.penalty * mean * share, np.float32)
 
 
 def _target_scale(data: Interactions, exponent: float) -> Float32s:
@@ -114,6 +161,16 @@ def _target_scale(data: Interactions, exponent: float) -> Float32s:
     counts = np.bincount(data.item, minlength=data.n_items).astype(np.float64)
     mean = counts[counts > 0].mean()
     return np.asarray(np.maximum(counts / mean, 1e-3) ** exponent, np.float32)
+
+
+def _cooccurrence(family: Family, data: Interactions, room: Room) -> Neighbours:
+    counts = pairs.gram(pairs.user_items(data, 0.0), MOST_PER_USER, room.seed, room.most_pairs)
+    return from_matrix(shrunk(counts, family.penalty, family.target_exponent), room.keep)[0]
+
+
+def _repeat(family: Family, data: Interactions, room: Room) -> Neighbours:
+    del family, room
+    return identity(data.n_items)
 
 
 def _transition(family: Family, data: Interactions, room: Room) -> Neighbours:
@@ -170,3 +227,13 @@ def shrunk(counts: Any, shrinkage: float, exponent: float) -> Any:
     data = trust * counts.data / (own[counts.row] * own[counts.col]) ** exponent
     off = counts.row != counts.col
     return sparse.csr_matrix((data[off], (counts.row[off], counts.col[off])), shape=counts.shape)
+
+
+_SOLVERS: dict[str, Callable[[Family, Interactions, Room], Neighbours]] = {
+    EASE: _ease,
+    SPECTRAL: _spectral,
+    COOCCURRENCE: _cooccurrence,
+    TRANSITION: _transition,
+    WALK: _walk,
+    REPEAT: _repeat,
+}

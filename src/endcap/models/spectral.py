@@ -10,6 +10,9 @@ Sources: Cremonesi, Koren & Turrin, "Performance of recommender algorithms on to
 (PureSVD, RecSys 2010); Nikolakopoulos et al., "EigenRec" (Knowledge and Information Systems 58,
 2019) for the exponents; Shen et al., "How powerful is graph convolution for recommendation?"
 (CIKM 2021) for the low-pass filter.
+
+``low_pass`` gives the same as weights between items, Σ_r L[i, r] · f(r) · F[j, r], with the
+Butterworth filter f(r) = 1 / (1 + (r / rank)⁴): directions are not cut off but fade out.
 """
 
 from __future__ import annotations
@@ -22,6 +25,8 @@ from scipy.sparse.linalg import svds
 
 from endcap.domain.arrays import Float32s, Float64s
 
+DIRECTIONS = 300  # that a low-pass filter lets fade out
+STEEPNESS = 4.0
 FEW_ITEMS = 500  # up to this many the Gram matrix is decomposed whole
 LEAST_VALUE = 1e-6  # of the greatest: a smaller one is rounding
 
@@ -69,6 +74,16 @@ def factors(found: Spectrum, counts: Float64s, exponents: Exponents) -> tuple[Fl
     left = counts[:, None] ** -exponents.item * found.vectors * filtered
     right = counts[:, None] ** exponents.lift * found.vectors
     return left.astype(np.float32), right.astype(np.float32)
+
+
+def low_pass(found: Spectrum, counts: Float64s, exponents: Exponents, rank: float) -> Float32s:
+    """Weights between items (items, items), none of an item to itself. ``rank``: the direction
+    that counts half."""
+    left, right = factors(found, counts, exponents)  # (items, d)
+    fading = 1 / (1 + (np.arange(left.shape[1]) / rank) ** STEEPNESS)
+    weights: Float32s = (left * fading.astype(np.float32)) @ right.T
+    weights[np.diag_indices(len(weights))] = 0
+    return weights
 
 
 def counts_of(matrix: Any) -> Float64s:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,7 +15,16 @@ from endcap.domain.values import EXCLUDE_SEEN
 from endcap.models import blending, item_item
 from endcap.models.choosing import Budget, Chooser, Trial, alone, first_reading
 from endcap.models.holdout import Holdout, excluded, hold_out, seen_policy
-from endcap.models.item_item import COOCCURRENCE, EASE, REPEAT, TRANSITION, WALK, Family, Room
+from endcap.models.item_item import (
+    COOCCURRENCE,
+    EASE,
+    REPEAT,
+    SPECTRAL,
+    TRANSITION,
+    WALK,
+    Family,
+    Room,
+)  # fmt: skip
 from endcap.models.judging import Judge
 from endcap.models.mixture import Component, Mixture, Reading
 from endcap.models.neighbours import Neighbours, empty, stacked
@@ -72,7 +82,7 @@ def neighbours_kept(n_items: int, memory_mb: int) -> int:
 
 def families(data: Interactions, policy: str) -> list[str]:
     """Families that can say something: order is asked of the data, repeats of the policy."""
-    names = [EASE, COOCCURRENCE]
+    names = [EASE, SPECTRAL, COOCCURRENCE]
     if data.ordered:
         names += [TRANSITION, WALK]
     if policy != EXCLUDE_SEEN:
@@ -88,8 +98,10 @@ def search(judge: Judge, policy: str, room: Room, budget: Budget, progress: Prog
     found: list[tuple[Trial, Neighbours]] = []
     for at, name in enumerate(names):
         share = 0.7 * at / len(names)
-        best = chooser.choose(name, lambda stage, share=share: progress(stage, share))  # type: ignore[misc]
-        if best is not None:
+        tick = partial(_at_share, progress, share)
+        if name == SPECTRAL:
+            found += chooser.choose_ranks(tick)
+        elif (best := chooser.choose(name, tick)) is not None:
             found.append(best)
     if not found:
         return default_plan(data)
@@ -107,6 +119,10 @@ def search(judge: Judge, policy: str, room: Room, budget: Budget, progress: Prog
     tried = [trial.record() for trial in chooser.trials]
     shares = blending.hit_shares(pools, weights)
     return Plan(parts, half_life, float(weights[-1]), figures, tried, shares)
+
+
+def _at_share(progress: Progress, share: float, stage: str) -> None:
+    progress(stage, share)
 
 
 def default_plan(data: Interactions) -> Plan:
@@ -139,13 +155,20 @@ def fit_plan(plan: Plan, data: Interactions, room: Room) -> Mixture:
     prior = prior_of(data, plan.prior_half_life_days) * max(plan.prior_weight, TIE_BREAK)
     seen = np.bincount(data.item, minlength=data.n_items) > 0
     prior = np.where(seen, prior, np.float32(np.nan)).astype(np.float32)
-    fitted = [item_item.fit(family, data, room) for family, _ in plan.parts]
+    fitted = item_item.fit_all([family for family, _ in plan.parts], data, room)
     stack = stacked(fitted) if fitted else empty(0)
     return Mixture(stack, [component for _, component in plan.parts], prior)
 
 
-def refit(info: dict[str, Any], data: Interactions, threads: int, memory_mb: int) -> Mixture:
-    """What ``info`` of an earlier training chose, fitted on other events of the same items."""
+def refit(
+    info: dict[str, Any],
+    data: Interactions,
+    threads: int,
+    memory_mb: int,
+    keep: int | None = None,
+) -> Mixture:
+    """What ``info`` of an earlier training chose, fitted on other events of the same items, with
+    ``keep`` neighbours an item (None: as many as training would)."""
     parts = tuple(
         (
             msgspec.convert(part, Family),  # what an earlier version did not know has its default
@@ -155,7 +178,7 @@ def refit(info: dict[str, Any], data: Interactions, threads: int, memory_mb: int
     )
     prior = info["prior"]
     chosen = Plan(parts, prior["half_life_days"], prior["weight"], {}, [])
-    keep = neighbours_kept(data.n_items, memory_mb)
+    keep = keep or neighbours_kept(data.n_items, memory_mb)
     return fit_plan(chosen, data, Room(memory_mb << 20, max(threads, 1), keep, info["seed"]))
 
 
