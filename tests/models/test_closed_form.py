@@ -90,7 +90,7 @@ def test_followers_count_pairs_by_distance() -> None:
 def test_gram_forms_agree_in_blocks_and_sampling_keeps_short_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pairs, "_CHUNK_PAIRS", 10)
+    monkeypatch.setattr(pairs, "BUFFER", 10)
     x = sparse.csr_matrix((np.random.default_rng(0).random((30, 8)) < 0.4).astype("f4"))
     expected = (x.T @ x).toarray()
     np.testing.assert_allclose(pairs.gram(x, 8, 0, 10**6).toarray(), expected)
