@@ -52,7 +52,18 @@ def test_near_rows_equal_the_reference(seed: int, n: int) -> None:
     near = pairs._Near(user, draw.integers(0, n, len(user)).astype("i4"), n)
     ahead, back = np.array([0, 1, 0.5, 0.25], "f4"), np.array([1, 0.75], "f4")[: 1 + seed % 2]
     cuts = np.arange(1, 9).astype("f4")[: 8 * (seed % 3 > 0)]
-    parts = (near.starts, near.places, near.item, near.after, near.before, ahead, back, cuts)
+    weights = draw.integers(1, 5, len(user)).astype("f4")
+    parts = (
+        near.starts,
+        near.places,
+        near.item,
+        near.after,
+        near.before,
+        ahead,
+        back,
+        cuts,
+        weights,
+    )
     assert_same(both_forms("near_rows", parts, n, n))
 
 

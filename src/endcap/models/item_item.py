@@ -72,7 +72,9 @@ def solved(family: Family, data: Interactions, room: Room) -> Neighbours:
     if family.name == EASE:
         return _ease(family, data, room)
     if family.name == COOCCURRENCE:
-        counts = pairs.gram(pairs.user_items(data, 0.0), MOST_PER_USER, room.seed, room.most_pairs)
+        counts = pairs.gram(
+            pairs.user_items(data, 0.0), MOST_PER_USER, room.seed, room.most_pairs, room.threads
+        )
         return from_matrix(shrunk(counts, family.penalty, family.target_exponent), room.keep)[0]
     if family.name == TRANSITION:
         return _transition(family, data, room)
@@ -98,7 +100,7 @@ def _ease(family: Family, data: Interactions, room: Room) -> Neighbours:
         gram = pairs.dense_gram(matrix)
         weights = closed_form.zero_diagonal(gram, _penalty(family, np.diag(gram)))
         return from_dense(weights, room.keep)[0]
-    counts = pairs.gram(matrix, MOST_PER_USER, room.seed, room.most_pairs)
+    counts = pairs.gram(matrix, MOST_PER_USER, room.seed, room.most_pairs, room.threads)
     penalty = _penalty(family, counts.diagonal())
     return closed_form.local(counts, None, penalty, SOURCES, room.keep, room.threads)
 
@@ -118,8 +120,9 @@ def _target_scale(data: Interactions, exponent: float) -> Float32s:
 
 def _transition(family: Family, data: Interactions, room: Room) -> Neighbours:
     past, ahead = pairs.partial_session_pairs(
-        data.user, data.item, data.n_items, family.decay, family.decay, WINDOW, room.most_pairs
-    )
+        data.user, data.item, data.n_items, family.decay, family.decay, WINDOW,
+        room.most_pairs, room.threads,
+    )  # fmt: skip
     penalty = _penalty(family, past.diagonal())
     return closed_form.local(past, ahead, penalty, SOURCES, room.keep, room.threads)
 
@@ -127,8 +130,9 @@ def _transition(family: Family, data: Interactions, room: Room) -> Neighbours:
 def _walk(family: Family, data: Interactions, room: Room) -> Neighbours:
     """Shares of what followed: P = D⁻¹(R + backward · Rᵀ), plus ``hops`` · P²."""
     ahead = pairs.followers(
-        data.user, data.item, data.n_items, family.decay, WINDOW, room.most_pairs
-    )
+        data.user, data.item, np.ones(len(data), np.float32), data.n_items, family.decay, WINDOW,
+        room.most_pairs, room.threads,
+    )  # fmt: skip
     counts = ahead + family.backward * ahead.T if family.backward else ahead
     total = np.asarray(counts.sum(axis=1)).ravel() + max(family.penalty, 1e-9)
     first = sparse.diags(1 / total).astype(np.float32) @ counts.tocsr()

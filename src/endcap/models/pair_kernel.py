@@ -49,8 +49,7 @@ def _gram_rows(
 ) -> int:
     """Rows of XᵀX. X is given twice: by item and by user."""
     n = len(item_starts) - 1
-    cells, touched = np.zeros(n, np.float32), np.empty(n, np.int32)
-    at = 0
+    cells, touched, at = np.zeros(n, np.float32), np.empty(n, np.int32), 0
     for row in range(first, last):
         if at + n > len(out_columns):
             return row
@@ -78,6 +77,7 @@ def _near_rows(
     ahead: Float32s,
     back: Float32s,
     cuts: Float32s,
+    weights: Float32s,
     first: int,
     last: int,
     counts: Int64s,
@@ -88,8 +88,7 @@ def _near_rows(
     it and ``back[g]`` · c to the one g events before, where c is ``cuts[events after the later
     one]`` (1 where ``cuts`` is empty). ``after``, ``before``: events of the same sequence."""
     n = len(item_starts) - 1
-    cells, touched = np.zeros(n, np.float32), np.empty(n, np.int32)
-    at = 0
+    cells, touched, at = np.zeros(n, np.float32), np.empty(n, np.int32), 0
     for row in range(first, last):
         if at + n > len(out_columns):
             return row
@@ -98,7 +97,7 @@ def _near_rows(
             place = item_places[listed]
             least = -min(before[place], len(back) - 1)
             for gap in range(least, min(after[place], len(ahead) - 1) + 1):
-                weight = ahead[gap] if gap >= 0 else back[-gap]
+                weight = weights[place + min(gap, 0)] * (ahead[gap] if gap >= 0 else back[-gap])
                 if len(cuts) > 0:
                     weight *= cuts[after[place + max(gap, 0)]]
                 if weight == 0:

@@ -42,6 +42,7 @@ def near_rows(
     ahead: Float32s,
     back: Float32s,
     cuts: Float32s,
+    weights: Float32s,
     first: int,
     last: int,
     counts: Int64s,
@@ -54,7 +55,7 @@ def near_rows(
         for gap in range(1 - len(back), len(ahead)):
             reach = after[places] >= gap if gap >= 0 else before[places] >= -gap
             here = places[reach]
-            weight = np.full(len(here), ahead[gap] if gap >= 0 else back[-gap], np.float32)
+            weight = weights[here + min(gap, 0)] * (ahead[gap] if gap >= 0 else back[-gap])
             if len(cuts):
                 weight *= cuts[after[here + max(gap, 0)]]
             np.add.at(cells, item[here + gap], weight)

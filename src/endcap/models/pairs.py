@@ -159,15 +159,18 @@ def partial_session_pairs(
 def followers(
     user: Int32s,
     item: Int32s,
+    weights: Float32s,
     n_items: int,
     decay: float,
     window: int,
     most_pairs: int,
     threads: int = 1,
 ) -> Any:
-    """Directed pair counts, sparse CSR (items, items): cell (a, b) adds decay^(g - 1) for every
-    b that came g ≤ window events after a in the same sequence. user, item: (n,), in order."""
+    """Directed pair counts, sparse CSR (items, items): cell (a, b) adds a's weight · decay^(g - 1)
+    for every b that came g ≤ window events after a in the same sequence. user, item, weights:
+    (n,), in order."""
     near = _Near(user, item, n_items)
+    near.weights = weights
     weight = np.power(float(decay), np.arange(min(window, near.longest) + 1) - 1.0)
     weight[weight < 1e-3] = 0
     weight[0] = 0  # no event follows itself
@@ -179,7 +182,7 @@ class _Near:
 
     def __init__(self, user: Int32s, item: Int32s, n_items: int) -> None:
         places = np.arange(len(user))
-        self.item = item
+        self.item, self.weights = item, np.ones(len(item), np.float32)
         self.after = (np.searchsorted(user, user, side="right") - 1 - places).astype(np.int32)
         self.before = (places - np.searchsorted(user, user, side="left")).astype(np.int32)
         self.longest = int(self.after.max(initial=0))
@@ -193,7 +196,16 @@ class _Near:
         """The matrix of ``pair_kernel.near_rows``."""
         used = np.flatnonzero(ahead)[-1:].max(initial=0) + 1  # no further than there is weight
         weights = (w[:used].astype(np.float32) for w in (ahead, back))
-        parts: Any = (self.starts, self.places, self.item, self.after, self.before, *weights, cuts)
+        parts: Any = (
+            self.starts,
+            self.places,
+            self.item,
+            self.after,
+            self.before,
+            *weights,
+            cuts,
+            self.weights,
+        )
         reached = self.events * float(used + min(used, len(back)) - 1)
         return _counted(
             lambda *span: pair_kernel.near_rows(*parts, *span), reached, most_pairs, threads
