@@ -147,9 +147,9 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     sys.exit("a peer did not start")
 
 
-def peers_python(folder: Path) -> Path | None:
+def peers_python(folder: Path, wanted: Path = HERE / "peers-requirements.txt") -> Path | None:
     """The Python of a new environment with the peers in it; None: it cannot be had here."""
-    python, wanted = folder / "bin" / "python", HERE / "peers-requirements.txt"
+    python = folder / "bin" / "python"
     beside = Path(sys.executable).parent / "uv"
     uv = shutil.which("uv") or (str(beside) if beside.exists() else None)
     install = [uv, "pip"] if uv else [str(python), "-m", "pip"]

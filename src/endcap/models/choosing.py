@@ -85,14 +85,21 @@ class Trial(NamedTuple):
 class Budget:
     """Seconds of estimated work that are left; None: no bound."""
 
-    def __init__(self, seconds: float | None) -> None:
+    def __init__(self, seconds: float | None, whole: Budget | None = None) -> None:
         self.left = float("inf") if seconds is None else seconds
+        self._whole = whole
+
+    def part(self, among: int) -> Budget:
+        """An equal share of what is left for one of ``among``; what it leaves stays here."""
+        return Budget(self.left / among, self)
 
     def spend(self, seconds: float) -> bool:
         """Whether there was enough; takes it if so."""
         if seconds > self.left:
             return False
         self.left -= seconds
+        if self._whole is not None:
+            self._whole.left -= seconds
         return True
 
 
@@ -242,7 +249,8 @@ def fit_seconds(family: Family, data: Interactions, room: Room) -> float:
     if family.name == REPEAT:
         return 0.0
     if family.name == EASE and item_item.exact(n, room):
-        return (1.0 * data.n_users * n * n + 2.0 * n**3) / 5e10 + 0.05
+        pairs = min(1.0 * data.n_users * n * n / 5e10, 4e-9 * events**2 / max(data.n_users, 1))
+        return pairs + 2.0 * n**3 / 5e10 + 0.05
     if family.name == SPECTRAL:
         return events * spectral.DIRECTIONS * 1.4e-8 + spectral.DIRECTIONS * n * n * 1.2e-10 + 0.05
     return events * 5e-6 + n * 2e-4 + 0.05

@@ -117,6 +117,7 @@ def local(
     """As ``zero_diagonal`` (``right`` is None) or ``regression`` with at most ``sources`` rows
     for each column. gram, right: scipy sparse (items, items); penalty (items,)."""
     gram = sparse.csr_matrix(gram, dtype=np.float32)
+    gram.sort_indices()
     columns = (gram if right is None else right).tocsc().astype(np.float32)
     arrays = (
         *_parts(gram), *_parts(columns), penalty.astype(np.float32), right is None, sources,

@@ -12,6 +12,8 @@ from endcap.domain.values import EXCLUDE_NONE, EXCLUDE_PURCHASED, EXCLUDE_SEEN, 
 from endcap.models.queries import Queries, spans, take
 
 REPEATS_MATTER = 0.05  # a shop in which fewer later events repeat an item leaves seen items out
+SEARCH_EVENTS = 1_000_000  # beyond, settings are chosen on the events of some of the users
+EVENTS_PER_ITEM = 10  # … but on so many of each item on average
 TAIL = 0.1  # share of the events (users, where only order exists) set aside
 
 
@@ -22,6 +24,19 @@ class Holdout(NamedTuple):
     queries: Queries
     target_starts: Int64s  # (queries + 1,)
     targets: Int32s
+
+
+def for_search(data: Interactions, seed: int) -> Interactions:
+    """What settings are chosen on: everything, or, beyond ``SEARCH_EVENTS`` and
+    ``EVENTS_PER_ITEM``, whole histories of users drawn at random, of all the same items."""
+    most = max(SEARCH_EVENTS, EVENTS_PER_ITEM * data.n_items)
+    if len(data) <= most:
+        return data
+    order = np.random.default_rng(seed).permutation(data.n_users)
+    taken = np.cumsum(np.diff(data.starts())[order]) <= most
+    kept = np.zeros(data.n_users, bool)
+    kept[order[taken]] = True
+    return data.where(kept[data.user])
 
 
 def hold_out(data: Interactions, most_queries: int, seed: int) -> Holdout:

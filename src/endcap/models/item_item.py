@@ -119,7 +119,7 @@ def _ease(family: Family, data: Interactions, room: Room) -> Neighbours:
     matrix = pairs.user_items(data, family.user_exponent)
     if exact(data.n_items, room):
         return ease_of(pairs.dense_gram(matrix), family, room)
-    counts = pairs.gram(matrix, MOST_PER_USER, room.seed, room.most_pairs)
+    counts = pairs.gram(matrix, MOST_PER_USER, room.seed, room.most_pairs, room.threads)
     penalty = _penalty(family, counts.diagonal())
     return closed_form.local(counts, None, penalty, SOURCES, room.keep, room.threads)
 
@@ -164,7 +164,9 @@ def _target_scale(data: Interactions, exponent: float) -> Float32s:
 
 
 def _cooccurrence(family: Family, data: Interactions, room: Room) -> Neighbours:
-    counts = pairs.gram(pairs.user_items(data, 0.0), MOST_PER_USER, room.seed, room.most_pairs)
+    counts = pairs.gram(
+        pairs.user_items(data, 0.0), MOST_PER_USER, room.seed, room.most_pairs, room.threads
+    )
     return from_matrix(shrunk(counts, family.penalty, family.target_exponent), room.keep)[0]
 
 
@@ -175,8 +177,9 @@ def _repeat(family: Family, data: Interactions, room: Room) -> Neighbours:
 
 def _transition(family: Family, data: Interactions, room: Room) -> Neighbours:
     past, ahead = pairs.partial_session_pairs(
-        data.user, data.item, data.n_items, family.decay, family.decay, WINDOW, room.most_pairs
-    )
+        data.user, data.item, data.n_items, family.decay, family.decay, WINDOW,
+        room.most_pairs, room.threads,
+    )  # fmt: skip
     penalty = _penalty(family, past.diagonal())
     return closed_form.local(past, ahead, penalty, SOURCES, room.keep, room.threads)
 
@@ -184,8 +187,9 @@ def _transition(family: Family, data: Interactions, room: Room) -> Neighbours:
 def _walk(family: Family, data: Interactions, room: Room) -> Neighbours:
     """Shares of what followed: P = D⁻¹(R + backward · Rᵀ), plus ``hops`` · P²."""
     ahead = pairs.followers(
-        data.user, data.item, data.n_items, family.decay, WINDOW, room.most_pairs
-    )
+        data.user, data.item, np.ones(len(data), np.float32), data.n_items, family.decay, WINDOW,
+        room.most_pairs, room.threads,
+    )  # fmt: skip
     counts = ahead + family.backward * ahead.T if family.backward else ahead
     total = np.asarray(counts.sum(axis=1)).ravel() + max(family.penalty, 1e-9)
     first = sparse.diags(1 / total).astype(np.float32) @ counts.tocsr()

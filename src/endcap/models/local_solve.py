@@ -27,36 +27,68 @@ def _strongest(
     for at in range(len(rows)):
         if rows[at] == barred or values[at] == 0:
             gain[at] = -1.0
-    order = np.argsort(-gain, kind="mergesort")
-    found = 0
-    while found < len(order) and found < sources and gain[order[found]] > 0:
-        found += 1
-    return order[:found]
+    able = np.flatnonzero(gain > 0)
+    if len(able) > 2 * sources:  # most rows are far longer than what is chosen of them
+        least = np.partition(gain[able], len(able) - sources)[len(able) - sources]
+        able = able[gain[able] >= least]
+    order = np.argsort(-gain[able], kind="mergesort")
+    return able[order[:sources]]
+
+
+@jit
+def _cell(starts: Int64s, columns: Int32s, values: Float32s, row: int, column: int) -> float:
+    """One cell of a CSR matrix whose columns ascend, by halving; 0 where it has none."""
+    low, high = starts[row], starts[row + 1]
+    while low < high:
+        middle = (low + high) >> 1
+        if columns[middle] < column:
+            low = middle + 1
+        else:
+            high = middle
+    return float(values[low]) if low < starts[row + 1] and columns[low] == column else 0.0
 
 
 @jit
 def _square(
-    starts: Int64s,
-    columns: Int32s,
-    values: Float32s,
-    penalty: Float32s,
-    chosen: Int32s,
-    place: Int32s,
+    starts: Int64s, columns: Int32s, values: Float32s, penalty: Float32s, chosen: Int32s
 ) -> Float64s:
-    """(G + Λ) of the chosen rows, (m, m). ``place`` (items,) is scratch, -1 before and after."""
+    """(G + Λ) of the chosen rows, (m, m); the upper half alone is filled. G is symmetric: of a
+    pair the shorter row is asked, which is the one that was not cut."""
     m = len(chosen)
     square = np.zeros((m, m), np.float64)
+    lengths = starts[chosen + 1] - starts[chosen]
     for a in range(m):
-        place[chosen[a]] = a
-    for a in range(m):
-        square[a, a] += penalty[chosen[a]]
-        for at in range(starts[chosen[a]], starts[chosen[a] + 1]):
-            b = place[columns[at]]
-            if b >= 0:
-                square[a, b] += values[at]
-    for a in range(m):
-        place[chosen[a]] = -1
+        square[a, a] = penalty[chosen[a]] + _cell(starts, columns, values, chosen[a], chosen[a])
+        for b in range(a + 1, m):
+            row, column = chosen[a], chosen[b]
+            if lengths[b] < lengths[a]:
+                row, column = column, row
+            square[a, b] = _cell(starts, columns, values, row, column)
     return square
+
+
+@jit
+def _solve(square: Float64s, right: Float64s) -> None:
+    """x of A x = right (m,), in place of it, by LDLᵀ; A is symmetric, its upper half is read and
+    overwritten. A source that adds nothing to those before it (no positive pivot) gets 0."""
+    m = len(square)
+    for k in range(m):
+        pivot = square[k, k]
+        if pivot <= 1e-12:
+            square[k, k + 1 :] = 0
+            square[k, k], right[k] = 1.0, 0.0
+            continue
+        for i in range(k + 1, m):
+            share = square[k, i] / pivot
+            if share != 0:
+                for j in range(i, m):
+                    square[i, j] -= share * square[k, j]
+                right[i] -= share * right[k]
+    for k in range(m - 1, -1, -1):
+        total = right[k]
+        for j in range(k + 1, m):
+            total -= square[k, j] * right[j]
+        right[k] = total / square[k, k]
 
 
 @jit
@@ -74,12 +106,11 @@ def _columns(
     last: int,
 ) -> tuple[Int32s, Float32s]:
     """For each column first … last - 1: the rows chosen (columns, sources), padded with -1, and
-    their weights. G is CSR (symmetric), R is CSC. Sources: the greatest R² / (G + λ) on the
-    diagonal, the fall of the squared error that each would bring alone."""
+    their weights. G is CSR (symmetric, columns ascending), R is CSC. Sources: the greatest
+    R² / (G + λ) on the diagonal, the fall of the squared error that each would bring alone."""
     out_rows = np.full((last - first, sources), -1, np.int32)
     out_weights = np.zeros((last - first, sources), np.float32)
     scale = _diagonal(gram_starts, gram_columns, gram_values) + penalty
-    place = np.full(len(penalty), -1, np.int32)
     for j in range(first, last):
         rows = right_rows[right_starts[j] : right_starts[j + 1]]
         values = right_values[right_starts[j] : right_starts[j + 1]]
@@ -87,10 +118,11 @@ def _columns(
         if len(best) == 0:
             continue
         chosen = rows[best]
-        square = _square(gram_starts, gram_columns, gram_values, penalty, chosen, place)
-        solved = np.linalg.solve(square, values[best].astype(np.float64))
+        square = _square(gram_starts, gram_columns, gram_values, penalty, chosen)
+        found = values[best].astype(np.float64)
+        _solve(square, found)
         out_rows[j - first, : len(best)] = chosen
-        out_weights[j - first, : len(best)] = solved
+        out_weights[j - first, : len(best)] = found
     return out_rows, out_weights
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -9,9 +11,12 @@ from scipy import linalg, sparse
 
 from endcap.data.interactions import Interactions
 from endcap.domain.arrays import Float32s, Float64s, Int32s, Int64s
+from endcap.models import pair_kernel
 from endcap.models.neighbours import from_matrix, to_matrix
 
-_CHUNK_PAIRS = 24_000_000  # pairs counted at once: at most about 300 MB
+BUFFER = 1 << 23  # cells that a thread counts before they are put aside
+PAIR_COST = 20  # one counted pair takes as long as so many multiplications of a matrix product
+NO_CUTS = np.zeros(0, np.float32)
 _BLOCK_CELLS = 32_000_000  # of users' rows made dense at a time
 
 
@@ -30,24 +35,30 @@ def user_items(data: Interactions, user_exponent: float) -> Any:
     return matrix
 
 
-def gram(matrix: Any, most_per_user: int, seed: int, most_pairs: int) -> Any:
+def gram(matrix: Any, most_per_user: int, seed: int, most_pairs: int, threads: int = 1) -> Any:
     """XᵀX as sparse CSR (items, items), float32; of longer rows a random sample of
     ``most_per_user`` entries is taken, scaled to keep its sum of pairs. Where more than
-    ``most_pairs`` differ, each item keeps its strongest: memory stays bounded."""
-    matrix = _sampled(matrix, most_per_user, np.random.default_rng(seed))
+    ``most_pairs`` could differ, the longest rows keep their strongest: memory stays bounded."""
+    matrix = _sampled(matrix, most_per_user, np.random.default_rng(seed)).tocsr()
+    users = matrix.tocsc()  # of each item
     lengths = np.diff(matrix.indptr).astype(np.int64)
-    total = sparse.csr_matrix((matrix.shape[1],) * 2, dtype=np.float32)
-    for first, last in _chunks(lengths * lengths):
-        part = matrix[first:last]
-        total = _bounded(total + part.T.tocsr() @ part, most_pairs)
-    return total.tocsr()
+    reached = np.bincount(matrix.indices, np.repeat(lengths, lengths), matrix.shape[1])
+    parts: Any = (*_parts(users), *_parts(matrix))
+    return _counted(
+        lambda *span: pair_kernel.gram_rows(*parts, *span), reached, most_pairs, threads
+    )
 
 
 def dense_gram(matrix: Any) -> Float32s:
-    """XᵀX of scipy sparse (users, items) as a dense array (items, items), users in blocks."""
+    """XᵀX of scipy sparse (users, items) as a dense array (items, items): by pairs, or as a
+    product of blocks of users where histories are so long that this is less work."""
     n_users, n = matrix.shape
-    step = max(1, min(n_users, _BLOCK_CELLS // max(n, 1)))
     total = np.zeros((n, n), np.float32)
+    pairs = float(np.square(np.diff(matrix.indptr).astype(np.float64)).sum())
+    if pairs * PAIR_COST < float(n_users) * n * n:
+        pair_kernel.dense_rows(*_parts(matrix), total)
+        return total
+    step = max(1, min(n_users, _BLOCK_CELLS // max(n, 1)))
     for first in range(0, n_users, step):
         block = matrix[first : first + step].toarray()  # (users, items)
         # the half that BLAS fills of Fortran's order of the same memory
@@ -58,12 +69,50 @@ def dense_gram(matrix: Any) -> Float32s:
     return total
 
 
-def _bounded(matrix: Any, most_pairs: int) -> Any:
-    """At most that many entries: of each row the strongest, the diagonal among them."""
-    if matrix.nnz <= most_pairs:
-        return matrix
-    kept, _ = from_matrix(matrix, max(1, most_pairs // matrix.shape[0]))
-    return to_matrix(kept, matrix.shape[1])
+def _parts(matrix: Any) -> tuple[Int64s, Int32s, Float32s]:
+    return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data
+
+
+def _counted(rows: Callable[..., int], reached: Any, most_pairs: int, threads: int) -> Any:
+    """The matrix (items, items) whose ``rows`` a kernel of ``pair_kernel`` counts. ``reached``
+    (items,): no row has more cells, so that ranges of equal work and the cut can be chosen."""
+    n = len(reached)
+    most = _row_limit(np.minimum(reached, n), most_pairs)
+    shares = np.linspace(0, reached.sum(), max(1, min(n, 4 * threads)) + 1)[1:-1]
+    borders = np.unique([0, *np.searchsorted(np.cumsum(reached), shares), n]).tolist()
+
+    def count(first: int, last: int) -> list[Any]:
+        room = int(np.minimum(reached[first:last], n).sum()) + n
+        columns = np.empty(min(room, max(BUFFER, n)), np.int32)
+        values, counts, found = np.empty(len(columns), np.float32), np.zeros(n, np.int64), []
+        while first < last:
+            done = rows(first, last, counts, columns, values)
+            starts = np.concatenate(([0], np.cumsum(counts[first:done])))
+            cells = (values[: starts[-1]].copy(), columns[: starts[-1]].copy(), starts)
+            part = sparse.csr_matrix(cells, shape=(done - first, n))
+            part.sort_indices()
+            found.append(part if counts[first:done].max() <= most else _cut(part, most))
+            first = done
+        return found
+
+    with ThreadPoolExecutor(max(threads, 1)) as pool:
+        found = [part for parts in pool.map(count, borders[:-1], borders[1:]) for part in parts]
+    return sparse.vstack(found, format="csr")
+
+
+def _cut(matrix: Any, most: int) -> Any:
+    """Of each row the strongest."""
+    return to_matrix(from_matrix(matrix, most)[0], matrix.shape[1])
+
+
+def _row_limit(reached: Float64s, most_pairs: int) -> int:
+    """How many cells a row may keep so that all rows together keep at most ``most_pairs``."""
+    if reached.sum() <= most_pairs:
+        return len(reached)
+    lengths = np.sort(reached)
+    before = np.concatenate(([0.0], np.cumsum(lengths)[:-1]))
+    limits = (most_pairs - before) / np.arange(len(lengths), 0, -1)  # all longer rows alike
+    return max(1, int(limits[np.argmax(lengths > limits)]))
 
 
 def _sampled(matrix: Any, most: int, draw: np.random.Generator) -> Any:
@@ -80,14 +129,6 @@ def _sampled(matrix: Any, most: int, draw: np.random.Generator) -> Any:
     return sparse.csr_matrix((data, matrix.indices[kept], starts), shape=matrix.shape)
 
 
-def _chunks(sizes: Int64s) -> list[tuple[int, int]]:
-    """Ranges of users whose pairs together stay near ``_CHUNK_PAIRS``."""
-    ends = np.cumsum(sizes) // _CHUNK_PAIRS
-    cuts = np.flatnonzero(np.diff(ends, prepend=0)) + 1
-    borders = np.unique(np.concatenate(([0], cuts, [len(sizes)])))
-    return list(zip(borders[:-1].tolist(), borders[1:].tolist(), strict=True))
-
-
 def partial_session_pairs(
     user: Int32s,
     item: Int32s,
@@ -96,6 +137,7 @@ def partial_session_pairs(
     future: float,
     window: int,
     most_pairs: int,
+    threads: int = 1,
 ) -> tuple[Any, Any]:
     """SᵀS and SᵀT over all cuts of all sessions into past S and future T, both sparse CSR.
 
@@ -104,42 +146,75 @@ def partial_session_pairs(
     apart than ``window`` are left out. user, item: (n,), in order. Source: Choi et al.,
     "Session-aware linear item-item models" (WWW 2021), SLIT, with both weights geometric.
     """
-    last = np.searchsorted(user, user, side="right") - 1 - np.arange(len(user))  # events after
-    past = sparse.csr_matrix((n_items, n_items), dtype=np.float32)
-    ahead = past.copy()
-    for gap in range(min(window, int(last.max(initial=0))) + 1):
-        left = np.flatnonzero(last >= gap)
-        a, b = item[left], item[left + gap]
-        # cuts t = q, q+1, … up to the one before last, each weighing decay^(2t - p - q)
-        cuts = np.maximum(last[left] - gap, 0)
-        weight = decay**gap * _geometric(decay * decay, cuts)
-        past = past + _counts(a, b, weight, n_items)
-        if gap:
-            past = past + _counts(b, a, weight, n_items)
-            past = _bounded(past, most_pairs)
-            steps = np.arange(gap)
-            reach = float(np.sum(decay**steps * float(future) ** (gap - 1 - steps)))
-            if reach > 1e-4:
-                ahead = ahead + _counts(a, b, np.full(len(a), reach), n_items)
-                ahead = _bounded(ahead, most_pairs)
-    return past.tocsr(), ahead.tocsr()
+    near = _Near(user, item, n_items)
+    reach = min(window, near.longest)
+    gaps = np.arange(reach + 1)
+    # cuts t = q, q+1, … up to the one before last, each weighing decay^(2t - p - q)
+    cuts = _geometric(decay * decay, np.arange(near.longest + 1)).astype(np.float32)
+    both = np.power(float(decay), gaps)
+    past = near.counted(both, both, cuts, most_pairs, threads)
+    onward = np.zeros(reach + 1)
+    for gap in range(1, reach + 1):
+        steps = np.arange(gap)
+        onward[gap] = np.sum(decay**steps * float(future) ** (gap - 1 - steps))
+    onward[onward <= 1e-4] = 0
+    return past, near.counted(onward, onward[:1], NO_CUTS, most_pairs, threads)
 
 
 def followers(
-    user: Int32s, item: Int32s, n_items: int, decay: float, window: int, most_pairs: int
+    user: Int32s,
+    item: Int32s,
+    weights: Float32s,
+    n_items: int,
+    decay: float,
+    window: int,
+    most_pairs: int,
+    threads: int = 1,
 ) -> Any:
-    """Directed pair counts, sparse CSR (items, items): cell (a, b) adds decay^(g - 1) for every
-    b that came g ≤ window events after a in the same sequence. user, item: (n,), in order."""
-    last = np.searchsorted(user, user, side="right") - 1 - np.arange(len(user))  # events after
-    total = sparse.csr_matrix((n_items, n_items), dtype=np.float32)
-    for gap in range(1, min(window, int(last.max(initial=0))) + 1):
-        weight = decay ** (gap - 1)
-        if weight < 1e-3:
-            break
-        left = np.flatnonzero(last >= gap)
-        found = _counts(item[left], item[left + gap], np.full(len(left), weight), n_items)
-        total = _bounded(total + found, most_pairs)
-    return total.tocsr()
+    """Directed pair counts, sparse CSR (items, items): cell (a, b) adds a's weight · decay^(g - 1)
+    for every b that came g ≤ window events after a in the same sequence. user, item, weights:
+    (n,), in order."""
+    near = _Near(user, item, n_items)
+    near.weights = weights
+    weight = np.power(float(decay), np.arange(min(window, near.longest) + 1) - 1.0)
+    weight[weight < 1e-3] = 0
+    weight[0] = 0  # no event follows itself
+    return near.counted(weight, weight[:1], NO_CUTS, most_pairs, threads)
+
+
+class _Near:
+    """Sequences ready for counting pairs within them. user, item: (n,), in order."""
+
+    def __init__(self, user: Int32s, item: Int32s, n_items: int) -> None:
+        places = np.arange(len(user))
+        self.item, self.weights = item, np.ones(len(item), np.float32)
+        self.after = (np.searchsorted(user, user, side="right") - 1 - places).astype(np.int32)
+        self.before = (places - np.searchsorted(user, user, side="left")).astype(np.int32)
+        self.longest = int(self.after.max(initial=0))
+        self.events = np.bincount(item, minlength=n_items)
+        self.starts = np.concatenate(([0], np.cumsum(self.events))).astype(np.int64)
+        self.places = np.argsort(item, kind="stable")  # of each item
+
+    def counted(
+        self, ahead: Float64s, back: Float64s, cuts: Float32s, most_pairs: int, threads: int
+    ) -> Any:
+        """The matrix of ``pair_kernel.near_rows``."""
+        used = np.flatnonzero(ahead)[-1:].max(initial=0) + 1  # no further than there is weight
+        weights = (w[:used].astype(np.float32) for w in (ahead, back))
+        parts: Any = (
+            self.starts,
+            self.places,
+            self.item,
+            self.after,
+            self.before,
+            *weights,
+            cuts,
+            self.weights,
+        )
+        reached = self.events * float(used + min(used, len(back)) - 1)
+        return _counted(
+            lambda *span: pair_kernel.near_rows(*parts, *span), reached, most_pairs, threads
+        )
 
 
 def _geometric(ratio: float, terms: Int64s) -> Float64s:
@@ -147,8 +222,3 @@ def _geometric(ratio: float, terms: Int64s) -> Float64s:
     if ratio >= 1:
         return terms.astype(np.float64)
     return np.asarray((1 - ratio**terms) / (1 - ratio))
-
-
-def _counts(a: Int32s, b: Int32s, weight: Float64s, n_items: int) -> Any:
-    shape = (n_items, n_items)
-    return sparse.coo_matrix((weight.astype(np.float32), (a, b)), shape=shape).tocsr()

@@ -14,7 +14,7 @@ from endcap.domain.arrays import Float32s
 from endcap.domain.values import EXCLUDE_SEEN
 from endcap.models import blending, item_item
 from endcap.models.choosing import Budget, Chooser, Trial, alone, first_reading
-from endcap.models.holdout import Holdout, excluded, hold_out, seen_policy
+from endcap.models.holdout import Holdout, excluded, for_search, hold_out, seen_policy
 from endcap.models.item_item import (
     COOCCURRENCE,
     EASE,
@@ -32,6 +32,7 @@ from endcap.models.popularity import popularity
 
 QUERIES = 3000  # held-out queries that settings are judged on
 LEAST_QUERIES = 20  # with fewer nothing can be learnt from them
+SEARCH_WORK_S = 900.0  # estimated work of a search where no budget is given
 TIE_BREAK = 1e-6  # the prior where the blend gave it no weight: orders equal scores
 HALF_LIVES_DAYS = (None, 60.0, 14.0, 3.0)
 
@@ -61,16 +62,18 @@ def train(
     rate, policy = seen_policy(data)
     room = Room(memory_mb << 20, max(threads, 1), neighbours_kept(data.n_items, memory_mb), seed)
     progress("holding out", 0.0)
-    held = hold_out(data, QUERIES, seed)
+    searched = for_search(data, seed)
+    held = hold_out(searched, QUERIES, seed)
     judge = Judge(held, excluded(held.queries, policy, data.event_types))
     if held.queries.size < LEAST_QUERIES:
         plan = default_plan(data)
     else:
-        plan = search(judge, policy, room, Budget(budget_s), progress)
+        budget = Budget(SEARCH_WORK_S if budget_s is None else budget_s)
+        plan = search(judge, policy, room, budget, progress)
     progress("fitting", 0.8)
     mixture = fit_plan(plan, data, room)
     progress("done", 1.0)
-    return mixture, _info(plan, data, held, rate, policy, seed)
+    return mixture, _info(plan, data, searched, held, rate, policy, seed)
 
 
 def neighbours_kept(n_items: int, memory_mb: int) -> int:
@@ -93,12 +96,13 @@ def families(data: Interactions, policy: str) -> list[str]:
 def search(judge: Judge, policy: str, room: Room, budget: Budget, progress: Progress) -> Plan:
     """Choose settings for each family, then the weights of all."""
     data = judge.held.fitting
-    chooser = Chooser(judge, room, budget)
     names = families(data, policy)
+    chooser = Chooser(judge, room, budget)
     found: list[tuple[Trial, Neighbours]] = []
     for at, name in enumerate(names):
         share = 0.7 * at / len(names)
         tick = partial(_at_share, progress, share)
+        chooser.budget = budget.part(len(names) - at)
         if name == SPECTRAL:
             found += chooser.choose_ranks(tick)
         elif (best := chooser.choose(name, tick)) is not None:
@@ -183,7 +187,13 @@ def refit(
 
 
 def _info(
-    plan: Plan, data: Interactions, held: Holdout, rate: float, policy: str, seed: int
+    plan: Plan,
+    data: Interactions,
+    searched: Interactions,
+    held: Holdout,
+    rate: float,
+    policy: str,
+    seed: int,
 ) -> dict[str, Any]:
     facts = {
         "recipe": "default",
@@ -191,6 +201,7 @@ def _info(
         "users": data.n_users,
         "items": data.n_items,
         "seed": seed,
+        "searched_events": len(searched),
         "repeat_rate": round(rate, 5),
         "seen_policy": policy,
         "held_out_queries": held.queries.size,
