@@ -99,9 +99,7 @@ def setting_text(setting: Mapping[str, Any]) -> str:
     reading = setting.get("reading", {})
     family = {name: value for name, value in setting.items() if name not in ("name", "reading")}
     parts = [
-        ", ".join(
-            f"{name.replace('_', ' ')} {plain(value)}" for name, value in part.items() if value
-        )
+        ", ".join(part_text(name, value) for name, value in part.items() if value)
         for part in (family, reading)
     ]
     return f"{setting['name']}: {'; '.join(part for part in parts if part)}".rstrip(": ")

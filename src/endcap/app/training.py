@@ -105,10 +105,8 @@ def fit(
             shop, version.name, data, catalogue, recipe, budget_s, progress
         )
     metrics = {k: float(v) for k, v in dict(recipe.info.get("held_out", {})).items()}
-    made_from = lineage(shop, manifest, data)
-    return replace(
-        version, status="active", lineage=made_from, metrics=metrics, info=info, gate=found
-    )
+    made = replace(version, status="active", metrics=metrics, info=info, gate=found)
+    return replace(made, lineage=lineage(shop, manifest, data))
 
 
 def about(what: str, progress: Progress) -> Progress:
