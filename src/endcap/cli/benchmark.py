@@ -61,6 +61,7 @@ def sessions(settings: Settings, train: Path, test: Path, k: int, as_json: bool)
 
 @command.command("events", help="Any file that can be imported, split in time.")
 @click.option("--interactions", required=True, metavar="FILE", help="File, folder or glob.")
+@click.option("--items", metavar="FILE", help="The catalogue, to learn from attributes too.")
 @click.option("--split-at", required=True, metavar="ISO", help="The test begins here.")
 @click.option(
     "--map", "pairs", multiple=True, metavar="NAME=COLUMN", help="A column under another name."
@@ -73,6 +74,7 @@ def sessions(settings: Settings, train: Path, test: Path, k: int, as_json: bool)
 def events(
     settings: Settings,
     interactions: str,
+    items: str | None,
     split_at: str,
     pairs: tuple[str, ...],
     event_type: str | None,
@@ -81,9 +83,10 @@ def events(
     as_json: bool,
 ) -> None:
     from endcap.data.importer import ImportOptions, import_files
+    from endcap.data.interactions import described
     from endcap.data.lake import Lake
     from endcap.data.sources import Source
-    from endcap.data.training import load_interactions
+    from endcap.data.training import load_catalogue, load_interactions
     from endcap.domain.times import parse_iso
     from endcap.evaluation import benchmarks
 
@@ -94,9 +97,12 @@ def events(
     with tempfile.TemporaryDirectory(prefix="endcap-benchmark-") as folder:
         lake = Lake(Path(folder), settings.memory_mb, settings.cores)
         options = ImportOptions(at=time.time_ns() // 1000, keep=keep, event_type=event_type)
-        source = Source("events", interactions)
-        import_files(lake, [source], mapping, options, lambda _: None)
+        import_files(lake, [Source("events", interactions)], mapping, options, lambda _: None)
+        if items:
+            plain = ImportOptions(at=options.at)
+            import_files(lake, [Source("items", items)], mapping, plain, lambda _: None)
         data = load_interactions(lake)
+        data = described(data, load_catalogue(lake, data.item_ids))
     _measure(settings, k, as_json, lambda run: benchmarks.events(data, at, run))
 
 
