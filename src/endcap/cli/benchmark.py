@@ -82,15 +82,48 @@ def events(
     k: int,
     as_json: bool,
 ) -> None:
+    from endcap.domain.times import parse_iso
+    from endcap.evaluation import benchmarks
+
+    at = parse_iso(split_at, "split-at")
+    data = _imported(settings, interactions, items, pairs, event_type, keep)
+    _measure(settings, k, as_json, lambda run: benchmarks.events(data, at, run))
+
+
+@command.command(
+    "coldstart", help="Products withheld from training, ranked by what they are, split in time."
+)
+@click.option("--interactions", required=True, metavar="FILE", help="File, folder or glob.")
+@click.option("--items", required=True, metavar="FILE", help="The catalogue.")
+@click.option("--split-at", required=True, metavar="ISO", help="The test begins here.")
+@_json
+@click.pass_obj
+def coldstart(
+    settings: Settings, interactions: str, items: str, split_at: str, as_json: bool
+) -> None:
+    from endcap.domain.times import parse_iso
+    from endcap.evaluation.coldstart import coldstart as measured
+
+    at = parse_iso(split_at, "split-at")
+    data = _imported(settings, interactions, items, (), None, ())
+    _measure(settings, 20, as_json, lambda run: measured(data, at, run))
+
+
+def _imported(
+    settings: Settings,
+    interactions: str,
+    items: str | None,
+    pairs: tuple[str, ...],
+    event_type: str | None,
+    keep: tuple[str, ...],
+) -> Any:
+    """Events, with the catalogue where there is one, through a lake that is then dropped."""
     from endcap.data.importer import ImportOptions, import_files
     from endcap.data.interactions import described
     from endcap.data.lake import Lake
     from endcap.data.sources import Source
     from endcap.data.training import load_catalogue, load_interactions
-    from endcap.domain.times import parse_iso
-    from endcap.evaluation import benchmarks
 
-    at = parse_iso(split_at, "split-at")
     mapping = {
         name.strip(): column.strip() for name, _, column in (p.partition("=") for p in pairs)
     }
@@ -102,8 +135,7 @@ def events(
             plain = ImportOptions(at=options.at)
             import_files(lake, [Source("items", items)], mapping, plain, lambda _: None)
         data = load_interactions(lake)
-        data = described(data, load_catalogue(lake, data.item_ids))
-    _measure(settings, k, as_json, lambda run: benchmarks.events(data, at, run))
+        return described(data, load_catalogue(lake, data.item_ids))
 
 
 def _measure(
