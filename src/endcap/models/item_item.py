@@ -41,8 +41,8 @@ class Family(Struct, frozen=True):
     ``decay``: per step between two events (transition, walk); ``backward``: weight of pairs in
     the other direction, ``hops``: weight of the second step (walk); ``target_exponent``:
     the weights to an item are multiplied by (its users / their mean)^exponent (ease, spectral),
-    divided by (users of both)^exponent (cooccurrence), or an item weighs (its users)^exponent (alike); ``source_exponent``: rows of an item are
-    divided by (its users)^exponent (spectral)."""
+    divided by (users of both)^exponent (cooccurrence), or an item weighs (its users)^exponent
+    (alike); ``source_exponent``: rows of an item are divided by (its users)^exponent (spectral)."""
 
     name: str
     penalty: float = 0.0
