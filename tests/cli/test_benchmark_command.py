@@ -55,6 +55,38 @@ def test_events_of_any_file_are_split_in_time(home: Path) -> None:
     assert found["recall@20"] == 1.0
 
 
+def test_a_catalogue_beside_the_events_is_learnt_from(home: Path) -> None:
+    rows = "".join(
+        f"u{u},i{(u + d) % 5 + 5 * (u % 2)},view,2024-01-{d + 1:02d}T00:00:00Z\n"
+        for u in range(60)
+        for d in range(9)
+    )
+    events, items = home / "events.csv", home / "items.csv"
+    events.write_text("user_id,item_id,event_type,ts\n" + rows)
+    items.write_text("item_id,kind\n" + "".join(f"i{i},k{i // 5}\n" for i in range(10)))
+    words = ["events", "--interactions", str(events), "--split-at", "2024-01-08T00:00:00Z"]
+    result = run(home, *words, "--items", str(items), "--keep", "event_type = 'view'", "--json")
+    assert 0 < json.loads(result.stdout)["recall@20"] <= 1
+
+
+def test_withheld_products_are_ranked_by_what_they_are(home: Path) -> None:
+    rows = "".join(
+        f"u{u},i{(u // 3 + d * d) % 30 + 30 * (u % 3)},view,2024-01-{d + 1:02d}T00:00:00Z\n"
+        for u in range(240)
+        for d in range(12)
+    )
+    events, items = home / "events.csv", home / "items.csv"
+    events.write_text("user_id,item_id,event_type,ts\n" + rows)
+    items.write_text(
+        "item_id,kind,maker\n" + "".join(f"i{i},k{i // 30},m{i % 9}\n" for i in range(90))
+    )
+    words = ("coldstart", "--interactions", str(events), "--split-at", "2024-01-10T00:00:00Z")
+    found = json.loads(run(home, *words, "--items", str(items), "--json").stdout)
+    assert found["withheld"] == 9
+    assert found["plain_recall@5"] > found["random_recall@5"]
+    assert found["random_recall@20"] == found["plain_recall@20"] == 1.0
+
+
 def test_a_missing_file_is_one_error(home: Path) -> None:
     result = run(home, "cf", "--train", str(home / "none"), "--test", str(home / "none"))
     assert isinstance(result.exception, InvalidInput)

@@ -27,6 +27,7 @@ from endcap.data.training import load_catalogue, load_interactions
 from endcap.domain.errors import InvalidInput
 from endcap.domain.values import Attributes
 from endcap.models.content import ContentIndex
+from endcap.models.content_fields import choose_fields
 from endcap.models.embeddings import Embeddings
 from endcap.models.recipe import Recipe
 
@@ -147,7 +148,8 @@ def write_model(
     recipe.save(folder / RECIPE)
     if any(catalogue):
         (folder / CONTENT).mkdir()
-        ContentIndex.build(data.item_ids, catalogue).save(folder / CONTENT)
+        fields = choose_fields(data, catalogue, int(recipe.info["seed"]))
+        ContentIndex.build(data.item_ids, catalogue, fields).save(folder / CONTENT)
 
 
 def drop_old_versions(shop: Shop) -> None:

@@ -61,6 +61,7 @@ def sessions(settings: Settings, train: Path, test: Path, k: int, as_json: bool)
 
 @command.command("events", help="Any file that can be imported, split in time.")
 @click.option("--interactions", required=True, metavar="FILE", help="File, folder or glob.")
+@click.option("--items", metavar="FILE", help="The catalogue, to learn from attributes too.")
 @click.option("--split-at", required=True, metavar="ISO", help="The test begins here.")
 @click.option(
     "--map", "pairs", multiple=True, metavar="NAME=COLUMN", help="A column under another name."
@@ -73,6 +74,7 @@ def sessions(settings: Settings, train: Path, test: Path, k: int, as_json: bool)
 def events(
     settings: Settings,
     interactions: str,
+    items: str | None,
     split_at: str,
     pairs: tuple[str, ...],
     event_type: str | None,
@@ -80,24 +82,60 @@ def events(
     k: int,
     as_json: bool,
 ) -> None:
-    from endcap.data.importer import ImportOptions, import_files
-    from endcap.data.lake import Lake
-    from endcap.data.sources import Source
-    from endcap.data.training import load_interactions
     from endcap.domain.times import parse_iso
     from endcap.evaluation import benchmarks
 
     at = parse_iso(split_at, "split-at")
+    data = _imported(settings, interactions, items, pairs, event_type, keep)
+    _measure(settings, k, as_json, lambda run: benchmarks.events(data, at, run))
+
+
+@command.command(
+    "coldstart", help="Products withheld from training, ranked by what they are, split in time."
+)
+@click.option("--interactions", required=True, metavar="FILE", help="File, folder or glob.")
+@click.option("--items", required=True, metavar="FILE", help="The catalogue.")
+@click.option("--split-at", required=True, metavar="ISO", help="The test begins here.")
+@_json
+@click.pass_obj
+def coldstart(
+    settings: Settings, interactions: str, items: str, split_at: str, as_json: bool
+) -> None:
+    from endcap.domain.times import parse_iso
+    from endcap.evaluation.coldstart import coldstart as measured
+
+    at = parse_iso(split_at, "split-at")
+    data = _imported(settings, interactions, items, (), None, ())
+    _measure(settings, 20, as_json, lambda run: measured(data, at, run))
+
+
+def _imported(
+    settings: Settings,
+    interactions: str,
+    items: str | None,
+    pairs: tuple[str, ...],
+    event_type: str | None,
+    keep: tuple[str, ...],
+) -> Any:
+    """Events, with the catalogue where there is one, through a lake that is then dropped."""
+    from endcap.data.importer import ImportOptions, import_files
+    from endcap.data.interactions import described
+    from endcap.data.lake import Lake
+    from endcap.data.sources import Source
+    from endcap.data.training import load_catalogue, load_interactions
+
     mapping = {
         name.strip(): column.strip() for name, _, column in (p.partition("=") for p in pairs)
     }
     with tempfile.TemporaryDirectory(prefix="endcap-benchmark-") as folder:
         lake = Lake(Path(folder), settings.memory_mb, settings.cores)
         options = ImportOptions(at=time.time_ns() // 1000, keep=keep, event_type=event_type)
-        source = Source("events", interactions)
-        import_files(lake, [source], mapping, options, lambda _: None)
+        import_files(lake, [Source("events", interactions)], mapping, options, lambda _: None)
+        if items:
+            plain = ImportOptions(at=options.at)
+            import_files(lake, [Source("items", items)], mapping, plain, lambda _: None)
         data = load_interactions(lake)
-    _measure(settings, k, as_json, lambda run: benchmarks.events(data, at, run))
+        return described(data, load_catalogue(lake, data.item_ids))
 
 
 def _measure(

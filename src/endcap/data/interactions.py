@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from endcap.domain.arrays import Bools, Float32s, Int32s, Int64s, UInt8s
-from endcap.domain.values import EVENT_TYPES
+from endcap.domain.values import EVENT_TYPES, Attributes
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Interactions:
     timed: bool = True
     ordered: bool = True
     value: Float32s | None = None
+    catalogue: Sequence[Attributes] | None = None  # what is known of each item
 
     def __len__(self) -> int:
         return len(self.user)
@@ -77,3 +78,8 @@ def from_sequences(
         timed=False,
         ordered=ordered,
     )
+
+
+def described(data: Interactions, catalogue: Sequence[Attributes] | None) -> Interactions:
+    """The same events with what is known of their items; as they are where nothing is."""
+    return replace(data, catalogue=catalogue) if catalogue and any(catalogue) else data

@@ -16,6 +16,7 @@ from endcap.data.interactions import Interactions
 from endcap.domain.arrays import Float32s
 from endcap.models import item_item, pairs, spectral
 from endcap.models.item_item import (
+    ALIKE,
     COOCCURRENCE,
     EASE,
     REPEAT,
@@ -60,6 +61,7 @@ _FAMILIES: dict[str, tuple[Family, dict[str, Sequence[float]]]] = {
         {"backward": (0.3, 0.0), "hops": (0.0, 1.0), "decay": (0.15, 0.6)},
     ),
     REPEAT: (Family(REPEAT), {}),
+    ALIKE: (Family(ALIKE, target_exponent=1.0), {}),
 }
 
 RANKS = (120.0, 60.0, 240.0)  # the blend says which directions add to what other families know
@@ -239,7 +241,9 @@ def reading_axes(data: Interactions) -> dict[str, Sequence[Any]]:
     if data.timed:
         axes["half_life_s"] = (3 * DAY_S, 14 * DAY_S, 60 * DAY_S, 180 * DAY_S, 0.0)
     if len(np.unique(data.type)) > 1:
-        axes["type_weights"] = ((1.0, 2.0, 4.0), (1.0, 3.0, 10.0), (1.0, 1.0, 0.3), ())
+        axes["type_weights"] = (
+            (1.0, 2.0, 4.0), (1.0, 3.0, 10.0), (1.0, 1.0, 0.3), (1.0, 0.0, 0.0), (),
+        )  # fmt: skip
     return axes
 
 
@@ -253,6 +257,8 @@ def fit_seconds(family: Family, data: Interactions, room: Room) -> float:
         return pairs + 2.0 * n**3 / 5e10 + 0.05
     if family.name == SPECTRAL:
         return events * spectral.DIRECTIONS * 1.4e-8 + spectral.DIRECTIONS * n * n * 1.2e-10 + 0.05
+    if family.name == ALIKE:
+        return events * 2e-6 + n * 1.5e-3 + 1.0
     return events * 5e-6 + n * 2e-4 + 0.05
 
 

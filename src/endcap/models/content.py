@@ -58,12 +58,17 @@ class ContentIndex:
         self.item_weights: Float32s = arrays["item_weights"]
 
     @staticmethod
-    def build(item_ids: Sequence[str], catalogue: Sequence[Attributes]) -> ContentIndex:
-        """Index ``catalogue``, which says of each item what is known; may be empty for some."""
+    def build(
+        item_ids: Sequence[str],
+        catalogue: Sequence[Attributes],
+        fields: Mapping[str, float] | None = None,
+    ) -> ContentIndex:
+        """Index ``catalogue``, which says of each item what is known; may be empty for some.
+        ``fields``: weights > 0 that take the place of those measured here, by field."""
         if len(item_ids) != len(catalogue):
             raise ValueError(f"{len(item_ids)} items but attributes of {len(catalogue)}")
-        starts, tokens, names, fields = _read(catalogue)
-        return ContentIndex(item_ids, *_weigh(starts, tokens, names, fields))
+        starts, tokens, names, field_of = _read(catalogue)
+        return ContentIndex(item_ids, *_weigh(starts, tokens, names, field_of, fields or {}))
 
     def neighbours(self, attributes: Attributes, n: int, allowed: Bools | None = None) -> Scored:
         """The ``n`` items nearest to a product that need not be in the index, by cosine (0 to 1).
@@ -176,7 +181,11 @@ def _read(catalogue: Sequence[Attributes]) -> tuple[Int64s, Int32s, list[str], l
 
 
 def _weigh(
-    starts: Int64s, tokens: Int32s, names: list[str], fields: list[str]
+    starts: Int64s,
+    tokens: Int32s,
+    names: list[str],
+    fields: list[str],
+    given: Mapping[str, float],
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """The fields' weights and the arrays of the index."""
     n, t = len(starts) - 1, len(names)
@@ -188,6 +197,7 @@ def _weigh(
     told = inverse > 0
     mass = np.bincount(field[told], holders[told] * inverse[told], len(field_names))
     weight = mass / np.maximum(np.bincount(field[told], holders[told], len(field_names)), 1)
+    weight = np.array([given.get(f, w) for f, w in zip(field_names, weight, strict=True)])
 
     item = np.repeat(np.arange(n), np.diff(starts))
     kept = told[tokens]

@@ -15,14 +15,15 @@ from scipy import sparse
 
 from endcap.data.interactions import Interactions
 from endcap.domain.arrays import Float32s, Float64s
-from endcap.models import closed_form, kernels, pairs, spectral
+from endcap.models import closed_form, kernels, likeness, pairs, spectral
 from endcap.models.neighbours import Neighbours, empty, from_dense, from_matrix, identity
 from endcap.models.spectral import Exponents
+from endcap.models.traits import read_traits
 
-EASE, SPECTRAL, COOCCURRENCE, TRANSITION, WALK, REPEAT = (
-    "ease", "spectral", "cooccurrence", "transition", "walk", "repeat",
+EASE, SPECTRAL, COOCCURRENCE, TRANSITION, WALK, REPEAT, ALIKE = (
+    "ease", "spectral", "cooccurrence", "transition", "walk", "repeat", "alike",
 )  # fmt: skip
-FAMILIES = (EASE, SPECTRAL, COOCCURRENCE, TRANSITION, WALK, REPEAT)
+FAMILIES = (EASE, SPECTRAL, COOCCURRENCE, TRANSITION, WALK, REPEAT, ALIKE)
 SCALED = (EASE, SPECTRAL)  # their ``target_exponent`` is applied to the solution
 
 WINDOW = 12  # transitions reach this many events ahead
@@ -40,8 +41,8 @@ class Family(Struct, frozen=True):
     ``decay``: per step between two events (transition, walk); ``backward``: weight of pairs in
     the other direction, ``hops``: weight of the second step (walk); ``target_exponent``:
     the weights to an item are multiplied by (its users / their mean)^exponent (ease, spectral),
-    divided by (users of both)^exponent (cooccurrence); ``source_exponent``: rows of an item are
-    divided by (its users)^exponent (spectral)."""
+    divided by (users of both)^exponent (cooccurrence), or an item weighs (its users)^exponent
+    (alike); ``source_exponent``: rows of an item are divided by (its users)^exponent (spectral)."""
 
     name: str
     penalty: float = 0.0
@@ -198,6 +199,21 @@ def _walk(family: Family, data: Interactions, room: Room) -> Neighbours:
     return two_steps(first.tocsr(), family.hops, room.keep)
 
 
+def _alike(family: Family, data: Interactions, room: Room) -> Neighbours:
+    """What resembles an item, as the shop's own events say what resemblance is."""
+    if data.catalogue is None:
+        return empty(data.n_items)
+    traits = read_traits(data.catalogue)
+    counts = pairs.gram(
+        pairs.user_items(data, 0.0), MOST_PER_USER, room.seed, room.most_pairs, room.threads
+    )
+    users: Float32s = np.asarray(counts.diagonal(), np.float32)
+    found = likeness.learn(traits, counts, room.seed)
+    return likeness.neighbours_by(
+        traits, found, users**family.target_exponent * (users > 0), room.keep
+    )
+
+
 def two_steps(first: Any, hops: float, keep: int) -> Neighbours:
     """P + hops · P² with the ``keep`` largest of each row: each row is a query of the item itself
     and of its neighbours, so that nothing grows with the square of the catalogue."""
@@ -240,4 +256,5 @@ _SOLVERS: dict[str, Callable[[Family, Interactions, Room], Neighbours]] = {
     TRANSITION: _transition,
     WALK: _walk,
     REPEAT: _repeat,
+    ALIKE: _alike,
 }

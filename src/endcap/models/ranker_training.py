@@ -67,7 +67,7 @@ def fit_ranker(
         return _skipped(f"fewer than {LEAST_POSITIVES} events to learn from")
     progress("ranker: candidates of the past", 0.0)
     before = data.where(data.ts < chosen.begin)
-    earlier = recipe.refitted(before, threads=threads, memory_mb=memory_mb)
+    earlier = recipe.refitted(before, catalogue, threads=threads, memory_mb=memory_mb)
     most = min(MOST_MOMENTS, int(budget_s / SECONDS_PER_MOMENT))
     policy = str(recipe.info.get("seen_policy", ""))
     samples = _sampled(data, earlier, chosen, policy, most, seed)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
-from endcap.data.interactions import Interactions
+from endcap.data.interactions import Interactions, described
 from endcap.domain.arrays import Bools, Float32s, Int32s, Int64s
 from endcap.domain.errors import Damaged
 from endcap.domain.values import Attributes
@@ -50,18 +50,26 @@ class Recipe:
         memory_mb: int = 4096,
     ) -> Recipe:
         """Choose, blend and fit. ``budget_s`` bounds the estimated work of the search, not the
-        final fit; ``memory_mb`` chooses between exact and local solutions. ``catalogue`` (one
-        for each item) is not needed by the item-item families."""
+        final fit; ``memory_mb`` chooses between exact and local solutions. ``catalogue``: what is
+        known of each item; without it nothing is learnt from attributes."""
         from endcap.models.training import train
 
-        del catalogue
+        data = described(data, catalogue)
         mixture, info = train(data, seed, threads, budget_s, progress, memory_mb)
         return Recipe(data.item_ids, mixture, info)
 
-    def refitted(self, data: Interactions, *, threads: int = 1, memory_mb: int = 4096) -> Recipe:
+    def refitted(
+        self,
+        data: Interactions,
+        catalogue: Sequence[Attributes] | None = None,
+        *,
+        threads: int = 1,
+        memory_mb: int = 4096,
+    ) -> Recipe:
         """The same choices fitted on other events of the same items, without a search."""
         from endcap.models.training import refit
 
+        data = described(data, catalogue)
         return Recipe(data.item_ids, refit(self.info, data, threads, memory_mb), self.info)
 
     def candidates(

@@ -16,6 +16,7 @@ from endcap.models import blending, item_item
 from endcap.models.choosing import Budget, Chooser, Trial, alone, first_reading
 from endcap.models.holdout import Holdout, excluded, for_search, hold_out, seen_policy
 from endcap.models.item_item import (
+    ALIKE,
     COOCCURRENCE,
     EASE,
     REPEAT,
@@ -90,6 +91,8 @@ def families(data: Interactions, policy: str) -> list[str]:
         names += [TRANSITION, WALK]
     if policy != EXCLUDE_SEEN:
         names.append(REPEAT)
+    if data.catalogue is not None:
+        names.append(ALIKE)
     return names
 
 
