@@ -53,6 +53,14 @@ def test_sequences_are_set_aside_whole_and_ask_for_the_next_item() -> None:
         assert not fitted & set(history.tolist())
 
 
+def test_the_newest_sequences_are_set_aside_unless_they_share_no_items() -> None:
+    draw = np.random.default_rng(0)
+    data = from_sequences([draw.integers(0, 9, 3).tolist() for _ in range(100)], 9, ordered=True)
+    assert hold_out(data, 1000, 0).fitting.user.max() == 89
+    by_item = from_sequences([[u // 5] * 3 for u in range(100)], 20, ordered=True)
+    assert hold_out(by_item, 1000, 0).fitting.user.max() > 95
+
+
 def test_without_order_a_tenth_of_each_user_is_drawn() -> None:
     data = from_sequences([list(range(50))] * 40, 50, ordered=False)
     held = hold_out(data, 1000, 3)

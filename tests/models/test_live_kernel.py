@@ -9,9 +9,9 @@ from scipy import sparse
 from endcap.models import live_kernel, live_numpy
 from endcap.models.live_numpy import LEFT_OUT_ALL, LEFT_OUT_NONE, UNKNOWN, packed
 from endcap.models.mixture import Mixture
-from endcap.models.neighbours import from_matrix
+from endcap.models.neighbours import PairNeighbours, from_matrix, layered
 from endcap.models.queries import LiveQuery, ModelQuery, one
-from endcap.models.reading import Component, Reading
+from endcap.models.reading import PAIR, Component, Reading
 
 PURCHASE = 2
 
@@ -27,7 +27,18 @@ class Case:
         dense = draw.normal(size=shape) * (draw.random(shape) < 0.3)
         prior = draw.random(n).astype(np.float32)
         prior[draw.random(n) < 0.2] = np.nan
-        self.mixture = Mixture(from_matrix(sparse.csr_matrix(dense), n)[0], components, prior)
+        parts = [
+            from_matrix(sparse.csr_matrix(block), n)[0]
+            for block in np.split(dense, len(dense) // n)
+        ]
+        if draw.random() < 0.7:
+            paired = int(draw.integers(0, len(components)))
+            components[paired] = Component(PAIR, 2.0, components[paired].reading)
+            keys = np.flatnonzero(draw.random(n * n) < 0.6)
+            rows = sparse.random(len(keys), n, 0.4, random_state=seed)
+            parts[paired] = PairNeighbours(keys, from_matrix(rows, n)[0])  # type: ignore[call-overload]
+        stack, keys = layered(parts, n)
+        self.mixture = Mixture(stack, components, prior, pair_keys=keys)
         order = draw.permutation(n + 5).astype(np.int32)  # vocabulary row -> model row
         to_model = np.where(order < n, order, -1).astype(np.int32)
         rows = np.arange(n + 9) if strange else np.flatnonzero(to_model >= 0)
@@ -51,8 +62,8 @@ class Case:
         mixture = self.mixture
         allowed = np.zeros(0, bool) if self.allowed is None else self.allowed
         found = form(  # type: ignore[operator]
-            *mixture.stack, mixture.prior, mixture.prior_order, packed(mixture.components),
-            *self.query, allowed, self.exclude, values, rows, scores,
+            *mixture.stack, mixture.pair_keys, mixture.prior, mixture.prior_order,
+            packed(mixture.components), *self.query, allowed, self.exclude, values, rows, scores,
         )  # fmt: skip
         assert not values.any()
         return found, rows[: max(found, 0)], scores[: max(found, 0)]

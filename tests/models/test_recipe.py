@@ -59,6 +59,40 @@ def test_sessions_are_continued_in_their_direction() -> None:
     assert recipe.info["held_out"]["recall@20"] > 0.95
 
 
+def crossroads(seed: int = 0) -> Interactions:
+    """Where a session goes depends on its first two items together, on neither of them alone."""
+    draw = np.random.default_rng(seed)
+    begins = draw.integers(0, 10, (1000, 2)).tolist()
+    return from_sequences([[a, 10 + b, 20 + (a + b) % 10] for a, b in begins], 30, ordered=True)
+
+
+def test_what_follows_two_items_is_answered_and_survives_saving(tmp_path: Path) -> None:
+    recipe = Recipe.fit(crossroads())
+    recipe.save(tmp_path)
+    assert "pair" in recipe.component_names
+    at = recipe.component_names.index("pair")
+    for form in (recipe, Recipe.load(tmp_path)):
+        for begin in range(10):
+            query, target = ask(begin, 13), 20 + (begin + 3) % 10
+            assert form.candidates(query, 1).rows.tolist() == [target]
+            given = form.account(query, target)[1][:, at]
+            assert given[0] > 0  # what the earlier event says together with the newest
+            assert given[1] == 0
+    keys = np.load(tmp_path / "pair_keys.npy")
+    np.save(tmp_path / "pair_keys.npy", keys[:-1])
+    with pytest.raises(Damaged):
+        Recipe.load(tmp_path)
+
+
+def test_a_model_of_the_format_before_pairs_is_read(board: Recipe, tmp_path: Path) -> None:
+    board.save(tmp_path)
+    (tmp_path / "pair_keys.npy").unlink()
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"format": 2', '"format": 1'))
+    answer = Recipe.load(tmp_path).candidates(ask(0), 5)
+    np.testing.assert_array_equal(answer.rows, board.candidates(ask(0), 5).rows)
+
+
 def test_fitting_leaves_the_data_as_they_were() -> None:
     data, same = chains(), chains()
     Recipe.fit(data)

@@ -19,6 +19,7 @@ from endcap.evaluation.protocols import Recommend, UserBatch
 from endcap.models import item_item
 from endcap.models.item_item import COOCCURRENCE, Family, Room
 from endcap.models.mixture import Component, Mixture, Reading
+from endcap.models.neighbours import layered
 from endcap.models.queries import Queries
 from endcap.models.training import TIE_BREAK, prior_of
 
@@ -44,7 +45,8 @@ def learnt_baselines(
         progress(f"baseline: {name}")
         fitted = item_item.fit(family, part, Room(MEMORY_BYTES, 1, keep, seed))
         component = Component(family.name, 1.0, Reading())
-        mixture = Mixture(fitted, [component], behind(prior))
+        stack, _ = layered([fitted], part.n_items)
+        mixture = Mixture(stack, [component], behind(prior))
         found[name] = neighbour_recommender(mixture, train, seen)
     progress(f"baseline: {ALS}")
     found[ALS] = factor_recommender(factorise(had(part), seed), train, seen)

@@ -24,14 +24,17 @@ from endcap.models.item_item import (
     TRANSITION,
     WALK,
     Family,
+    Fitted,
     Room,
 )  # fmt: skip
 from endcap.models.judging import Judge, Quality
 from endcap.models.mixture import Component, Mixture, Reading
-from endcap.models.neighbours import Neighbours
+from endcap.models.neighbours import layered
+from endcap.models.reading import PAIR
 
 Setting = tuple[Family, Reading]
 DAY_S = 86_400.0
+PAIRED_EVENTS = 7  # of a history that pairs are looked for in, the newest among them
 
 # Where each family's search begins and what it tries, in this order.
 _FAMILIES: dict[str, tuple[Family, dict[str, Sequence[float]]]] = {
@@ -58,7 +61,16 @@ _FAMILIES: dict[str, tuple[Family, dict[str, Sequence[float]]]] = {
     ),
     WALK: (
         Family(WALK, decay=0.3, backward=1.0, hops=0.5),
-        {"backward": (0.3, 0.0), "hops": (0.0, 1.0), "decay": (0.15, 0.6)},
+        {
+            "backward": (0.3, 0.0),
+            "hops": (0.0, 1.0),
+            "decay": (0.15, 0.6),
+            "half_life": (0.5, 0.2, 0.1),
+        },
+    ),
+    PAIR: (
+        Family(PAIR, penalty=2.0, decay=0.5, half_life=0.5),
+        {"half_life": (0.0, 0.2), "penalty": (1.0, 5.0), "decay": (0.3, 0.7)},
     ),
     REPEAT: (Family(REPEAT), {}),
     ALIKE: (Family(ALIKE, target_exponent=1.0), {}),
@@ -111,10 +123,10 @@ class Chooser:
     def __init__(self, judge: Judge, room: Room, budget: Budget) -> None:
         self.judge, self.room, self.budget = judge, room, budget
         self.trials: list[Trial] = []
-        self._solved: dict[Family, Neighbours] = {}
+        self._solved: dict[Family, Fitted] = {}
         self._gram: tuple[float, Float32s] | None = None  # of a user exponent
 
-    def choose(self, name: str, tick: Callable[[str], None]) -> tuple[Trial, Neighbours] | None:
+    def choose(self, name: str, tick: Callable[[str], None]) -> tuple[Trial, Fitted] | None:
         """The best setting found of a family, None when the budget did not allow one."""
         family, axes = _FAMILIES[name]
         self._solved = {}
@@ -132,7 +144,7 @@ class Chooser:
         base = self._solved[_without_scale(best.family)]
         return best, item_item.scaled(best.family, base, self.judge.held.fitting)
 
-    def choose_ranks(self, tick: Callable[[str], None]) -> list[tuple[Trial, Neighbours]]:
+    def choose_ranks(self, tick: Callable[[str], None]) -> list[tuple[Trial, Fitted]]:
         """The best setting of the spectral family at each of ``RANKS``: one alone is judged by
         what it knows, not by what it adds. The first rank's reading serves all."""
         family, axes = _FAMILIES[SPECTRAL]
@@ -193,7 +205,7 @@ class Chooser:
         self.trials.append(Trial(family, reading, self.judge.judge(mixture)))
         return self.trials[-1]
 
-    def _fit(self, family: Family, data: Interactions) -> Neighbours:
+    def _fit(self, family: Family, data: Interactions) -> Fitted:
         """As ``item_item.solved``; penalties of ease are tried on one Gram matrix."""
         if family.name != EASE or not len(data) or not item_item.exact(data.n_items, self.room):
             return item_item.solved(family, data, self.room)
@@ -219,16 +231,19 @@ def _without_scale(family: Family) -> Family:
     return msgspec.structs.replace(family, target_exponent=0.0)
 
 
-def alone(family: Family, reading: Reading, fitted: Neighbours, n_items: int) -> Mixture:
+def alone(family: Family, reading: Reading, fitted: Fitted, n_items: int) -> Mixture:
     """A mixture of one component with weight 1 and no prior."""
     part = Component(family.name, 1.0, reading)
-    return Mixture(fitted, [part], np.zeros(n_items, np.float32))
+    stack, keys = layered([fitted], n_items)
+    return Mixture(stack, [part], np.zeros(n_items, np.float32), pair_keys=keys)
 
 
 def first_reading(name: str, data: Interactions) -> Reading:
     """Where the search of a reading begins."""
     if not data.ordered:
         return Reading()
+    if name == PAIR:
+        return Reading(decay=0.6, last_n=PAIRED_EVENTS)
     return Reading(decay=0.95 if name in (EASE, SPECTRAL) else 0.6)
 
 
@@ -262,7 +277,7 @@ def fit_seconds(family: Family, data: Interactions, room: Room) -> float:
     return events * 5e-6 + n * 2e-4 + 0.05
 
 
-def judge_seconds(judge: Judge, fitted: Neighbours) -> float:
+def judge_seconds(judge: Judge, fitted: Fitted) -> float:
     """Estimated work of answering all held-out queries."""
     per_row = len(fitted.columns) / max(fitted.n_rows, 1)
     return (len(judge.held.queries.rows) * per_row * 3 + judge.held.queries.size * 2e4) * 1e-9

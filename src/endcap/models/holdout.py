@@ -15,6 +15,7 @@ REPEATS_MATTER = 0.05  # a shop in which fewer later events repeat an item leave
 SEARCH_EVENTS = 1_000_000  # beyond, settings are chosen on the events of some of the users
 EVENTS_PER_ITEM = 10  # … but on so many of each item on average
 TAIL = 0.1  # share of the events (users, where only order exists) set aside
+UNSEEN = 0.25  # a tail of sequences with more events of items that only it holds is no sample
 
 
 class Holdout(NamedTuple):
@@ -41,8 +42,9 @@ def for_search(data: Interactions, seed: int) -> Interactions:
 
 def hold_out(data: Interactions, most_queries: int, seed: int) -> Holdout:
     """Set aside as the data permit: in time (events after a cut; the query is what came before,
-    the targets are the distinct items after), whole sequences (every beginning asks for the next
-    item), or at random within each user. At most ``most_queries`` queries, drawn at random."""
+    the targets are the distinct items after), whole sequences (the newest, if they stand in order
+    of time; every beginning asks for the next item), or at random within each user. At most
+    ``most_queries`` queries (twice as many of sequences), drawn at random."""
     draw = np.random.default_rng(seed)
     if data.timed:
         return _by_time(data, most_queries, draw)
@@ -79,13 +81,18 @@ def _split(
 
 
 def _by_sequence(data: Interactions, most: int, draw: np.random.Generator) -> Holdout:
-    """Each beginning of a held-out sequence, the next item its only target."""
+    """Each beginning of a held-out sequence, the next item its only target. The last sequences
+    are set aside: the newest where the file is in order of time, where it is in none as good as
+    drawn; but drawn where they hold mostly items of their own, as in a file sorted by item."""
     starts = data.starts()
     long = np.flatnonzero(np.diff(starts) > 1)
-    chosen = _drawn(long, min(round(TAIL * len(long)), most), draw)
+    size = min(round(TAIL * len(long)), most)
+    chosen = long[len(long) - size :]
+    if size and _strange(data, int(starts[chosen[0]])) > UNSEEN:
+        chosen = _drawn(long, size, draw)
     inner, members = spans(starts, chosen)
     place = np.arange(len(members)) - np.repeat(inner[:-1], np.diff(inner))
-    asked = _drawn(np.flatnonzero(place > 0), most, draw)  # positions in members to predict
+    asked = _drawn(np.flatnonzero(place > 0), 2 * most, draw)  # positions in members to predict
     lengths = place[asked]
     ends = np.cumsum(lengths)
     inside = np.arange(int(lengths.sum())) - np.repeat(ends - lengths, lengths)
@@ -102,6 +109,12 @@ def _by_sequence(data: Interactions, most: int, draw: np.random.Generator) -> Ho
     return Holdout(
         data.where(kept[data.user]), queries, np.arange(len(targets) + 1, dtype=np.int64), targets
     )
+
+
+def _strange(data: Interactions, first: int) -> float:
+    """The share of the events from ``first`` on whose item has none before."""
+    known = np.bincount(data.item[:first], minlength=data.n_items) > 0
+    return 1 - float(known[data.item[first:]].mean())
 
 
 def _drawn(positions: Int64s, most: int, draw: np.random.Generator) -> Int64s:

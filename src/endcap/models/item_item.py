@@ -16,33 +16,47 @@ from scipy import sparse
 from endcap.data.interactions import Interactions
 from endcap.domain.arrays import Float32s, Float64s
 from endcap.models import closed_form, kernels, likeness, pairs, spectral
-from endcap.models.neighbours import Neighbours, empty, from_dense, from_matrix, identity
+from endcap.models.neighbours import (
+    Neighbours,
+    PairNeighbours,
+    empty,
+    from_dense,
+    from_matrix,
+    identity,
+)
+from endcap.models.pair_counts import pair_followers
+from endcap.models.reading import PAIR
 from endcap.models.spectral import Exponents
 from endcap.models.traits import read_traits
 
 EASE, SPECTRAL, COOCCURRENCE, TRANSITION, WALK, REPEAT, ALIKE = (
     "ease", "spectral", "cooccurrence", "transition", "walk", "repeat", "alike",
 )  # fmt: skip
-FAMILIES = (EASE, SPECTRAL, COOCCURRENCE, TRANSITION, WALK, REPEAT, ALIKE)
+FAMILIES = (EASE, SPECTRAL, COOCCURRENCE, TRANSITION, WALK, PAIR, REPEAT, ALIKE)
+Fitted = Neighbours | PairNeighbours
 SCALED = (EASE, SPECTRAL)  # their ``target_exponent`` is applied to the solution
 
 WINDOW = 12  # transitions reach this many events ahead
 MOST_PER_USER = 1000  # items of one user in the Gram matrix; longer histories are sampled
 HOP_NEIGHBOURS = 100  # of each item, where a walk takes its second step
 LEAST_SHARE = 1e-3  # of the mean: a smaller diagonal is penalised like one of this size
+BYTES_PER_PAIRED_EVENT = 4000  # while pairs of two items are counted
 SOURCES = 100  # rows of each column's regression where the exact form is too large
 
 
 class Family(Struct, frozen=True):
     """``penalty``: λ as a multiple of the Gram matrix's mean diagonal (ease, transition),
-    shrinkage in users (cooccurrence); ``penalty_exponent``: how much more is asked of popular
-    items, λᵢ = λ · (Gᵢᵢ / mean)^penalty_exponent (ease); ``rank``: the direction that counts half
-    (spectral); ``user_exponent``: how much less long histories count (ease, spectral);
-    ``decay``: per step between two events (transition, walk); ``backward``: weight of pairs in
-    the other direction, ``hops``: weight of the second step (walk); ``target_exponent``:
+    shrinkage in users (cooccurrence) or followers (pair); ``penalty_exponent``: how much more is
+    asked of popular items, λᵢ = λ · (Gᵢᵢ / mean)^penalty_exponent (ease);
+    ``rank``: the direction that counts half (spectral); ``user_exponent``: how much less
+    long histories count (ease, spectral);
+    ``decay``: per step between two events (transition, walk, pair); ``backward``: weight of pairs
+    in the other direction, ``hops``: weight of the second step (walk); ``target_exponent``:
     the weights to an item are multiplied by (its users / their mean)^exponent (ease, spectral),
     divided by (users of both)^exponent (cooccurrence), or an item weighs (its users)^exponent
-    (alike); ``source_exponent``: rows of an item are divided by (its users)^exponent (spectral)."""
+    (alike); ``source_exponent``: rows of an item are divided by (its users)^exponent (spectral);
+    ``half_life``: age at which an event counts half, as a share of the data's span, 0: ages do
+    not count (walk, pair)."""
 
     name: str
     penalty: float = 0.0
@@ -54,6 +68,7 @@ class Family(Struct, frozen=True):
     hops: float = 0.0
     rank: float = 0.0
     source_exponent: float = 0.0
+    half_life: float = 0.0
 
 
 class Room(Struct, frozen=True):
@@ -70,12 +85,12 @@ class Room(Struct, frozen=True):
         return self.memory_bytes // (6 * 8)
 
 
-def fit(family: Family, data: Interactions, room: Room) -> Neighbours:
+def fit(family: Family, data: Interactions, room: Room) -> Fitted:
     """Neighbours (items rows) of one family. Data without any pair give none."""
     return scaled(family, solved(family, data, room), data)
 
 
-def fit_all(families: Sequence[Family], data: Interactions, room: Room) -> list[Neighbours]:
+def fit_all(families: Sequence[Family], data: Interactions, room: Room) -> list[Fitted]:
     """``fit`` of each; ranks of the same spectral exponents share a decomposition."""
     ranks: dict[Family, list[float]] = {}
     for family in families:
@@ -96,15 +111,23 @@ def fit_all(families: Sequence[Family], data: Interactions, room: Room) -> list[
     ]
 
 
-def solved(family: Family, data: Interactions, room: Room) -> Neighbours:
+def solved(family: Family, data: Interactions, room: Room) -> Fitted:
     """What does not depend on ``target_exponent`` of a ``SCALED`` family: the work of ``fit``."""
     if not len(data):
         return empty(data.n_items)
     return _SOLVERS[family.name](family, data, room)
 
 
-def scaled(family: Family, found: Neighbours, data: Interactions) -> Neighbours:
+def _pair(family: Family, data: Interactions, room: Room) -> PairNeighbours:
+    fresh = pairs.freshness(data, family.half_life)
+    most = room.memory_bytes // BYTES_PER_PAIRED_EVENT
+    return pair_followers(data, fresh, family.decay, family.penalty, most)
+
+
+def scaled(family: Family, found: Fitted, data: Interactions) -> Fitted:
     """The rest of ``fit``: weights to popular items made larger or smaller."""
+    if isinstance(found, PairNeighbours):
+        return found
     if family.name not in SCALED or not family.target_exponent or not len(data):
         return found
     target = _target_scale(data, family.target_exponent)
@@ -187,8 +210,9 @@ def _transition(family: Family, data: Interactions, room: Room) -> Neighbours:
 
 def _walk(family: Family, data: Interactions, room: Room) -> Neighbours:
     """Shares of what followed: P = D⁻¹(R + backward · Rᵀ), plus ``hops`` · P²."""
+    fresh = pairs.freshness(data, family.half_life)
     ahead = pairs.followers(
-        data.user, data.item, np.ones(len(data), np.float32), data.n_items, family.decay, WINDOW,
+        data.user, data.item, fresh, data.n_items, family.decay, WINDOW,
         room.most_pairs, room.threads,
     )  # fmt: skip
     counts = ahead + family.backward * ahead.T if family.backward else ahead
@@ -249,12 +273,13 @@ def shrunk(counts: Any, shrinkage: float, exponent: float) -> Any:
     return sparse.csr_matrix((data[off], (counts.row[off], counts.col[off])), shape=counts.shape)
 
 
-_SOLVERS: dict[str, Callable[[Family, Interactions, Room], Neighbours]] = {
+_SOLVERS: dict[str, Callable[[Family, Interactions, Room], Fitted]] = {
     EASE: _ease,
     SPECTRAL: _spectral,
     COOCCURRENCE: _cooccurrence,
     TRANSITION: _transition,
     WALK: _walk,
+    PAIR: _pair,
     REPEAT: _repeat,
     ALIKE: _alike,
 }

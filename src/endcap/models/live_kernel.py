@@ -24,6 +24,7 @@ from endcap.models.live_numpy import (
     LEAST_WEIGHT,
     LEFT_OUT_ALL,
     LEFT_OUT_NONE,
+    PAIRED,
     SHARE,
     TYPES,
     UNKNOWN,
@@ -76,10 +77,39 @@ def _ask_for(columns: Int32s, weights: Float32s, first: int, last: int) -> None:
 
 
 @jit
+def _stack_row(
+    items: Int32s,
+    behind: int,
+    to_model: Int32s,
+    pair_keys: Int64s,
+    readings: Float64s,
+    c: int,
+    n: int,
+) -> int:
+    """The stack's row of the event with ``behind`` after it for component ``c``; where it reads
+    pairs: of it with the newest event, an empty row if the two have none."""
+    row = _model_row(items, len(items) - 1 - behind, to_model)
+    if readings[c, PAIRED] == 0 or behind == 0:
+        return int(c * n + row)
+    key = np.int64(_model_row(items, len(items) - 1, to_model)) * n + row
+    low, high = 0, len(pair_keys)
+    while low < high:
+        middle = (low + high) >> 1
+        if pair_keys[middle] < key:
+            low = middle + 1
+        else:
+            high = middle
+    if low < len(pair_keys) and pair_keys[low] == key:
+        return int(len(readings) * n + low)
+    return int(c * n + row)
+
+
+@jit
 def _add_history(
     starts: Int64s,
     columns: Int32s,
     weights: Float32s,
+    pair_keys: Int64s,
     readings: Float64s,
     items: Int32s,
     codes: UInt8s,
@@ -97,7 +127,7 @@ def _add_history(
         scale = max(counted, 1.0) ** -readings[c, EXPONENT] if readings[c, EXPONENT] else 1.0
         for behind in range(-AHEAD, counted):
             if behind + AHEAD < counted:
-                row = c * n + _model_row(items, h - 1 - behind - AHEAD, to_model)
+                row = _stack_row(items, behind + AHEAD, to_model, pair_keys, readings, c, n)
                 _ask_for(columns, weights, starts[row], starts[row + 1])
             if behind < 0:
                 continue
@@ -108,7 +138,7 @@ def _add_history(
                 weight *= 2.0 ** (-(max(at - ts[place], 0) / 1e6) / half_life)
             if abs(weight) < LEAST_WEIGHT:
                 continue
-            row = c * n + _model_row(items, place, to_model)
+            row = _stack_row(items, behind, to_model, pair_keys, readings, c, n)
             weight = np.float32(weight * readings[c, SHARE])
             _add_row(columns, weights, starts[row], starts[row + 1], weight, values)
 
@@ -154,6 +184,7 @@ def _least(out_scores: Float32s, size: int, most: float) -> np.float32:
 def _offer_reached(
     starts: Int64s,
     columns: Int32s,
+    pair_keys: Int64s,
     prior: Float32s,
     most: float,
     readings: Float64s,
@@ -166,11 +197,11 @@ def _offer_reached(
     out_scores: Float32s,
 ) -> int:
     """Offer what the history reached and leave 0 there. ``most``: the greatest prior."""
-    h, n, k = len(items), len(values), len(out_rows)
+    n, k = len(values), len(out_rows)
     enters = _least(out_scores, size, most)
     for c in range(len(readings)):
-        for behind in range(_counted(readings, c, h)):
-            row = c * n + _model_row(items, h - 1 - behind, to_model)
+        for behind in range(_counted(readings, c, len(items))):
+            row = _stack_row(items, behind, to_model, pair_keys, readings, c, n)
             for at in range(np.uint64(starts[row]), np.uint64(starts[row + 1])):
                 column = np.uint32(columns[at])
                 value = values[column]
@@ -185,10 +216,22 @@ def _offer_reached(
 
 
 @jit
+def _all_known(items: Int32s, to_model: Int32s, starts: Int64s) -> bool:
+    """Whether the model knows every item of the history; asks for where their rows begin."""
+    for place in range(len(items)):
+        row = _model_row(items, place, to_model)
+        if row < 0:
+            return False
+        prefetch(starts, row)
+    return True
+
+
+@jit
 def _live_top(
     starts: Int64s,
     columns: Int32s,
     weights: Float32s,
+    pair_keys: Int64s,
     prior: Float32s,
     prior_order: Int32s,
     readings: Float64s,
@@ -207,25 +250,22 @@ def _live_top(
 ) -> int:
     """Fill ``out_rows``, ``out_scores`` (n ≥ 1,), best first, equal scores by row; returns how
     many were found. UNKNOWN, and nothing done, when the model does not know an item.
-
-    ``readings`` (components, …): see ``live_numpy.packed``. ``items``, ``codes``, ``ts`` (h,): the
-    history, oldest first, in rows that ``to_model`` maps to model rows, in codes that
-    ``model_codes`` (256,) maps, in µs. ``policy``: LEFT_OUT_NONE, LEFT_OUT_ALL, or the code of
-    the events whose items are left out, beside ``exclude`` (model rows). ``allowed``: or empty.
-    """
-    for place in range(len(items)):
-        row = _model_row(items, place, to_model)
-        if row < 0:
-            return UNKNOWN
-        prefetch(starts, row)
+    ``pair_keys`` (pairs,): as in ``neighbours.layered``. ``readings`` (components, …): see
+    ``live_numpy.packed``. ``items``, ``codes``, ``ts`` (h,): the history, oldest first, in rows
+    that ``to_model`` maps to model rows, in codes that ``model_codes`` (256,) maps, in µs.
+    ``policy``: LEFT_OUT_NONE, LEFT_OUT_ALL, or the code whose items are left out beside
+    ``exclude`` (model rows). ``allowed``: or empty."""
+    if not _all_known(items, to_model, starts):
+        return UNKNOWN
     _put_own(items, codes, to_model, policy, exclude, values, -np.inf)
     _add_history(
-        starts, columns, weights, readings, items, codes, ts, at, to_model, model_codes, values
-    )
+        starts, columns, weights, pair_keys, readings, items, codes, ts, at, to_model, model_codes,
+        values,
+    )  # fmt: skip
     size = _offer_unreached(prior, prior_order, allowed, values, out_rows, out_scores)
     most = prior[prior_order[0]] if len(prior_order) > 0 else np.float32(0)
     size = _offer_reached(
-        starts, columns, prior, most, readings, items, to_model, allowed, values, size,
+        starts, columns, pair_keys, prior, most, readings, items, to_model, allowed, values, size,
         out_rows, out_scores,
     )  # fmt: skip
     _put_own(items, codes, to_model, policy, exclude, values, 0)

@@ -8,17 +8,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from endcap.domain.arrays import Bools, Float32s, Int32s, Int64s
-from endcap.models import kernels, live_kernel
+from endcap.models import kernels, live_kernel, live_numpy
 from endcap.models.live_numpy import UNKNOWN, packed
 from endcap.models.neighbours import Neighbours
 from endcap.models.queries import LiveQuery, Queries, Scored
-from endcap.models.reading import Component, Reading
+from endcap.models.reading import PAIR, Component, Reading
 
 __all__ = ["Component", "Mixture", "Reading"]
 
 Entries = tuple[Int64s, Int32s, Float32s]
 
 NONE = np.zeros(0, np.int32)
+NO_PAIRS = np.zeros(0, np.int64)
 ALL = np.zeros(0, np.bool_)
 
 
@@ -60,8 +61,8 @@ def read(reading: Reading, queries: Queries, behind: Int64s) -> Float32s:
 
 class Mixture:
     """Immutable; safe for several threads. ``stack``: the components' neighbours one below
-    another (components · items rows); ``prior`` (items,): added to every score, NaN for an item
-    that cannot be scored."""
+    another (components · items rows), then the rows of ``pair_keys`` (pairs,), as ``layered`` lays
+    them; ``prior`` (items,): added to every score, NaN for an item that cannot be scored."""
 
     def __init__(
         self,
@@ -69,9 +70,10 @@ class Mixture:
         components: Sequence[Component],
         prior: Float32s,
         prior_order: Int32s | None = None,
+        pair_keys: Int64s = NO_PAIRS,
     ) -> None:
         self.stack, self.components, self.prior = stack, tuple(components), prior
-        self.n_items = len(prior)
+        self.n_items, self.pair_keys = len(prior), pair_keys
         if prior_order is None:
             order = np.argsort(-prior, kind="stable")
             prior_order = order[: np.count_nonzero(~np.isnan(prior))].astype(np.int32)
@@ -97,6 +99,11 @@ class Mixture:
         behind = behind_of(queries)
         for at, component in enumerate(self.components):
             weights[:, at] = component.weight * read(component.reading, queries, behind)
+            if component.name == PAIR:
+                newest = queries.rows[np.arange(len(behind)) + behind]
+                found = live_numpy.pair_rows(self.pair_keys, queries.rows, newest, self.n_items)
+                paired = (found >= 0) & (behind > 0)
+                rows[paired, at] = c * self.n_items + found[paired]
         unknown = (queries.rows < 0) | (queries.rows >= self.n_items)
         rows[unknown], weights[unknown] = 0, 0
         return queries.starts * c, rows.reshape(-1), weights.reshape(-1)
@@ -131,7 +138,7 @@ class Mixture:
         scratch = self._scratch
         rows, scores = np.empty(n, np.int32), np.empty(n, np.float32)
         found = live_kernel.live_top(
-            *self.stack, self.prior, self.prior_order, self._readings,
+            *self.stack, self.pair_keys, self.prior, self.prior_order, self._readings,
             query.items, query.codes, query.ts, query.at, query.to_model, query.model_codes,
             query.policy, ALL if allowed is None else allowed, exclude,
             scratch.values, rows, scores,

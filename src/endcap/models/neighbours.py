@@ -92,6 +92,33 @@ def identity(n_items: int) -> Neighbours:
     )
 
 
+class PairNeighbours(NamedTuple):
+    """Row p holds what two items of a history, an earlier one and the newest, give together.
+    ``keys`` ascend: newest · items + earlier. Two items without a row give nothing."""
+
+    keys: Int64s  # (pairs,)
+    rows: Neighbours  # (pairs rows)
+
+    @property
+    def columns(self) -> Int32s:
+        return self.rows.columns
+
+    @property
+    def n_rows(self) -> int:
+        return self.rows.n_rows
+
+
+def layered(
+    parts: Sequence[Neighbours | PairNeighbours], n_items: int
+) -> tuple[Neighbours, Int64s]:
+    """(stack, keys): item i of part c is row c · n_items + i, empty where the part is of pairs;
+    behind all of them lie the rows of the pairs of the one part that is, if any."""
+    pairs = [part for part in parts if isinstance(part, PairNeighbours)]
+    keys = pairs[0].keys if pairs else np.zeros(0, np.int64)
+    single = [empty(n_items) if isinstance(part, PairNeighbours) else part for part in parts]
+    return stacked([*single, *(pair.rows for pair in pairs[:1])]), keys
+
+
 def stacked(parts: Sequence[Neighbours]) -> Neighbours:
     """One below another: item i of part c is row c · n_items + i."""
     offsets = np.concatenate(([0], np.cumsum([len(p.columns) for p in parts]))).astype(np.int64)

@@ -161,6 +161,16 @@ def partial_session_pairs(
     return past, near.counted(onward, onward[:1], NO_CUTS, most_pairs, threads)
 
 
+def freshness(data: Interactions, half_life: float) -> Float32s:
+    """What each event counts by its age, (n,): half for each ``half_life`` of age (0: all 1). Ages
+    are shares of the data's span of time; without times, of the sequences, oldest first."""
+    if not half_life or not len(data):
+        return np.ones(len(data), np.float32)
+    at: Int64s = data.ts if data.timed else data.user.astype(np.int64)
+    age = (at.max() - at) / max(int(at.max() - at.min()), 1)
+    return np.asarray(np.exp2(-age / half_life), np.float32)
+
+
 def followers(
     user: Int32s,
     item: Int32s,

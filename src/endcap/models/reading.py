@@ -18,8 +18,12 @@ class Reading(Struct, frozen=True):
     length_exponent: float = 0.0
 
 
+PAIR = "pair"  # the family that reads each event together with the newest
+
+
 class Component(Struct, frozen=True):
-    """``weight`` times what the neighbours of family ``name`` say of the history so read."""
+    """``weight`` times what the neighbours of family ``name`` say of the history so read. At most
+    one component of a mixture is of PAIR."""
 
     name: str
     weight: float

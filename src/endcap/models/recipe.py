@@ -18,13 +18,14 @@ from endcap.domain.arrays import Bools, Float32s, Int32s, Int64s
 from endcap.domain.errors import Damaged
 from endcap.domain.values import Attributes
 from endcap.models.item_ids import ItemIds, save_ids
-from endcap.models.mixture import NONE, Component, Mixture
+from endcap.models.mixture import NO_PAIRS, NONE, Component, Mixture
 from endcap.models.neighbours import Neighbours
 from endcap.models.queries import LiveQuery, ModelQuery, Queries, Scored, one
 
 __all__ = ["ModelQuery", "Queries", "Recipe", "Scored"]
 
-FORMAT = 1
+FORMAT = 2
+_WITHOUT_PAIRS = 1  # format of earlier versions, still read
 _STACK = ("starts", "columns", "weights")
 
 
@@ -121,7 +122,7 @@ class Recipe:
     def reaches(self, row: int) -> bool:
         """Whether item ``row`` says anything of other items; else ``related`` is the prior."""
         stack, n = self.mixture.stack, self.mixture.n_items
-        for place in range(row, stack.n_rows, n):
+        for place in range(row, n * len(self.mixture.components), n):
             columns = stack.columns[stack.starts[place] : stack.starts[place + 1]]
             if (columns != row).any():
                 return True
@@ -148,6 +149,7 @@ class Recipe:
         stack = self.mixture.stack
         for name, array in zip(_STACK, (stack.starts, stack.columns, stack.weights), strict=True):
             np.save(folder / f"{name}.npy", np.asarray(array))
+        np.save(folder / "pair_keys.npy", np.asarray(self.mixture.pair_keys))
         np.save(folder / "prior.npy", self.mixture.prior)
         np.save(folder / "prior_order.npy", self.mixture.prior_order)
         save_ids(folder, self.item_ids)
@@ -172,21 +174,22 @@ class Recipe:
 
         try:
             manifest = msgspec.json.decode((folder / "manifest.json").read_bytes())
-            if manifest["format"] != FORMAT:
+            if manifest["format"] not in (_WITHOUT_PAIRS, FORMAT):
                 raise ValueError(f"format {manifest['format']}")
             components = msgspec.convert(manifest["components"], tuple[Component, ...])
             stack = Neighbours(*(array(name) for name in _STACK))
             prior, order = array("prior"), array("prior_order")
             ids = ItemIds.load(folder, mmap)
-            _check(stack, len(components), prior, ids)
+            keys = array("pair_keys") if manifest["format"] == FORMAT else NO_PAIRS
+            _check(stack, len(components), keys, prior, ids)
         except (OSError, ValueError, KeyError, TypeError, EOFError) as problem:
             raise Damaged("model_unreadable", value=str(folder), reason=str(problem)) from problem
-        return Recipe(ids, Mixture(stack, components, prior, order), manifest["info"])
+        return Recipe(ids, Mixture(stack, components, prior, order, keys), manifest["info"])
 
 
-def _check(stack: Neighbours, components: int, prior: Float32s, ids: ItemIds) -> None:
+def _check(stack: Neighbours, components: int, keys: Int64s, prior: Float32s, ids: ItemIds) -> None:
     """Sizes that must agree before a compiled kernel may read the arrays."""
-    if stack.n_rows != components * len(prior) or len(ids) != len(prior):
+    if stack.n_rows != components * len(prior) + len(keys) or len(ids) != len(prior):
         raise ValueError("the arrays do not belong together")
     if len(stack.columns) != stack.starts[-1] or len(stack.weights) != stack.starts[-1]:
         raise ValueError("an array is shorter than it should be")

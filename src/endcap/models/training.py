@@ -24,12 +24,14 @@ from endcap.models.item_item import (
     TRANSITION,
     WALK,
     Family,
+    Fitted,
     Room,
 )  # fmt: skip
 from endcap.models.judging import Judge
-from endcap.models.mixture import Component, Mixture, Reading
-from endcap.models.neighbours import Neighbours, empty, stacked
+from endcap.models.mixture import NO_PAIRS, Component, Mixture, Reading
+from endcap.models.neighbours import empty, layered
 from endcap.models.popularity import popularity
+from endcap.models.reading import PAIR
 
 QUERIES = 3000  # held-out queries that settings are judged on
 LEAST_QUERIES = 20  # with fewer nothing can be learnt from them
@@ -88,7 +90,7 @@ def families(data: Interactions, policy: str) -> list[str]:
     """Families that can say something: order is asked of the data, repeats of the policy."""
     names = [EASE, SPECTRAL, COOCCURRENCE]
     if data.ordered:
-        names += [TRANSITION, WALK]
+        names += [TRANSITION, WALK, PAIR]
     if policy != EXCLUDE_SEEN:
         names.append(REPEAT)
     if data.catalogue is not None:
@@ -101,7 +103,7 @@ def search(judge: Judge, policy: str, room: Room, budget: Budget, progress: Prog
     data = judge.held.fitting
     names = families(data, policy)
     chooser = Chooser(judge, room, budget)
-    found: list[tuple[Trial, Neighbours]] = []
+    found: list[tuple[Trial, Fitted]] = []
     for at, name in enumerate(names):
         share = 0.7 * at / len(names)
         tick = partial(_at_share, progress, share)
@@ -163,8 +165,8 @@ def fit_plan(plan: Plan, data: Interactions, room: Room) -> Mixture:
     seen = np.bincount(data.item, minlength=data.n_items) > 0
     prior = np.where(seen, prior, np.float32(np.nan)).astype(np.float32)
     fitted = item_item.fit_all([family for family, _ in plan.parts], data, room)
-    stack = stacked(fitted) if fitted else empty(0)
-    return Mixture(stack, [component for _, component in plan.parts], prior)
+    stack, keys = layered(fitted, data.n_items) if fitted else (empty(0), NO_PAIRS)
+    return Mixture(stack, [component for _, component in plan.parts], prior, pair_keys=keys)
 
 
 def refit(
