@@ -89,3 +89,13 @@ def test_tastes_are_told_apart() -> None:
     recipe = Recipe.fit(tastes())
     assert {entry["name"] for entry in recipe.info["search"]} >= {"ease", "spectral"}
     assert recipe.info["held_out"]["recall@20"] > 0.95
+
+
+def test_a_family_is_not_left_out_for_want_of_its_share() -> None:
+    whole = Budget(10.0)
+    share = whole.part(5)
+    assert not share.spend(4.0)
+    assert share.spend(4.0, first=True)
+    assert (whole.left, share.left) == (6.0, -2.0)
+    assert not share.spend(0.1)
+    assert not whole.part(1).spend(6.5, first=True)

@@ -107,9 +107,10 @@ class Budget:
         """An equal share of what is left for one of ``among``; what it leaves stays here."""
         return Budget(self.left / among, self)
 
-    def spend(self, seconds: float) -> bool:
-        """Whether there was enough; takes it if so."""
-        if seconds > self.left:
+    def spend(self, seconds: float, first: bool = False) -> bool:
+        """Whether there was enough; takes it if so. ``first``: without it a family would be left
+        out, so it may take more than its share."""
+        if seconds > (self._whole.left if first and self._whole is not None else self.left):
             return False
         self.left -= seconds
         if self._whole is not None:
@@ -130,7 +131,7 @@ class Chooser:
         """The best setting found of a family, None when the budget did not allow one."""
         family, axes = _FAMILIES[name]
         self._solved = {}
-        best = self._try(family, first_reading(name, self.judge.held.fitting))
+        best = self._try(family, first_reading(name, self.judge.held.fitting), first=True)
         if best is None:
             return None
         readings = reading_axes(self.judge.held.fitting)
@@ -188,18 +189,18 @@ class Chooser:
             tick(f"{best.family.name}: {axis}")
         return best
 
-    def _try(self, family: Family, reading: Reading) -> Trial | None:
+    def _try(self, family: Family, reading: Reading, first: bool = False) -> Trial | None:
         for trial in self.trials:
             if (trial.family, trial.reading) == (family, reading):
                 return trial
         data = self.judge.held.fitting
         key = _without_scale(family)
         if key not in self._solved:
-            if not self.budget.spend(fit_seconds(family, data, self.room)):
+            if not self.budget.spend(fit_seconds(family, data, self.room), first):
                 return None
             self._solved[key] = self._fit(family, data)
         fitted = item_item.scaled(family, self._solved[key], data)
-        if not self.budget.spend(judge_seconds(self.judge, fitted)):
+        if not self.budget.spend(judge_seconds(self.judge, fitted), first):
             return None
         mixture = alone(family, reading, fitted, data.n_items)
         self.trials.append(Trial(family, reading, self.judge.judge(mixture)))
