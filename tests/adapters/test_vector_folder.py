@@ -68,13 +68,15 @@ def test_every_answer_during_switches_is_of_one_version(tmp_path: Path) -> None:
     threads = [Thread(target=search) for _ in range(2)]
     for thread in threads:
         thread.start()
-    for n in range(2, 7):
-        writer.load(f"v{n}", IDS, n * np.eye(40, dtype=np.float32))
-        writer.switch(f"v{n}")
-        writer.erase([f"item-{n}"])
-    done.set()
-    for thread in threads:
-        thread.join()
+    try:
+        for n in range(2, 7):
+            writer.load(f"v{n}", IDS, n * np.eye(40, dtype=np.float32))
+            writer.switch(f"v{n}")
+            writer.erase([f"item-{n}"])
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
     assert wrong == []
     left = sorted(path.name.partition("-")[0] for path in (tmp_path / "vectors").iterdir())
     assert left == ["v5", "v6"]

@@ -148,7 +148,8 @@ def test_a_new_version_is_taken_up_without_a_failed_request(
     server = serve(shop, workers=2)
     with fresh_connections(server) as client:
         post(client, "watcher", ids(get(client, "/v1/recommendations/popular", k=1))[0])
-        endcap("train", "--budget", "5", home=shop)
+        words = ("train", "--budget", "5", "--force", "--reason", "another to take up")
+        endcap(*words, home=shop)
         deadline = time.monotonic() + 30
         versions: set[str] = set()
         while time.monotonic() < deadline and versions != {"v0002"}:

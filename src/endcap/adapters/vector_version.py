@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from endcap.domain.arrays import Bools, Float32s, Int32s
+from endcap.domain.arrays import Bools, Float32s, Int32s, load_array
 from endcap.domain.errors import Damaged, InvalidInput
 from endcap.models.item_ids import ItemIds, save_ids
 from endcap.models.nearest import Nearest, checked
@@ -117,7 +117,7 @@ class VectorVersion:
         """Arrays are mapped read-only. Raises Damaged (vectors_unreadable)."""
 
         def array(name: str) -> Any:
-            return np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False))
+            return load_array(folder / f"{name}.npy")
 
         index = Nearest.load(folder / "index")
         try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
+from endcap.domain.arrays import load_array
 from endcap.engine.counts import Counts
 from endcap.engine.ragged import splice, write_array
 from endcap.engine.snapshot_folder import FORMAT, META, FadeMeta, SnapshotMeta
@@ -40,7 +40,7 @@ def extend_snapshot(state: LiveState, folder: Path, lake_version: int = 0) -> Sn
             lake_version=lake_version,
             items=items,
             users=users,
-            events=len(np.load(folder / "history.ts.npy", mmap_mode="r")),
+            events=len(load_array(folder / "history.ts.npy")),
             event_types=tuple(state.event_types),
             newest_ts=state.newest_ts,
             newest_arrival=state.event_ids.newest,

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from endcap.data.interactions import Interactions
-from endcap.domain.arrays import Float32s, Int32s
+from endcap.domain.arrays import Float32s, Int32s, load_array
 from endcap.domain.errors import Damaged
 from endcap.domain.values import Attributes
 from endcap.features.definitions import PRODUCT_NAMES
@@ -74,7 +74,7 @@ class ProductTable:
             manifest = msgspec.json.decode((folder / "products.json").read_bytes(), type=_Manifest)
             mode: Literal["r"] | None = "r" if mmap else None
             values, categories = (  # plain arrays over the maps: kernels take them faster
-                np.asarray(np.load(folder / f"product_{part}.npy", mode, allow_pickle=False))
+                load_array(folder / f"product_{part}.npy", mode is not None)
                 for part in ("values", "categories")
             )
             _check(manifest, values, categories)

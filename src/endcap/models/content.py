@@ -23,7 +23,7 @@ import msgspec
 import numpy as np
 from scipy import sparse
 
-from endcap.domain.arrays import Bools, Float32s, Int32s, Int64s, UInt64s
+from endcap.domain.arrays import Bools, Float32s, Int32s, Int64s, UInt64s, load_array
 from endcap.domain.errors import Damaged
 from endcap.domain.values import Attributes
 from endcap.models.content_kernel import matches
@@ -98,7 +98,7 @@ class ContentIndex:
 
         def array(name: str) -> Any:
             path = folder / f"{name}.npy"
-            return np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
+            return load_array(path, mmap)
 
         try:
             manifest = msgspec.json.decode((folder / "manifest.json").read_bytes())

@@ -17,7 +17,7 @@ import numpy as np
 from scipy import sparse
 
 from endcap.data.interactions import Interactions
-from endcap.domain.arrays import Bools, Float32s, Int32s
+from endcap.domain.arrays import Bools, Float32s, Int32s, load_array
 from endcap.domain.errors import Damaged
 from endcap.models.item_ids import ItemIds, save_ids
 from endcap.models.mixture import NONE, behind_of, read
@@ -131,7 +131,7 @@ class Embeddings:
         Raises Damaged (embeddings_unreadable, vectors_unreadable)."""
 
         def array(name: str) -> Any:
-            return np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False))
+            return load_array(folder / f"{name}.npy")
 
         index = Nearest.load(folder / "index")
         try:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, overload
 
 import numpy as np
 
-from endcap.domain.arrays import Int32s, Int64s, UInt8s, UInt64s
+from endcap.domain.arrays import Int32s, Int64s, UInt8s, UInt64s, load_array
 from endcap.domain.hashing import hash_all, stable_hash
 
 
@@ -23,11 +23,10 @@ class ItemIds(Sequence[str]):
     @staticmethod
     def load(folder: Path, mmap: bool = True) -> ItemIds:
         """What ``save_ids`` wrote. Raises ValueError, OSError."""
-        mode: Literal["r"] | None = "r" if mmap else None
 
         def array(name: str) -> Any:
             path = folder / f"{name}.npy"
-            return np.asarray(np.load(path, mmap_mode=mode, allow_pickle=False))
+            return load_array(path, mmap)
 
         starts, letters = array("id_starts"), array("id_letters")
         if not len(starts) or len(letters) != starts[-1]:

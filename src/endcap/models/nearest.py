@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from endcap.domain.arrays import Bools, Float32s, Int32s, Int64s, UInt64s
+from endcap.domain.arrays import Bools, Float32s, Int32s, Int64s, UInt64s, load_array
 from endcap.domain.errors import Damaged, InvalidInput
 from endcap.models import clusters, nearest_kernel
 from endcap.models.queries import Scored
@@ -241,7 +241,7 @@ def _tuned(arrays: Arrays, asked: Float32s, target: float, seed: int) -> Nearest
 
 def _mapped(path: Path) -> Any:
     # A plain ndarray: compiled code takes a np.memmap many µs to recognise.
-    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    return load_array(path)
 
 
 def _check(arrays: Arrays, facts: Facts) -> None:

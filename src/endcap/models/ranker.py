@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from endcap.domain.arrays import Float32s, Int64s
+from endcap.domain.arrays import Float32s, Int64s, load_array
 from endcap.domain.errors import Damaged
 from endcap.features.definitions import NAMES
 from endcap.features.products import ProductTable
@@ -77,7 +77,7 @@ class Ranker:
             if manifest["format"] != _FORMAT or tuple(manifest["columns"]) != COLUMNS:
                 raise ValueError("it was made by another definition of the features")
             knots = [
-                np.load(folder / f"calibration_{name}.npy", allow_pickle=False)
+                load_array(folder / f"calibration_{name}.npy", mmap=False)
                 for name in ("margins", "probabilities")
             ]
             if trees.n_features != len(COLUMNS) or not 0 < len(knots[0]) == len(knots[1]):

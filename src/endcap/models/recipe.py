@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from endcap.data.interactions import Interactions, described
-from endcap.domain.arrays import Bools, Float32s, Int32s, Int64s
+from endcap.domain.arrays import Bools, Float32s, Int32s, Int64s, load_array
 from endcap.domain.errors import Damaged
 from endcap.domain.values import Attributes
 from endcap.models.item_ids import ItemIds, save_ids
@@ -166,11 +166,10 @@ class Recipe:
     def load(folder: Path, mmap: bool = True) -> Recipe:
         """Open a saved folder; arrays are mapped read-only, shared between processes.
         Raises Damaged (model_unreadable)."""
-        mode: Literal["r"] | None = "r" if mmap else None
 
         def array(name: str) -> Any:
             # A plain ndarray: compiled code takes a np.memmap many µs to recognise.
-            return np.asarray(np.load(folder / f"{name}.npy", mmap_mode=mode, allow_pickle=False))
+            return load_array(folder / f"{name}.npy", mmap)
 
         try:
             manifest = msgspec.json.decode((folder / "manifest.json").read_bytes())

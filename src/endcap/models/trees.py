@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from endcap.domain.arrays import Float32s, Float64s, Int32s, UInt8s
+from endcap.domain.arrays import Float32s, Float64s, Int32s, UInt8s, load_array
 from endcap.domain.errors import Damaged
 from endcap.models import trees_kernel as kernel
 from endcap.models.trees_numpy import DEPTH, LEAVES, NODES
@@ -74,7 +74,7 @@ class Trees:
         """Raises Damaged (model_unreadable)."""
         try:
             arrays = {
-                f.name: np.load(folder / f"{f.name}.npy", allow_pickle=False) for f in fields(Trees)
+                f.name: load_array(folder / f"{f.name}.npy", mmap=False) for f in fields(Trees)
             }
             trees = Trees(**arrays)
             _check(trees)
