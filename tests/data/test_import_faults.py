@@ -153,7 +153,12 @@ BAD_FILES = [
     ("a.csv", b"ITEM_ID,TIMESTAMP\nI1,17\n", "unmapped_column", "user_id"),
     ("a.csv", b"USER_ID,ITEM_ID\nU1,I1\n", "unmapped_column", "ts"),
     ("a.csv", b"USER_ID,ITEM_ID,time,date\nU1,I1,1,1\n", "ambiguous_column", "ts"),
-    ("a.csv.gz", gzip.compress(HEAD.encode() + GOOD.encode() * 9)[:-9], "damaged_file", "FILE"),
+    (
+        "a.csv.gz",
+        gzip.compress(HEAD.encode() + GOOD.encode() * 9, mtime=0)[:-9],
+        "damaged_file",
+        "FILE",
+    ),
     ("a.csv.gz", b"\x1f\x8bgarbage garbage", "damaged_file", "FILE"),
     ("a.parquet", b"PAR1 garbage PAR1", "damaged_file", "FILE"),
     ("a.parquet", b"not at all", "damaged_file", "FILE"),
