@@ -20,13 +20,15 @@ from endcap.engine.snapshot import Snapshot
 from endcap.engine.state import LiveState, StateLimits
 from endcap.models.content import ContentIndex
 from endcap.models.embeddings import Embeddings
+from endcap.models.newcomers import Newcomers
 from endcap.models.ranker import Ranker
 from endcap.models.recipe import Recipe
 from endcap.ports import Artifacts, Documents, EventLog
 
 MODELS, SNAPSHOTS = "models", "snapshots"
 POINTERS = "pointer"
-RECIPE, CONTENT, EMBEDDINGS = "recipe", "content", "embeddings"  # folders of a model version
+# Folders of a model version.
+RECIPE, CONTENT, EMBEDDINGS, NEWCOMERS = "recipe", "content", "embeddings", "newcomers"
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,10 @@ def rebind(held: Serving, state: LiveState) -> Serving:
     """The same models, tied to the rows of another state."""
     if held.recipe is None:
         return held
-    return bind(held.version, held.recipe, held.content, state.items, held.ranker, held.embeddings)
+    return bind(
+        held.version, held.recipe, held.content, state.items, held.ranker, held.embeddings,
+        held.newcomers,
+    )  # fmt: skip
 
 
 def load_version(
@@ -126,7 +131,10 @@ def load_version(
             raise Damaged(
                 "embeddings_unreadable", value=str(folder), reason="of other items than the recipe"
             )
-    return bind(version, recipe, content, state.items, ranker, embeddings)
+    newcomers = None
+    if (folder / NEWCOMERS).is_dir():
+        newcomers = Newcomers.load(folder / NEWCOMERS, len(recipe.item_ids))
+    return bind(version, recipe, content, state.items, ranker, embeddings, newcomers)
 
 
 def load_recipe(folder: Path) -> Recipe:

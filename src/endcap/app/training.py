@@ -15,8 +15,9 @@ from msgspec.structs import replace
 from endcap import __version__
 from endcap.app.compaction import settle
 from endcap.app.gating import judge_version, may_serve
+from endcap.app.newcomers import train_newcomers
 from endcap.app.rankers import RANKERS, train_ranker
-from endcap.app.reloading import CONTENT, EMBEDDINGS, MODELS, RECIPE
+from endcap.app.reloading import CONTENT, EMBEDDINGS, MODELS, NEWCOMERS, RECIPE
 from endcap.app.shop import Shop
 from endcap.app.versions import promote
 from endcap.control import campaigns, solution_versions
@@ -29,6 +30,7 @@ from endcap.domain.values import Attributes
 from endcap.models.content import ContentIndex
 from endcap.models.content_fields import choose_fields
 from endcap.models.embeddings import Embeddings
+from endcap.models.newcomers import Newcomers
 from endcap.models.recipe import Recipe
 
 Progress = Callable[[str, float], None]
@@ -96,11 +98,12 @@ def fit(
     recipe.info["event_types"] = list(data.event_types)  # what its codes mean when it serves
     found = judge_version(shop, recipe, data, progress)
     embeddings = Embeddings.fit(data, seed=settings.seed, progress=about("embeddings", progress))
+    newcomers, of_newcomers = train_newcomers(shop, data, progress)
     progress("writing the model", 0.0)
     staged = shop.artifacts.staging(MODELS)
-    write_model(staged, recipe, data, catalogue, embeddings)
+    write_model(staged, recipe, data, catalogue, embeddings, newcomers)
     shop.artifacts.publish(MODELS, version.name, staged)
-    info = dict(recipe.info)
+    info = {**recipe.info, "newcomers": of_newcomers}
     if ranker:
         info["ranker"] = train_ranker(
             shop, version.name, data, catalogue, recipe, budget_s, progress
@@ -139,11 +142,16 @@ def write_model(
     data: Interactions,
     catalogue: list[Attributes],
     embeddings: Embeddings | None = None,
+    newcomers: Newcomers | None = None,
 ) -> None:
-    """A model version: ``recipe/``, ``embeddings/`` and, with a catalogue, ``content/``."""
+    """A model version: ``recipe/``, ``embeddings/`` and, with a catalogue, ``content/``; where
+    they are worth it, ``newcomers/``."""
     if embeddings is not None:
         (folder / EMBEDDINGS).mkdir()
         embeddings.save(folder / EMBEDDINGS)
+    if newcomers is not None:
+        (folder / NEWCOMERS).mkdir()
+        newcomers.save(folder / NEWCOMERS)
     (folder / RECIPE).mkdir()
     recipe.save(folder / RECIPE)
     if any(catalogue):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import duckdb
@@ -118,10 +118,19 @@ def _by_user_and_time(user: Int32s, ts: Int64s, n_users: int) -> Int64s:
 
 def load_catalogue(lake: Lake, item_ids: Sequence[str]) -> list[Attributes]:
     """The attributes of each item, in the order asked for; empty for an unknown item."""
-    place = {item_id: index for index, item_id in enumerate(item_ids)}
-    catalogue: list[Attributes] = [{} for _ in item_ids]
-    for item in lake.items():
-        index = place.get(item.item_id)
+    return _in_order(((item.item_id, item.attributes) for item in lake.items()), item_ids)
+
+
+def load_people(lake: Lake, user_ids: Sequence[str]) -> list[Attributes]:
+    """The attributes of each user, in the order asked for; empty for an unknown user."""
+    return _in_order(((user.user_id, user.attributes) for user in lake.users()), user_ids)
+
+
+def _in_order(told: Iterable[tuple[str, Attributes]], ids: Sequence[str]) -> list[Attributes]:
+    place = {known: index for index, known in enumerate(ids)}
+    found: list[Attributes] = [{} for _ in ids]
+    for known, attributes in told:
+        index = place.get(known)
         if index is not None:
-            catalogue[index] = item.attributes
-    return catalogue
+            found[index] = attributes
+    return found

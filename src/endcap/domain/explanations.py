@@ -5,10 +5,11 @@ from __future__ import annotations
 from msgspec import Struct
 
 # Where a score comes from.
-MODEL, COLD, CONTENT, EMBEDDING, AFFINITY, POPULAR, TRENDING, UNKNOWN = (
-    "model", "cold", "content", "embedding", "affinity", "popular", "trending", "unknown",
+MODEL, COLD, CONTENT, EMBEDDING, AFFINITY, NEWCOMER, POPULAR, TRENDING, UNKNOWN = (
+    "model", "cold", "content", "embedding", "affinity", "newcomer", "popular", "trending",
+    "unknown",
 )  # fmt: skip
-SOURCES = (MODEL, COLD, CONTENT, EMBEDDING, AFFINITY, POPULAR, TRENDING, UNKNOWN)
+SOURCES = (MODEL, COLD, CONTENT, EMBEDDING, AFFINITY, NEWCOMER, POPULAR, TRENDING, UNKNOWN)
 
 # Why-not: exactly one of these for every item.
 IN_LIST, UNKNOWN_ITEM, NOT_IN_CATALOGUE, UNAVAILABLE, EXCLUDED, NO_SCORE, OUTRANKED = (
@@ -60,10 +61,11 @@ class RankerAccount(Struct, frozen=True, rename="camel", omit_defaults=True):
 
 class Explanation(Struct, frozen=True, rename="camel", omit_defaults=True):
     """``prior`` + the amounts of ``because`` + ``others`` = ``score``, for the sources model,
-    cold, content and affinity; with a ``ranker``, = its ``recipe_score``: a ranker exchanges the
-    items among the scores.
+    cold, content, affinity and newcomer; with a ``ranker``, = its ``recipe_score``: a ranker
+    exchanges the items among the scores.
 
-    ``components``: the same amounts by part of the model. ``neighbours``: the known items that a
+    ``components``: the same amounts by part of the model; of a newcomer, by what is known of
+    them. ``neighbours``: the known items that a
     cold one was placed by, with their weights. ``features``: those that moved the ranker's
     log-odds of the item most, and how far.
     """

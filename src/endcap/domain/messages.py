@@ -131,6 +131,7 @@ MESSAGES: dict[str, str] = {
     "vector_not_finite": "{field} row {value} holds a number that is infinite or NaN",
     "vectors_unreadable": "the vector index in {value} cannot be read: {reason}; build it again",
     "embeddings_unreadable": "the embeddings in {value} cannot be read: {reason}; fit them again",
+    "newcomers_unreadable": "what newcomers want cannot be read in {value}: {reason}; train again",
     "content_unreadable": "the content index in {value} cannot be read: {reason}; train again",
     # evaluation and statistics
     "level_out_of_range": "{field} must lie between 0 and 1, not {value!r}",

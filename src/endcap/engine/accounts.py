@@ -11,11 +11,20 @@ import numpy as np
 from msgspec.structs import replace
 
 from endcap.domain.arrays import Float32s, Int32s
-from endcap.domain.explanations import AFFINITY, COLD, CONTENT, EMBEDDING, MODEL, Cause
+from endcap.domain.explanations import (
+    AFFINITY,
+    COLD,
+    CONTENT,
+    EMBEDDING,
+    MODEL,
+    NEWCOMER,
+    Cause,
+)
 from endcap.domain.values import PERSONAL, RELATED, RERANK
 from endcap.engine.affinity import STRENGTH, lifts
 from endcap.engine.histories import History
 from endcap.engine.moment import Live, Moment, standing_in, to_model_query
+from endcap.engine.newcomer import lifts_of, told_of
 from endcap.models.queries import ModelQuery
 from endcap.models.recipe import Recipe
 
@@ -51,6 +60,8 @@ def ledger_of(moment: Moment) -> Ledger | None:
         if query.by == EMBEDDING and now.serving.embedded_row(row) >= 0:
             return OfEmbedding(now, row)
         return OfItem(now, row)
+    if query.surface == PERSONAL and not len(moment.history.items) and told_of(moment):
+        return OfNewcomer(moment)
     if query.surface in (PERSONAL, RERANK) and len(moment.history.items):
         known = to_model_query(now, moment.history, query.at)
         if len(known.rows):
@@ -127,6 +138,28 @@ class OfItem:
     def causes(self, amounts: Float32s) -> tuple[tuple[Cause, ...], float]:
         item_id = self._now.state.items.id(self._row) or ""
         return greatest([Cause(item_id, 0.0, 0.0)], amounts)
+
+
+class OfNewcomer:
+    """Scores of somebody without a history: popularity, and what is known of them."""
+
+    def __init__(self, moment: Moment) -> None:
+        self._moment = moment
+        self._known = [f"{told.name}={told.value}" for told in told_of(moment)]
+
+    def account(self, row: int, told: float) -> Account | None:
+        del told  # the account is made anew: the two must agree
+        moment = self._moment
+        count = moment.live.state.popularity(moment.query.at, np.array([row], np.int32))
+        if count[0] <= 0:
+            return None
+        prior, amounts = float(np.log1p(count[0])), lifts_of(moment, row)
+        known = dict(zip(self._known, amounts.tolist(), strict=True))
+        return Account(NEWCOMER, prior + float(amounts.sum()), prior, amounts, known)
+
+    def causes(self, amounts: Float32s) -> tuple[tuple[Cause, ...], float]:
+        """No event is behind them."""
+        return (), float(amounts.sum(dtype=np.float64))
 
 
 class OfEmbedding:

@@ -16,7 +16,8 @@ from endcap.engine.probability import by_ranker
 from endcap.engine.surfaces import SURFACE
 
 STRATEGIES = (
-    "personal", "content", "embedding", "affinity", "popular", "trending", "related", "none",
+    "personal", "content", "embedding", "affinity", "newcomer", "popular", "trending", "related",
+    "none",
 )  # fmt: skip
 
 

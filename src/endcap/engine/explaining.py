@@ -21,7 +21,8 @@ from endcap.domain.values import (
 )
 from endcap.engine.accounts import Account, Ledger, ledger_of
 from endcap.engine.guarding import STAGES, stages_without
-from endcap.engine.moment import Live, Moment, observe
+from endcap.engine.moment import NOTHING, Live, Moment, observe
+from endcap.engine.newcomer import for_newcomer
 from endcap.engine.ranker_accounts import RankerLedger, ranker_ledger
 from endcap.engine.surfaces import from_model, from_shelves, related_to, rerank
 from endcap.models.ranker import BY_RECIPE
@@ -90,6 +91,8 @@ def retrieved(moment: Moment) -> Mapping[int, float] | None:
         return None
     if query.surface == PERSONAL and len(moment.history.items):
         found = from_model(moment) or from_shelves(moment)
+    elif query.surface == PERSONAL:
+        found = for_newcomer(moment) or NOTHING
     elif query.surface == RELATED and (row := now.state.items.row(query.item_id or "")) >= 0:
         found = related_to(moment, row)
     else:

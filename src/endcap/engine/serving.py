@@ -12,6 +12,7 @@ from endcap.engine.ids import Vocabulary
 from endcap.engine.joining import rows_of
 from endcap.models.content import ContentIndex
 from endcap.models.embeddings import Embeddings
+from endcap.models.newcomers import Newcomers
 from endcap.models.ranker import Ranker
 from endcap.models.recipe import Recipe
 
@@ -33,6 +34,7 @@ class Serving:
     event_types: tuple[str, ...] = EVENT_TYPES  # by the codes that the model was trained with
     ranker: Ranker | None = None  # its rows are the recipe's
     embeddings: Embeddings | None = None  # and so are theirs
+    newcomers: Newcomers | None = None  # and theirs
 
     def model_row(self, row: int) -> int:
         return int(self.to_model[row]) if 0 <= row < len(self.to_model) else -1
@@ -65,6 +67,7 @@ def bind(
     vocabulary: Vocabulary,
     ranker: Ranker | None = None,
     embeddings: Embeddings | None = None,
+    newcomers: Newcomers | None = None,
 ) -> Serving:
     """Tie a loaded model to a vocabulary. Items that either does not know map to -1."""
     to_row = rows_of(recipe.item_ids, vocabulary)  # (model rows,)
@@ -73,4 +76,6 @@ def bind(
     to_model[to_row[known]] = np.flatnonzero(known).astype(np.int32)
     policy = str(recipe.info.get("seen_policy", EXCLUDE_PURCHASED))
     types = tuple(recipe.info.get("event_types", EVENT_TYPES))
-    return Serving(version, recipe, content, to_model, to_row, policy, types, ranker, embeddings)
+    return Serving(
+        version, recipe, content, to_model, to_row, policy, types, ranker, embeddings, newcomers
+    )

@@ -10,15 +10,18 @@ from endcap.engine.affinity import by_affinity
 from endcap.engine.counted import appended, fill, popular, trending
 from endcap.engine.guarding import COLD
 from endcap.engine.moment import NOTHING, Live, Moment, Ranked
+from endcap.engine.newcomer import for_newcomer
 from endcap.engine.rank import rank, rank_given, wanted
 from endcap.engine.serving import Serving
 from endcap.models.queries import ModelQuery, Scored
 
 
 def personal(moment: Moment) -> Ranked:
-    """The shopper's own list; popular in context when nothing is known of them."""
+    """The shopper's own list; for somebody without a history what newcomers like them want, or
+    what is popular in context."""
     if not len(moment.history.items):
-        return popular(moment)
+        found = for_newcomer(moment)
+        return popular(moment) if found is None else fill(moment, found)
     return fill(moment, from_model(moment) or from_shelves(moment))
 
 

@@ -9,6 +9,7 @@ from endcap.domain.arrays import Float32s, Int32s
 from endcap.domain.explanations import (
     EXCLUDED,
     IN_LIST,
+    NEWCOMER,
     NO_SCORE,
     NOT_IN_CATALOGUE,
     OUTRANKED,
@@ -23,6 +24,7 @@ from endcap.engine.cold import MOST_COLD
 from endcap.engine.explaining import of_account
 from endcap.engine.guarding import CANDIDATES, COLD, OBSERVE, RANK, SHOW
 from endcap.engine.moment import PURCHASE_CODE, Live, Moment, observe
+from endcap.engine.newcomer import newcomer_scores
 from endcap.engine.ranker_accounts import ranker_ledger
 from endcap.engine.surfaces import from_shelves, scores_of
 
@@ -81,6 +83,8 @@ def ranked_out(moment: Moment, answer: Answer, item_id: str, row: int) -> Verdic
     elif answer.strategy == "affinity":
         found = from_shelves(moment)
         rows, scores = found.rows, found.scores
+    elif answer.strategy == "newcomer":
+        rows, scores = newcomer_scores(moment, permitted(moment))
     else:
         rows = permitted(moment)
         scores = moment.live.state.popularity(moment.query.at, rows)
@@ -128,7 +132,7 @@ def outranked(
     lacks = "a greater score"
     if last < score:
         lacks = "items of the context come first"
-    elif explanation is not None and not explanation.because:
+    elif explanation is not None and explanation.source != NEWCOMER and not explanation.because:
         lacks = "nothing that the shopper did leads to it: it has its prior alone"
     return Verdict(
         item_id,

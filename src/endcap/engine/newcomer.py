@@ -1,0 +1,84 @@
+"""Answers for somebody without a history, by who they are and when they ask.
+
+What is known are the attributes that the shop upserted for the user, the context of the query, and
+the time. Popularity is that of now: items that come up come up for newcomers at once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from msgspec.structs import replace
+
+from endcap.domain.arrays import Bools, Float32s, Int32s
+from endcap.domain.values import Attributes
+from endcap.engine.counted import CONTEXT_POOL, context_first
+from endcap.engine.moment import Moment, Ranked
+from endcap.models.newcomers import Told
+
+
+def for_newcomer(moment: Moment) -> Ranked | None:
+    """The items with a count, best first, at most ``CONTEXT_POOL``; None: no model knows anything
+    of the shopper."""
+    newcomers, query, state = moment.live.serving.newcomers, moment.query, moment.live.state
+    if newcomers is None or not told_of(moment):
+        return None
+    mask = moment.live.sellable.mask()
+    wanted = max(query.k, CONTEXT_POOL)
+    popular, _ = state.popular(query.at, wanted, None, mask)
+    pool = moment.live.serving.to_row.take(newcomers.pool)
+    rows = np.union1d(pool[pool >= 0], popular).astype(np.int32)
+    if mask is not None:
+        rows = rows[mask[rows]]
+    rows, scores = newcomer_scores(moment, rows)
+    best = np.argsort(-scores, kind="stable")[:wanted]
+    read = {field.name for field in newcomers.fields}
+    page = {name: value for name, value in query.context.items() if name not in read}
+    found = Ranked(rows[best], scores[best], "newcomer")
+    return context_first(state, replace(query, context=page), found)
+
+
+def newcomer_scores(moment: Moment, rows: Int32s) -> tuple[Int32s, Float32s]:
+    """Those of ``rows`` (n,), rising, that have a count, and their scores."""
+    counts = moment.live.state.popularity(moment.query.at, rows)
+    rows, counts = rows[counts > 0], counts[counts > 0]
+    newcomers = moment.live.serving.newcomers
+    scores = np.log1p(counts)
+    if newcomers is not None:
+        lift = newcomers.lift(told_of(moment))  # (pool,)
+        place, inside = _places(moment, rows)
+        scores[inside] += lift[place[inside]]
+    return rows, scores.astype(np.float32)
+
+
+def told_of(moment: Moment) -> list[Told]:
+    """What the model knows of the shopper: nothing without a map."""
+    newcomers = moment.live.serving.newcomers
+    return [] if newcomers is None else newcomers.told(known_of(moment), moment.query.at)
+
+
+def known_of(moment: Moment) -> Attributes:
+    """The context says what is so now."""
+    query = moment.query
+    stored = moment.live.state.user_attributes(query.user_id) if query.user_id else {}
+    return {**stored, **query.context}
+
+
+def lifts_of(moment: Moment, row: int) -> Float32s:
+    """(told,) what each thing that is known adds to the item at vocabulary ``row``."""
+    told = told_of(moment)
+    place, inside = _places(moment, np.array([row], np.int32))
+    newcomers = moment.live.serving.newcomers
+    if newcomers is None or not inside[0]:
+        return np.zeros(len(told), np.float32)
+    return np.asarray(newcomers.lifts[[each.row for each in told], place[0]], np.float32)
+
+
+def _places(moment: Moment, rows: Int32s) -> tuple[Int32s, Bools]:
+    """((n,) places of vocabulary rows in the pool, whether they are in it)."""
+    newcomers, serving = moment.live.serving.newcomers, moment.live.serving
+    assert newcomers is not None  # noqa: S101 - whoever asks has found it
+    model = serving.model_rows(rows)
+    if not len(newcomers.pool):
+        return np.zeros(len(rows), np.int32), np.zeros(len(rows), np.bool_)
+    place = np.minimum(np.searchsorted(newcomers.pool, model), len(newcomers.pool) - 1)
+    return place.astype(np.int32), newcomers.pool[place] == model
