@@ -14,6 +14,7 @@ from endcap.domain.explanations import (
     COLD,
     CONTENT,
     MODEL,
+    NEWCOMER,
     SOURCES,
     VERDICTS,
     Explanation,
@@ -33,7 +34,7 @@ CHANGES = st.one_of(
 )
 CONTEXTS = st.sampled_from([{}, {}, {"department": "white"}])
 SEEN = st.sampled_from([*SEEN_POLICIES, None])
-ADDED = (MODEL, COLD, CONTENT, AFFINITY)
+ADDED = (MODEL, COLD, CONTENT, AFFINITY, NEWCOMER)
 SHOPS = settings(
     max_examples=12,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

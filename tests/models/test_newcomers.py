@@ -51,22 +51,30 @@ def fit(data: Interactions, people: People) -> tuple[Newcomers | None, dict[str,
     return fit_newcomers(data, people, half_life_days=14.0, seed=0)
 
 
-def test_what_matters_is_kept_and_what_does_not_weighs_nothing() -> None:
+Learnt = tuple[Newcomers, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def learnt() -> Learnt:
     found, told = fit(*shop(matters=True))
+    assert found is not None
+    return found, told
+
+
+def test_what_matters_is_kept_and_what_does_not_weighs_nothing(learnt: Learnt) -> None:
+    found, told = learnt
     assert told["status"] == KEPT
     assert told["low"] > 0
     assert told["ndcg@20"] > told["popularity_ndcg@20"]
     assert told["fields"]["region"]["weight"] > 10 * told["fields"]["coin"]["weight"]
-    assert found is not None
     north, south = (found.lift(found.told({"region": name}, 0)) for name in ("north", "south"))
     even = found.pool % 2 == 0
     assert north[even].mean() > 0 > north[~even].mean()
     assert south[~even].mean() > 0 > south[even].mean()
 
 
-def test_the_map_holds_nobody_and_no_text_of_anybody() -> None:
-    found, told = fit(*shop(matters=True))
-    assert found is not None
+def test_the_map_holds_nobody_and_no_text_of_anybody(learnt: Learnt) -> None:
+    found, told = learnt
     assert set(told["fields"]) == {"region", "coin", "hour", "weekday"}
     assert all("person" not in value for field in found.fields for value in field.values)
 
@@ -84,11 +92,11 @@ def test_too_few_shoppers_and_no_events_are_skipped() -> None:
     assert fit(empty, People(np.zeros(0, np.int64), []))[1]["status"] == SKIPPED
 
 
-def test_the_same_data_and_seed_give_the_same_map() -> None:
-    first, second = (fit(*shop(matters=True))[0] for _ in range(2))
-    assert first is not None
-    assert second is not None
-    assert np.array_equal(first.lifts, second.lifts)
+def test_the_same_data_and_seed_give_the_same_map(learnt: Learnt) -> None:
+    again, told = fit(*shop(matters=True))
+    assert again is not None
+    assert np.array_equal(learnt[0].lifts, again.lifts)
+    assert told == learnt[1]
 
 
 def test_a_shopper_is_asked_about_with_what_was_known_before_they_came() -> None:
@@ -176,9 +184,8 @@ def test_a_large_shop_is_learnt_from_in_part() -> None:
     assert (np.diff(rows) > 0).all()
 
 
-def test_a_saved_map_says_the_same(tmp_path: Path) -> None:
-    found, _ = fit(*shop(matters=True))
-    assert found is not None
+def test_a_saved_map_says_the_same(tmp_path: Path, learnt: Learnt) -> None:
+    found, _ = learnt
     found.save(tmp_path)
     again = Newcomers.load(tmp_path, ITEMS)
     told = again.told({"region": "south"}, 7 * HOUR)

@@ -6,6 +6,8 @@ the time. Popularity is that of now: items that come up come up for newcomers at
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from msgspec.structs import replace
 
@@ -20,7 +22,8 @@ def for_newcomer(moment: Moment) -> Ranked | None:
     """The items with a count, best first, at most ``CONTEXT_POOL``; None: no model knows anything
     of the shopper."""
     newcomers, query, state = moment.live.serving.newcomers, moment.query, moment.live.state
-    if newcomers is None or not told_of(moment):
+    told = told_of(moment)
+    if newcomers is None or not told:
         return None
     mask = moment.live.sellable.mask()
     wanted = max(query.k, CONTEXT_POOL)
@@ -29,7 +32,7 @@ def for_newcomer(moment: Moment) -> Ranked | None:
     rows = np.union1d(pool[pool >= 0], popular).astype(np.int32)
     if mask is not None:
         rows = rows[mask[rows]]
-    rows, scores = newcomer_scores(moment, rows)
+    rows, scores = newcomer_scores(moment, rows, told)
     best = np.argsort(-scores, kind="stable")[:wanted]
     read = {field.name for field in newcomers.fields}
     page = {name: value for name, value in query.context.items() if name not in read}
@@ -37,14 +40,14 @@ def for_newcomer(moment: Moment) -> Ranked | None:
     return context_first(state, replace(query, context=page), found)
 
 
-def newcomer_scores(moment: Moment, rows: Int32s) -> tuple[Int32s, Float32s]:
+def newcomer_scores(moment: Moment, rows: Int32s, told: Sequence[Told]) -> tuple[Int32s, Float32s]:
     """Those of ``rows`` (n,), rising, that have a count, and their scores."""
     counts = moment.live.state.popularity(moment.query.at, rows)
     rows, counts = rows[counts > 0], counts[counts > 0]
     newcomers = moment.live.serving.newcomers
     scores = np.log1p(counts)
     if newcomers is not None:
-        lift = newcomers.lift(told_of(moment))  # (pool,)
+        lift = newcomers.lift(told)  # (pool,)
         place, inside = _places(moment, rows)
         scores[inside] += lift[place[inside]]
     return rows, scores.astype(np.float32)

@@ -24,7 +24,7 @@ from endcap.engine.cold import MOST_COLD
 from endcap.engine.explaining import of_account
 from endcap.engine.guarding import CANDIDATES, COLD, OBSERVE, RANK, SHOW
 from endcap.engine.moment import PURCHASE_CODE, Live, Moment, observe
-from endcap.engine.newcomer import newcomer_scores
+from endcap.engine.newcomer import newcomer_scores, told_of
 from endcap.engine.ranker_accounts import ranker_ledger
 from endcap.engine.surfaces import from_shelves, scores_of
 
@@ -84,7 +84,7 @@ def ranked_out(moment: Moment, answer: Answer, item_id: str, row: int) -> Verdic
         found = from_shelves(moment)
         rows, scores = found.rows, found.scores
     elif answer.strategy == "newcomer":
-        rows, scores = newcomer_scores(moment, permitted(moment))
+        rows, scores = newcomer_scores(moment, permitted(moment), told_of(moment))
     else:
         rows = permitted(moment)
         scores = moment.live.state.popularity(moment.query.at, rows)
