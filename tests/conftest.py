@@ -12,7 +12,9 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import httpx
@@ -165,6 +167,25 @@ class Board:
 
     def ids(self, surface: str = "personal", shop: Shop | None = None, **more: Any) -> list[str]:
         return [item.id for item in self.answer(surface, shop, **more).items]
+
+
+def beside(name: str) -> ModuleType:
+    """The module ``name`` (a path below this folder), which is no test and in no package."""
+    known = f"endcap_tests.{name}"
+    if known not in sys.modules:
+        spec = spec_from_file_location(known, Path(__file__).parent / name)
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[known] = module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[known])
+    return sys.modules[known]
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[Any]:
+    """A running ``tests/aws/emulator.py: Emulator``. Tests that take it are marked ``server``."""
+    with beside("aws/emulator.py").emulator() as running:
+        yield running
 
 
 Endcap = Callable[..., subprocess.CompletedProcess[str]]

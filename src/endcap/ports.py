@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -140,6 +140,51 @@ class Jobs(Protocol):
 
     def jobs(self) -> list[str]:
         """Ids in the order of their start."""
+
+
+class Shard(Struct, frozen=True):
+    """One ordered part of a stream. Records of one key lie in one shard; where shards were split
+    or merged, those of ``parents`` come before its own."""
+
+    name: str
+    parents: tuple[str, ...] = ()
+
+
+class StreamRecord(NamedTuple):
+    """``position`` names this record in its shard; reading after it goes on with the next."""
+
+    position: str
+    key: str
+    data: bytes
+    arrived_at: int  # µs, by the clock of whoever stored it
+
+
+class StreamBatch(NamedTuple):
+    """``ended``: nothing will ever come behind these records in this shard."""
+
+    records: tuple[StreamRecord, ...]
+    ended: bool = False
+
+
+class Stream(Protocol):
+    """A durable, partitioned log that several consumers read, each at its own pace."""
+
+    def put(self, records: Sequence[tuple[str, bytes]]) -> None:
+        """Store (partition key, data) each. Durable on return. What was stored before a failure
+        stays, so whoever tries again may store it twice."""
+
+    def shards(self) -> list[Shard]:
+        """Parents before their children."""
+
+    def read(self, shard: str, after: str, most: int) -> StreamBatch:
+        """At most ``most`` records behind the position ``after`` ("": from the oldest kept), in
+        order. None: the end is reached for now. Records that are no longer kept are left out."""
+
+    def positions(self, consumer: str) -> dict[str, str]:
+        """By shard, how far this consumer has come. Empty for one that never said."""
+
+    def checkpoint(self, consumer: str, positions: Mapping[str, str]) -> None:
+        """Keep these positions; those of other shards stay. Durable on return."""
 
 
 class Neighbours(Struct, frozen=True):

@@ -87,6 +87,18 @@ MESSAGES: dict[str, str] = {
     "job_not_started": "the job {field} could not be started: {reason}",
     "unknown_job": "there is no job {value!r}",
     "record_too_large": "{field} must be at most {most} bytes",
+    "stream_damaged": "{field} is damaged ({reason}); restore it from a backup",
+    "stream_not_written": "the stream {field} did not take {value} records ({reason}); try again",
+    "stream_unavailable": "the stream {field} cannot be reached ({reason}); try again",
+    "stream_denied": "the stream {field} may not be used with these AWS credentials ({reason})",
+    "unknown_stream": "there is no stream {value!r}",
+    "unknown_shard": "the stream {field} has no shard {value!r}",
+    "bad_position": "{field} is no position in a stream: {value!r}",
+    "bad_consumer": "a consumer is named by up to 128 letters, digits, '.', '_' and '-', beginning "
+    "with a letter or digit, not {value!r}",
+    "aws_not_configured": "no client for {field} can be made ({reason}); set AWS_REGION and the "
+    "credentials as for any AWS tool",
+    "aws_extra_missing": "{field} needs the extra endcap[aws], which is not installed",
     # data
     "damaged_manifest": "{field} is not a manifest of the lake; restore it from a backup, or "
     "remove it to go back to the one before",

@@ -1,0 +1,110 @@
+"""An AWS of one's own: a real moto server on a free loopback port, spoken to by real boto3 clients.
+
+``with emulator() as aws:`` starts the server as a process that ends with the block, and also when
+the process that started it dies. Tests take the fixture ``aws`` of ``tests/conftest.py``: one
+server for the session. Everything in it is forgotten when it ends; name things freshly
+(``aws.name("orders")``) or empty it (``aws.reset()``) where another test's things would disturb.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+READY = "ready "
+REGION = "us-east-1"
+
+
+@dataclass
+class Emulator:
+    """A running server. ``environment``: what a process needs to speak to it and nothing else."""
+
+    url: str
+    process: subprocess.Popen[str]
+    numbers: Iterator[int] = field(default_factory=count)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }
+
+    def client(self, service: str, **options: Any) -> Any:
+        """A boto3 client, e.g. ``aws.client("s3")``, whatever the environment holds."""
+        import boto3
+
+        session = boto3.session.Session("test", "test", region_name=REGION)
+        return session.client(service, endpoint_url=self.url, **options)
+
+    def name(self, stem: str) -> str:
+        """A name that nothing in this server has yet: also good for a bucket."""
+        return f"{stem}-{next(self.numbers)}"
+
+    def reset(self) -> None:
+        """Forget everything in it."""
+        request = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")  # noqa: S310
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            assert answer.status == 200
+
+
+@contextmanager
+def emulator() -> Iterator[Emulator]:
+    """Start a server on a port that the system chooses; stop it at the end of the block."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+    process = subprocess.Popen(
+        [sys.executable, str(Path(__file__))],
+        env={**kept, "MOTO_IAM_LOAD_MANAGED_POLICIES": "true"},
+        stdin=subprocess.PIPE,  # closed when this process ends, however that happens
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # a line for each request
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        assert line.startswith(READY), f"the emulator ended with {process.wait(10)}"
+        yield Emulator(line.removeprefix(READY).strip(), process)
+    finally:
+        process.kill()
+        process.wait(10)
+        process.stdin.close()
+        process.stdout.close()
+
+
+def serve() -> None:
+    """The server's own process: serves until stdin is closed."""
+    from moto.core.config import default_user_config
+    from moto.server import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    default_user_config["stepfunctions"] = {"execute_state_machine": True}
+    default_user_config["lambda"] = {"use_docker": False}
+    WSGIRequestHandler.protocol_version = "HTTP/1.1"  # clients keep their connections
+    application = DomainDispatcherApplication(create_backend_app)
+    server = make_server("127.0.0.1", 0, application, threaded=True)
+    os.environ["MOTO_PORT"] = str(server.server_port)  # stands in URLs that it answers
+    Thread(target=server.serve_forever, daemon=True).start()
+    print(f"{READY}http://127.0.0.1:{server.server_port}", flush=True)  # noqa: T201
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    serve()
