@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 from msgspec.structs import replace
 
+from endcap.adapters.embedded_postgres import EmbeddedPostgres, packaged_binaries
 from endcap.app.answers import answer
 from endcap.app.intake import write
 from endcap.app.shop import Shop
@@ -242,6 +244,24 @@ def board(checkerboard_home: Path, tmp_path: Path) -> Board:
 def empty_board(tmp_path: Path) -> Board:
     """A shop without anything."""
     return Board(tmp_path / "empty")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL server with pgvector, which this test run starts and stops."""
+    # pytest's own folders are closed to the account that the server runs as when we are root.
+    root = Path(tempfile.mkdtemp(prefix="endcap-postgres-"))
+    root.chmod(0o755)
+    binaries = packaged_binaries()
+    if any(not folder.stat().st_mode & 0o001 for folder in binaries.resolve().parents):
+        shutil.copytree(binaries.parent, root / "programs", symlinks=True)
+        binaries = root / "programs" / "bin"
+    server = EmbeddedPostgres(root / "server", binaries=binaries)
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+        shutil.rmtree(root)
 
 
 # A slow machine is no defect: timings never fail a test.

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from endcap.adapters.pgvector import PgVectors
+from endcap.adapters.postgres import Postgres
 from endcap.adapters.vector_folder import FolderVectors
 from endcap.domain.arrays import Float32s
 from endcap.domain.errors import Conflict, InvalidInput, NotFound
@@ -17,16 +19,32 @@ from endcap.ports import VectorIndex
 
 Open = Callable[[], VectorIndex]
 
-INDEXES: dict[str, Callable[[Path], VectorIndex]] = {
-    "folder": FolderVectors,
-    "folder, in lists": lambda folder: FolderVectors(folder, exact_to=20, recall=1.0),
+# A folder of its own, and the URL of a database ("" where none is asked for) → the index
+INDEXES: dict[str, Callable[[Path, str], VectorIndex]] = {
+    "folder": lambda folder, _: FolderVectors(folder),
+    "folder, in lists": lambda folder, _: FolderVectors(folder, exact_to=20, recall=1.0),
+    "pgvector": lambda folder, url: PgVectors(Postgres(url), str(folder), "items"),
+    "pgvector, indexed": lambda folder, url: PgVectors(
+        Postgres(url), str(folder), "items", exact_to=20, recall=1.0
+    ),
 }
+EXACT = ("folder", "pgvector")
+EVERY = [
+    pytest.param(name, marks=pytest.mark.server if "pgvector" in name else ()) for name in INDEXES
+]
 
 
-@pytest.fixture(params=INDEXES)
-def open_index(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+@pytest.fixture(params=EVERY)
+def make_index(request: pytest.FixtureRequest) -> Callable[[Path], VectorIndex]:
+    name = request.param
+    url = request.getfixturevalue("postgres") if "pgvector" in name else ""
+    return lambda folder: INDEXES[name](folder, url)
+
+
+@pytest.fixture
+def open_index(make_index: Callable[[Path], VectorIndex], tmp_path: Path) -> Open:
     """Each call opens the same index again, as another process would."""
-    return lambda: INDEXES[request.param](tmp_path / "vectors")
+    return lambda: make_index(tmp_path / "vectors")
 
 
 def integers(seed: int, n: int, d: int = 4) -> Float32s:
@@ -66,16 +84,20 @@ def test_nothing_answers_before_the_first_switch(open_index: Open) -> None:
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(n=st.integers(1, 60), k=st.integers(1, 70), seed=st.integers(0, 10**6))
 def test_the_nearest_are_found_in_order(
-    tmp_path_factory: pytest.TempPathFactory, n: int, k: int, seed: int
+    request: pytest.FixtureRequest,
+    make_index: Callable[[Path], VectorIndex],
+    tmp_path_factory: pytest.TempPathFactory,
+    n: int,
+    k: int,
+    seed: int,
 ) -> None:
-    for make in INDEXES.values():
-        index = make(tmp_path_factory.mktemp("vectors"))
-        ids, vectors, query = named(n), integers(seed, n), integers(seed + 1, 1)[0]
-        index.load("v1", ids, vectors)
-        index.switch("v1")
-        if make is INDEXES["folder"]:
-            assert answered(index, query, k) == expected(ids, vectors, query, k)
-        assert len(answered(index, query, k)) == min(n, k)
+    index = make_index(tmp_path_factory.mktemp("vectors"))
+    ids, vectors, query = named(n), integers(seed, n), integers(seed + 1, 1)[0]
+    index.load("v1", ids, vectors)
+    index.switch("v1")
+    if request.node.callspec.params["make_index"] in EXACT:
+        assert answered(index, query, k) == expected(ids, vectors, query, k)
+    assert len(answered(index, query, k)) == min(n, k)
 
 
 def test_many_are_asked_at_once(open_index: Open) -> None:

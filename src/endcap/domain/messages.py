@@ -99,6 +99,35 @@ MESSAGES: dict[str, str] = {
     "aws_not_configured": "no client for {field} can be made ({reason}); set AWS_REGION and the "
     "credentials as for any AWS tool",
     "aws_extra_missing": "{field} needs the extra endcap[aws], which is not installed",
+    "bad_database_url": "{field} must be folder, embedded or a URL like "
+    "postgresql://USER@HOST:5432/DATABASE?sslmode=verify-full (characters like / : @ in a password "
+    "as %2F %3A %40); what was given cannot be read and is not shown",
+    "postgres_extra_missing": "{field} needs the extra endcap[postgres], which is not installed",
+    "embedded_extra_missing": "{field}=embedded needs the extra endcap[embedded], which is not "
+    "installed",
+    "embedded_closed": "the embedded PostgreSQL must not run as root, and {value} may not enter "
+    "{field}; run Endcap as an ordinary user, or permit it: chmod o+x {field}",
+    "embedded_not_started": "the embedded PostgreSQL in {field} did not start ({value}): {reason}; "
+    "server.log there says more",
+    "pgvector_missing": "the database {field} lacks the extension pgvector; install it on the "
+    "server and run sql/embeddings.sql as an account that may create extensions",
+    "pgvector_old": "the database {field} has pgvector {value}; at least {least} is needed: "
+    "ALTER EXTENSION vector UPDATE",
+    "vectors_table_missing": "the database {field} holds no vectors of Endcap; run 'endcap vectors "
+    "load', or sql/embeddings.sql as an account that may create schemas",
+    "vectors_forbidden": "the account at {field} may not do this; reading needs the role "
+    "endcap_reader, loading the role endcap_loader, the first set-up an account that may create "
+    "roles (sql/embeddings.sql)",
+    "vectors_denied": "the database {field} refuses the account: {reason}; check user and password "
+    "in ENDCAP_VECTORS, PGPASSWORD or ~/.pgpass",
+    "vectors_no_database": "there is no such database at {field}: {reason}",
+    "vectors_unreachable": "the database {field} cannot be reached: {reason}",
+    "vectors_no_room": "the database {field} has no room left on its disk or in its memory "
+    "(SQLSTATE {value}); nothing was changed, what answered goes on answering",
+    "vectors_late": "the database {field} did not answer in time; nothing was changed",
+    "vectors_busy": "all {value} connections to the database {field} are in use",
+    "vectors_read_only": "the database {field} takes no changes: it is a replica, or set read-only",
+    "vectors_failed": "the database {field} refused a statement (SQLSTATE {value})",
     # data
     "damaged_manifest": "{field} is not a manifest of the lake; restore it from a backup, or "
     "remove it to go back to the one before",
