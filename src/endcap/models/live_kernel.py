@@ -1,11 +1,12 @@
-"""Compiled: from a live history straight to the best items, in one call and without an array made.
+"""Compiled: from a live history straight to the best items, in one call.
 
 The same answer as ``kernels.top_items`` over ``Mixture.entries``, but the mapping of rows, the
-weighing of the history and the seen policy happen inside the loop. ``values`` (items,) is scratch
-that is 0 before and after a call: first the rows of the history are added up in it, then they are
-walked again, which offers each item once (it is 0 when it comes again) and leaves 0 behind. Walking
-twice costs half of what it costs to keep a list of the items that were reached: nothing waits for
-anything. An item whose sum is 0 has its prior alone, as if it had not been reached.
+weighing of the history and the seen policy happen inside the loop, and what a history holds more
+than once is added up before its rows are. ``values`` (items,) is scratch that is 0 before and
+after a call: first the rows of the history are added up in it, then they are walked again, which
+offers each item once (it is 0 when it comes again) and leaves 0 behind. Walking twice costs half
+of what it costs to keep a list of the items that were reached: nothing waits for anything. An item
+whose sum is 0 has its prior alone, as if it had not been reached.
 """
 
 from __future__ import annotations
@@ -77,21 +78,30 @@ def _ask_for(columns: Int32s, weights: Float32s, first: int, last: int) -> None:
 
 
 @jit
+def _distinct(items: Int32s, to_model: Int32s, rows: Int32s, place_of: Int32s) -> int:
+    """The model rows of a history, each once, newest first: ``rows`` (h,); returns how many.
+    ``place_of`` (h,): the place there of the event with so many after it."""
+    found = 0
+    for behind in range(len(items)):
+        row = _model_row(items, len(items) - 1 - behind, to_model)
+        place = 0
+        while place < found and rows[place] != row:
+            place += 1
+        rows[place] = row
+        place_of[behind] = place
+        found = max(found, place + 1)
+    return found
+
+
+@jit
 def _stack_row(
-    items: Int32s,
-    behind: int,
-    to_model: Int32s,
-    pair_keys: Int64s,
-    readings: Float64s,
-    c: int,
-    n: int,
+    rows: Int32s, place: int, pair_keys: Int64s, readings: Float64s, c: int, n: int
 ) -> int:
-    """The stack's row of the event with ``behind`` after it for component ``c``; where it reads
-    pairs: of it with the newest event, an empty row if the two have none."""
-    row = _model_row(items, len(items) - 1 - behind, to_model)
-    if readings[c, PAIRED] == 0 or behind == 0:
-        return int(c * n + row)
-    key = np.int64(_model_row(items, len(items) - 1, to_model)) * n + row
+    """The stack's row of a history's item for component ``c``; where it reads pairs: of it with
+    the newest item, an empty row if the two have none."""
+    if readings[c, PAIRED] == 0:
+        return int(c * n + rows[place])
+    key = np.int64(rows[0]) * n + rows[place]
     low, high = 0, len(pair_keys)
     while low < high:
         middle = (low + high) >> 1
@@ -101,7 +111,34 @@ def _stack_row(
             high = middle
     if low < len(pair_keys) and pair_keys[low] == key:
         return int(len(readings) * n + low)
-    return int(c * n + row)
+    return int(c * n + rows[place])
+
+
+@jit
+def _weigh(
+    readings: Float64s,
+    c: int,
+    codes: UInt8s,
+    ts: Int64s,
+    at: int,
+    model_codes: UInt8s,
+    place_of: Int32s,
+    weighed: Float32s,
+) -> None:
+    """What each distinct item of the history counts for component ``c``, all its events together:
+    ``weighed``."""
+    h, half_life, fade = len(codes), readings[c, HALF_LIFE], 1.0
+    counted = _counted(readings, c, h)
+    scale = max(counted, 1.0) ** -readings[c, EXPONENT] if readings[c, EXPONENT] else 1.0
+    weighed[:] = 0
+    for behind in range(counted):
+        place = h - 1 - behind
+        weight = fade * scale * readings[c, TYPES + model_codes[codes[place]]]
+        fade *= readings[c, DECAY]
+        if half_life > 0:
+            weight *= 2.0 ** (-(max(at - ts[place], 0) / 1e6) / half_life)
+        if abs(weight) >= LEAST_WEIGHT and (behind > 0 or readings[c, PAIRED] == 0):
+            weighed[place_of[behind]] += np.float32(weight * readings[c, SHARE])
 
 
 @jit
@@ -111,36 +148,27 @@ def _add_history(
     weights: Float32s,
     pair_keys: Int64s,
     readings: Float64s,
-    items: Int32s,
     codes: UInt8s,
     ts: Int64s,
     at: int,
-    to_model: Int32s,
     model_codes: UInt8s,
+    rows: Int32s,
+    place_of: Int32s,
     values: Float32s,
 ) -> None:
-    """Add all components' rows for all events, newest first."""
-    h, n = len(items), len(values)
+    """Add all components' rows of all distinct items, newest first."""
+    n = len(values)
+    weighed = np.empty(len(rows), np.float32)
     for c in range(len(readings)):
-        half_life, fade = readings[c, HALF_LIFE], 1.0
-        counted = _counted(readings, c, h)
-        scale = max(counted, 1.0) ** -readings[c, EXPONENT] if readings[c, EXPONENT] else 1.0
-        for behind in range(-AHEAD, counted):
-            if behind + AHEAD < counted:
-                row = _stack_row(items, behind + AHEAD, to_model, pair_keys, readings, c, n)
+        items = _reach(readings, c, place_of)
+        _weigh(readings, c, codes, ts, at, model_codes, place_of, weighed)
+        for place in range(-AHEAD, items):
+            if place + AHEAD < items and weighed[place + AHEAD] != 0:
+                row = _stack_row(rows, place + AHEAD, pair_keys, readings, c, n)
                 _ask_for(columns, weights, starts[row], starts[row + 1])
-            if behind < 0:
-                continue
-            place = h - 1 - behind
-            weight = fade * scale * readings[c, TYPES + model_codes[codes[place]]]
-            fade *= readings[c, DECAY]
-            if half_life > 0:
-                weight *= 2.0 ** (-(max(at - ts[place], 0) / 1e6) / half_life)
-            if abs(weight) < LEAST_WEIGHT:
-                continue
-            row = _stack_row(items, behind, to_model, pair_keys, readings, c, n)
-            weight = np.float32(weight * readings[c, SHARE])
-            _add_row(columns, weights, starts[row], starts[row + 1], weight, values)
+            if place >= 0 and weighed[place] != 0:
+                row = _stack_row(rows, place, pair_keys, readings, c, n)
+                _add_row(columns, weights, starts[row], starts[row + 1], weighed[place], values)
 
 
 @jit
@@ -148,6 +176,15 @@ def _counted(readings: Float64s, c: int, h: int) -> int:
     """How many of h events component ``c`` looks at."""
     last_n = int(readings[c, LAST_N])
     return min(h, last_n) if last_n > 0 else h
+
+
+@jit
+def _reach(readings: Float64s, c: int, place_of: Int32s) -> int:
+    """How many distinct items the events have that component ``c`` looks at."""
+    found = 0
+    for behind in range(_counted(readings, c, len(place_of))):
+        found = max(found, place_of[behind] + 1)
+    return found
 
 
 @jit
@@ -188,8 +225,8 @@ def _offer_reached(
     prior: Float32s,
     most: float,
     readings: Float64s,
-    items: Int32s,
-    to_model: Int32s,
+    rows: Int32s,
+    place_of: Int32s,
     allowed: Bools,
     values: Float32s,
     size: int,
@@ -200,8 +237,8 @@ def _offer_reached(
     n, k = len(values), len(out_rows)
     enters = _least(out_scores, size, most)
     for c in range(len(readings)):
-        for behind in range(_counted(readings, c, len(items))):
-            row = _stack_row(items, behind, to_model, pair_keys, readings, c, n)
+        for place in range(_reach(readings, c, place_of)):
+            row = _stack_row(rows, place, pair_keys, readings, c, n)
             for at in range(np.uint64(starts[row]), np.uint64(starts[row + 1])):
                 column = np.uint32(columns[at])
                 value = values[column]
@@ -258,14 +295,16 @@ def _live_top(
     if not _all_known(items, to_model, starts):
         return UNKNOWN
     _put_own(items, codes, to_model, policy, exclude, values, -np.inf)
+    rows, place_of = np.empty(len(items), np.int32), np.empty(len(items), np.int32)
+    rows = rows[: _distinct(items, to_model, rows, place_of)]
     _add_history(
-        starts, columns, weights, pair_keys, readings, items, codes, ts, at, to_model, model_codes,
+        starts, columns, weights, pair_keys, readings, codes, ts, at, model_codes, rows, place_of,
         values,
     )  # fmt: skip
     size = _offer_unreached(prior, prior_order, allowed, values, out_rows, out_scores)
     most = prior[prior_order[0]] if len(prior_order) > 0 else np.float32(0)
     size = _offer_reached(
-        starts, columns, pair_keys, prior, most, readings, items, to_model, allowed, values, size,
+        starts, columns, pair_keys, prior, most, readings, rows, place_of, allowed, values, size,
         out_rows, out_scores,
     )  # fmt: skip
     _put_own(items, codes, to_model, policy, exclude, values, 0)

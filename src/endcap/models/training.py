@@ -28,6 +28,7 @@ from endcap.models.item_item import (
     Room,
 )  # fmt: skip
 from endcap.models.judging import Judge
+from endcap.models.merging import merged
 from endcap.models.mixture import NO_PAIRS, Component, Mixture, Reading
 from endcap.models.neighbours import empty, layered
 from endcap.models.popularity import popularity
@@ -165,8 +166,9 @@ def fit_plan(plan: Plan, data: Interactions, room: Room) -> Mixture:
     seen = np.bincount(data.item, minlength=data.n_items) > 0
     prior = np.where(seen, prior, np.float32(np.nan)).astype(np.float32)
     fitted = item_item.fit_all([family for family, _ in plan.parts], data, room)
-    stack, keys = layered(fitted, data.n_items) if fitted else (empty(0), NO_PAIRS)
-    return Mixture(stack, [component for _, component in plan.parts], prior, pair_keys=keys)
+    parts, components = merged(fitted, [component for _, component in plan.parts], room.keep)
+    stack, keys = layered(parts, data.n_items) if parts else (empty(0), NO_PAIRS)
+    return Mixture(stack, components, prior, pair_keys=keys)
 
 
 def refit(
