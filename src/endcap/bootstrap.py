@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -123,8 +124,24 @@ def stores_of(settings: Settings, group: str) -> Stores:
         artifacts=lambda: FolderArtifacts(make(root / "artifacts")),
         dead=lambda: DeadLetterFiles(root / "dead"),
         telemetry=lambda: TelemetryFolder(root / TELEMETRY),
-        lake=lambda: Lake(root / "lake", settings.memory_mb, settings.cores),
+        lake=lambda: Lake(root / "lake", settings.memory_mb, settings.cores, pepper_of(make(root))),
     )
+
+
+def pepper_of(root: Path) -> str:
+    """The secret that goes into the hashes of erased users, made at first use."""
+    path = root / "erasure.pepper"
+    if not path.exists():
+        staged = root / f".pepper-{os.getpid()}"
+        staged.touch(mode=0o600)
+        staged.write_text(secrets.token_hex(16))
+        try:
+            os.link(staged, path)
+        except FileExistsError:
+            pass  # another process was quicker
+        finally:
+            staged.unlink()
+    return path.read_text().strip()
 
 
 def make(path: Path) -> Path:

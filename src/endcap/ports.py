@@ -41,6 +41,11 @@ class EventLog(Protocol):
         """Drop whole segments that end at or before ``before`` and, where given, were last written
         before ``unchanged_since`` (µs); returns the first offset kept."""
 
+    def rewrite(self, before: int, change: Callable[[int, bytes], bytes]) -> int:
+        """Physically replace the records that end at or before ``before`` by what ``change``
+        makes of (offset behind, payload), of the same length; returns how many differ. Readers
+        in the middle may still see what stood there."""
+
 
 class DeadLetter(Struct, frozen=True, omit_defaults=True):
     """What could not be stored, as it came, and why."""
@@ -94,6 +99,9 @@ class Documents(Protocol):
     ) -> list[Document]:
         """Documents in order of key (by code point), whose key begins with ``prefix`` and is
         greater than ``after``."""
+
+    def scrub(self) -> None:
+        """From here on no byte of what was deleted or replaced is kept by the store itself."""
 
 
 class Artifacts(Protocol):

@@ -19,7 +19,7 @@ from endcap.domain.values import Query, User
 def forget(shop: Any, user: str, at: int) -> None:
     """As ``DELETE /v1/users/{userId}`` does."""
     write(shop, erasure(user, at))
-    forget_stored(shop, user)
+    forget_stored(shop, user, at)
 
 
 def in_lake(shop: Any, user: str) -> int:

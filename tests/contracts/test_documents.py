@@ -212,3 +212,14 @@ def test_one_of_many_threads_wins_each_version(open_store: Open) -> None:
     for thread in threads:
         thread.join()
     assert store.get("kind", "sum") == Document("sum", 41, {"n": 40})
+
+
+def test_what_stands_survives_a_scrub(open_store: Open) -> None:
+    store = open_store()
+    store.put_many("notes", {f"key-{n}": {"text": "gone " * 20} for n in range(50)})
+    store.put("notes", "key-0", {"text": "new"})
+    for n in range(1, 49):
+        store.delete("notes", f"key-{n}")
+    store.scrub()
+    assert keys(open_store().query("notes")) == ["key-0", "key-49"]
+    assert open_store().get("notes", "key-0") == Document("key-0", 2, {"text": "new"})

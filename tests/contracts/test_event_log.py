@@ -241,3 +241,31 @@ def test_reading_during_a_trim_is_whole_or_told(open_log: Open) -> None:
         reader.join()
     assert wrong == []
     assert payloads_of(log.read(offsets[-2])) == [b"199" * 5]
+
+
+def test_records_are_replaced_where_they_stand(open_log: Open) -> None:
+    log, other = open_log(), open_log()
+    ends = [add(log, b"record-%02d" % n) for n in range(12)]
+    seen: list[int] = []
+
+    def change(end: int, payload: bytes) -> bytes:
+        seen.append(end)
+        return b"x" * len(payload) if payload in (b"record-03", b"record-07") else payload
+
+    assert log.rewrite(ends[7], change) == 2
+    assert seen == ends[:8]
+    wanted = [b"x" * 9 if n in (3, 7) else b"record-%02d" % n for n in range(12)]
+    for reader in (log, other, open_log()):
+        assert list(reader.read(0)) == list(zip(ends, wanted, strict=True))
+    assert add(other, b"later") == add(log, b"later still") - (ends[-1] - ends[-2]) - 2
+    assert payloads_of(log.read(ends[-1])) == payloads_of(other.read(ends[-1]))
+    assert payloads_of(open_log().read(ends[10])) == [b"record-11", b"later", b"later still"]
+    assert log.rewrite(ends[7], lambda _, payload: payload) == 0
+
+
+def test_a_replacement_of_another_length_changes_nothing(open_log: Open) -> None:
+    log = open_log()
+    end = add(log, b"one", b"two")
+    with pytest.raises(ValueError, match="3 bytes"):
+        log.rewrite(end, lambda _, payload: payload + b"!")
+    assert payloads_of(open_log().read(0)) == [b"one", b"two"]

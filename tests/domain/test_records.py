@@ -13,12 +13,15 @@ from endcap.domain.records import (
     ItemsPut,
     Pointed,
     Record,
+    Submitted,
     UserErased,
     UsersPut,
     content_id,
     decode,
     digest,
     encode,
+    encode_without,
+    users_of,
 )
 from endcap.domain.values import Event, Item, User
 
@@ -108,3 +111,48 @@ def test_a_content_id_depends_on_every_member() -> None:
     assert content_id("u", "i", "view", 5, 1) == content_id(*one)
     # Ids live in logs and lakes: another release must give the same.
     assert content_id(*one) == "8f59e8de9ced45aa1f763cb2edcb8621"
+
+
+owners = st.sampled_from(["U1", "U2", "a" * 300, "é"])
+owned = st.one_of(
+    st.builds(
+        EventsPosted,
+        events=st.lists(st.builds(Event, owners, texts, texts, times, texts), max_size=5).map(
+            tuple
+        ),
+        **header,
+    ),
+    st.builds(
+        UsersPut,
+        users=st.lists(st.builds(User, owners, attributes), max_size=4).map(tuple),
+        **header,
+    ),
+    st.builds(UserErased, user_id=owners, **header),
+    st.builds(Submitted, user_id=owners, **header),
+)
+
+
+@given(owned, st.sets(owners))
+def test_a_record_without_a_user_is_as_long_and_names_the_others(
+    record: AnyRecord, gone: set[str]
+) -> None:
+    payload = encode_without(record, gone)
+    assert len(payload) == len(encode(record))
+    left = decode(payload)
+    assert set(users_of(left)) - {""} == set(users_of(record)) - gone
+    assert (left.at, left.key, left.body) == (record.at, record.key, record.body)
+    if not gone.intersection(users_of(record)):
+        assert payload == encode(record)
+
+
+OTHER = Event("u", "I", "view", 2, "e")
+
+
+@pytest.mark.parametrize("length", [1, 2, 30, 300, 70_000])
+def test_an_id_of_any_length_leaves_no_byte(length: int) -> None:
+    name = "~" * length
+    erased = encode_without(UserErased(7, user_id=name), {name})
+    posted = EventsPosted(7, events=(Event(name, "I", "view", 1, name), OTHER))
+    for payload in (erased, encode_without(posted, {name})):
+        assert name.encode() not in payload[2:]
+        assert decode(payload).at == 7

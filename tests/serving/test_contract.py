@@ -198,6 +198,9 @@ def test_a_deleted_user_is_forgotten(ask: Any) -> None:
     told = ask("DELETE", f"/v1/users/{user}")
     body = told.body
     purge_at = body.pop("purgeAt")
+    assert user not in body.pop("receipt")
+    assert body.pop("forgotten")["stored recommendations"] == 1
+    assert body.pop("untilPurge")["log records not in the lake"] >= 1
     assert 86_000 < datetime.fromisoformat(purge_at).timestamp() - time.time() <= 86_400
     assert (told.status, body) == (202, {"ok": True, "userId": user, "erased": True})
     assert len(ask.shop.now.state.history(user).items) == 0

@@ -9,12 +9,14 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 from endcap.adapters.endfile import EndFile
 from endcap.adapters.filelock import FileLock
 from endcap.adapters.frames import MOST_PAYLOAD_BYTES, frame, whole_records
 from endcap.adapters.recovery import accept_tail, recover
+from endcap.adapters.rewriting import rewrite_segment
 from endcap.adapters.segments import Segment, segment_path, segment_starts, sync_folder
 from endcap.domain.errors import Damaged, InvalidInput, NotFound, Unavailable
 from endcap.ports import Payloads
@@ -90,6 +92,22 @@ class FileLog:
                 del starts[0]
                 sync_folder(self._folder)  # one by one: a power loss leaves no gap
             return starts[0]
+
+    def rewrite(self, before: int, change: Callable[[int, bytes], bytes]) -> int:
+        """See the port. ``change`` must not call the log."""
+        with self._lock:
+            newest = self._settled()
+            if newest.start < min(
+                before, self.end()
+            ):  # writers hold it open: they go on in another
+                newest.sync()
+                self._rotated(self.end())
+            starts = segment_starts(self._folder)
+        done = 0
+        for start, following in pairwise(starts):
+            if start < before:
+                done += rewrite_segment(self._folder, start, following, before, change, self._lock)
+        return done
 
     def _settled(self) -> Segment:
         """The newest segment, with nothing behind the published end. Under the lock."""

@@ -12,22 +12,22 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from endcap.app.erasure import purged_by
 from endcap.app.intake import write
+from endcap.app.purging import close_receipts, drop_other_snapshots, forget_physically
 from endcap.app.reloading import POINTERS, SNAPSHOTS, reload
 from endcap.app.retention import expire_old, expiry_due
 from endcap.app.shop import CAMPAIGN, SNAPSHOT, Shop
 from endcap.app.storing import (
     UNKNOWN_RECORD,
-    Erased,
     Stored,
     bury,
     store,
-    users_of,
     without_unfit,
 )
 from endcap.control.campaigns import campaign
 from endcap.domain.errors import Damaged, NotFound
-from endcap.domain.records import Pointed, UserErased, decode_known
+from endcap.domain.records import Pointed, UserErased, decode_known, users_of
 from endcap.engine.snapshot import build_snapshot, extend_snapshot
 from endcap.engine.snapshot_folder import EMPTY_SNAPSHOT
 
@@ -49,6 +49,7 @@ class Round(Struct, frozen=True):
 
     compacted_bytes: int = 0
     snapshot: str = ""
+    purged: dict[str, int] = {}  # by place, what a purge removed
 
 
 Settling = Callable[[Shop, int], Round]
@@ -95,21 +96,22 @@ def announce_missed_snapshot(shop: Shop, at: int) -> None:
         write(shop, Pointed(at=at, name=SNAPSHOT, value=pointer(shop).name))
 
 
-def settle(shop: Shop, at: int) -> Round:
-    """Bring lake and snapshot up to the log's end, purge what is due, and take out what is too
-    old. Nothing to do: nothing is written."""
+def settle(shop: Shop, at: int, purge_now: bool = False) -> Round:
+    """Bring lake and snapshot up to the log's end, purge what is due (``purge_now``: whatever was
+    erased), and take out what is too old. Nothing to do: nothing is written."""
     with shop.maintenance():
         take_up_pointer(shop)
+        purged: dict[str, int] = {}
         name = mend(shop, at) if needs_building(shop) else ""
         before = shop.lake.manifest().log_offset
         if tail_matters(shop):
             compact(shop, at)
             name = publish_extended(shop, at)
-        if purge_due(shop, at):
-            name = purge(shop, at)
+        if purge_due(shop, at) or (purge_now and shop.lake.manifest().erasures):
+            name, purged = purge(shop, at)
         if expire_old(shop, at):  # the snapshot stands where the lake does: see needs_building
             name = publish_built(shop, at)
-        return Round(shop.lake.manifest().log_offset - before, name)
+        return Round(shop.lake.manifest().log_offset - before, name, purged)
 
 
 def mend(shop: Shop, at: int) -> str:
@@ -117,6 +119,7 @@ def mend(shop: Shop, at: int) -> str:
     been a purge that was cut short. The caller holds the lock."""
     name = publish_built(shop, at)
     shop.lake.sweep()
+    close_receipts(shop, at, {})
     return name
 
 
@@ -128,20 +131,22 @@ def purge_due(shop: Shop, at: int) -> bool:
     return bool(asked) and purged_by(shop, min(asked)) <= at
 
 
-def purged_by(shop: Shop, asked: int) -> int:
-    """When the keeper purges after an erasure that was asked for then, in µs."""
-    return asked + int(shop.settings.purge_hours * 3_600_000_000)
-
-
-def purge(shop: Shop, at: int) -> str:
-    """Purge the lake, then build the snapshot from what is left. The counts held more of an erased
-    user than the history from which they were taken back: only the lake knows all of it. The
-    caller holds the lock, so that no import is at work. Killed in between, the next round builds
-    the snapshot from the lake."""
-    shop.telemetry.count("rows_purged_total", shop.lake.purge().rows)
+def purge(shop: Shop, at: int) -> tuple[str, dict[str, int]]:
+    """Purge every store, the lake last, then build the snapshot from what is left. The counts held
+    more of an erased user than the history from which they were taken back: only the lake knows
+    all of it. The caller holds the lock, so that no import is at work, and the snapshot in force
+    knows of the erasures. Killed in between, the next round begins again or builds the snapshot
+    from the lake."""
+    standing = pointer(shop)
+    gone = forget_physically(shop, standing.name, standing.offset)
+    gone["rows of the lake"] = shop.lake.purge().rows
+    shop.telemetry.count("rows_purged_total", gone["rows of the lake"])
     shop.lake.sweep()
     compact(shop, at)
-    return publish_built(shop, at)
+    name = publish_built(shop, at)
+    drop_other_snapshots(shop, name)
+    close_receipts(shop, at, gone)
+    return name, gone
 
 
 def take_up_pointer(shop: Shop) -> None:
@@ -205,7 +210,7 @@ def compact_chunk(shop: Shop, start: int, stop: int, at: int) -> int:
             break
     for user_id in erased:
         shop.dead.erase(user_id)
-    store(shop, chunk, at, Erased(tuple(erased), min(erased.values(), default=0)))
+    store(shop, chunk, at, erased)
     return reached
 
 

@@ -60,6 +60,9 @@ class Shop:
     tokens: Tokens | None = None
     # Why no model serves though one was trained: the code of what is wrong with its files.
     lacking: str = ""
+    # What adapters hold of users, by place: id → how many entries were removed. A place whose
+    # data only the core knows is a line in ``erasure.PLACES``.
+    erasers: dict[str, Callable[[str], int]] = field(default_factory=dict)
     # How many answers were asked for, and their counters by (surface, strategy).
     asked: int = 0
     answered: dict[tuple[str, str], Counter] = field(default_factory=dict)

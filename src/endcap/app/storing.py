@@ -6,14 +6,14 @@ process causes is no fault of a record: it is raised, and the round is tried aga
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
 from endcap.app.shop import Shop
 from endcap.data.lake import UNFIT
-from endcap.domain.records import AnyRecord, EventsPosted, ItemsPut, UserErased, UsersPut, encode
+from endcap.domain.records import AnyRecord, EventsPosted, ItemsPut, UsersPut, encode, users_of
 from endcap.domain.values import LEAST_TS, MOST_TS
 from endcap.ports import DeadLetter
 
@@ -30,30 +30,19 @@ class Stored:
     record: AnyRecord
 
 
-@dataclass(frozen=True)
-class Erased:
-    """Users to forget. ``at``: when the first of them asked, in µs."""
-
-    users: tuple[str, ...] = ()
-    at: int = 0
-
-
-NOBODY = Erased()
-
-
-def store(shop: Shop, chunk: Sequence[Stored], at: int, erased: Erased = NOBODY) -> None:
+def store(shop: Shop, chunk: Sequence[Stored], at: int, erased: Mapping[str, int]) -> None:
     """Append the chunk to the lake; where that fails for what a record holds, halve it until the
     record is found, and set it aside.
 
-    ``erased``: those whose erasure comes after all that the chunk holds of them. It goes with each
-    half, so that no offset is published without the erasures before it.
+    ``erased``: when those asked (µs) whose erasure comes after all that the chunk holds of them. It
+    goes with each half, so that no offset is published without the erasures before it.
     """
     records = [stored.record for stored in chunk]
     events = [event for r in records if isinstance(r, EventsPosted) for event in r.events]
     items = [item for r in records if isinstance(r, ItemsPut) for item in r.items]
     users = [user for r in records if isinstance(r, UsersPut) for user in r.users]
     try:
-        shop.lake.append(events, items, users, erased.users, chunk[-1].end, erased.at)
+        shop.lake.append(events, items, users, erased, chunk[-1].end)
     except UNFIT as error:
         if len(chunk) > 1:
             middle = len(chunk) // 2
@@ -62,9 +51,9 @@ def store(shop: Shop, chunk: Sequence[Stored], at: int, erased: Erased = NOBODY)
             return
         (one,) = chunk
         bury(shop, one.end, one.payload, f"{type(error).__name__}: {error}", at, one.record)
-        for user_id in set(users_of(one.record)).intersection(erased.users):
+        for user_id in set(users_of(one.record)).intersection(erased):
             shop.dead.erase(user_id)
-        shop.lake.append((), (), (), erased.users, one.end, erased.at)
+        shop.lake.append((), (), (), erased, one.end)
 
 
 def without_unfit(shop: Shop, stored: Stored, at: int) -> Stored:
@@ -87,12 +76,3 @@ def bury(
     """Set a record aside as a dead letter, durably."""
     shop.dead.add(DeadLetter(at, end, reason, payload, users_of(record)))
     shop.telemetry.count("dead_letters_total")
-
-
-def users_of(record: AnyRecord | None) -> tuple[str, ...]:
-    """Whose data a record holds."""
-    if isinstance(record, EventsPosted):
-        return tuple(dict.fromkeys(event.user_id for event in record.events))
-    if isinstance(record, UsersPut):
-        return tuple(user.user_id for user in record.users)
-    return (record.user_id,) if isinstance(record, UserErased) else ()

@@ -81,5 +81,7 @@ def submissions(shop: Shop, since: int) -> Iterator[Submitted]:
             erased[record.user_id] = record.at
     for _, payload in shop.log.read(since, end):
         record = decode(payload)
-        if isinstance(record, Submitted) and record.at > erased.get(record.user_id, -1):
+        if not isinstance(record, Submitted) or not record.user_id:  # "": purged from the log
+            continue
+        if record.at > erased.get(record.user_id, -1):
             yield record

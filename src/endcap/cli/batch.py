@@ -43,6 +43,7 @@ def command(
     settings: Settings, *, output: str, users: str | None, k: int, form: str | None, no_store: bool
 ) -> None:
     from endcap.app import batch
+    from endcap.app.written_files import remember_file
     from endcap.bootstrap import open_shop, prepare_kernels
     from endcap.cli.batch_files import writing
 
@@ -55,6 +56,8 @@ def command(
     with progress("batch") as report, writing(output, form) as writer:
         answers = _written(batch.answers(shop, listed, k, at), writer, report, total)
         count = sum(1 for _ in answers) if no_store else batch.store(shop, answers, at)
+    if output != "-":
+        remember_file(shop, Path(output), form, "userId", at)
     note(f"{count} users" + ("" if output == "-" else f" in {output}"))
 
 

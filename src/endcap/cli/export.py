@@ -47,16 +47,20 @@ def command(
     as_json: bool,
 ) -> None:
     from endcap.app.compaction import settle
+    from endcap.app.written_files import remember_file
     from endcap.bootstrap import open_shop, prepare_kernels
     from endcap.data.export import export_tables
 
     prepare_kernels(settings)
     shop = open_shop(settings)
     with progress("export") as report:
-        settle(shop, time.time_ns() // 1000)
+        at = time.time_ns() // 1000
+        settle(shop, at)
         counts = export_tables(
             shop.lake, folder, tables or TABLES, form, replace=force, progress=report
         )
+        for table in {"events", "users"}.intersection(counts):
+            remember_file(shop, folder / f"{table}.{form}", form, "user_id", at)
     if as_json:
         print_json(counts)
     else:

@@ -38,6 +38,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "rollback": ("rollback", "Put an earlier model version back into service."),
     "doctor": ("doctor", "Check the state on disk and say what to do."),
     "keys": ("keys", "Make, list, rotate and revoke API keys."),
+    "erase-user": ("erase_user", "Forget a user everywhere, and say where what was."),
+    "purge": ("purge", "Take erased users out of all files now."),
     "export": ("export", "Write the lake's tables to files."),
     "demo": ("demo", "Generate, import, train, evaluate and serve a shop."),
     "benchmark": ("benchmark", "Measure the default recipe on public data."),

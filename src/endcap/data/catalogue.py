@@ -13,6 +13,7 @@ import msgspec
 
 from endcap.data.chunks import ARRIVAL
 from endcap.data.entities import BOOLEAN, KEYS, NUMBER, TEXT, TEXTS, WHOLE, replace_rows, widen
+from endcap.data.forgetting import NOT_FORGOTTEN, find_forgotten, keep_absent, left_out
 from endcap.data.lake import Lake
 from endcap.data.manifest import Manifest, Part
 from endcap.data.normalise import ITEM_ATTRIBUTES
@@ -27,17 +28,19 @@ _NUMBER = "-?(0|[1-9][0-9]{0,14})([.][0-9]+)?([eE][-+]?[0-9]{1,2})?"
 class Replaced(NamedTuple):
     parts: tuple[Part, ...]
     repeats: int  # rows that a later row of the same id replaced
+    forgotten: int = 0  # rows of users who were erased
 
 
 def merge_entities(lake: Lake, base: Manifest, staging: Staging, table: str) -> Replaced:
     """The table's parts with all staged rows. A file names, by its columns, attributes of each
     of its rows: an empty cell takes the value away. Unchanged rows leave the parts as they are."""
     chunks = [done for done in staging.of_table(table) if done.accepted]
-    repeats, manifest = 0, base
+    repeats, forgotten, manifest = 0, 0, base
     for _, alike in groupby(chunks, key=lambda done: sorted(done.columns)):
         run = [*alike]
         with lake.connect(manifest) as connection:
-            repeats += _stage(connection, staging, run, table)
+            forgotten += _arrive(connection, lake, manifest, staging, run, table)
+            repeats += _stage(connection, run, table)
             part = replace_rows(
                 connection, lake.root, table, staging.state.import_id, staging.state.import_id
             )
@@ -45,7 +48,7 @@ def merge_entities(lake: Lake, base: Manifest, staging: Staging, table: str) -> 
                 (lake.root / part.path).unlink()
             else:
                 manifest = _with(manifest, table, (part,))
-    return Replaced(getattr(manifest, table), repeats)
+    return Replaced(getattr(manifest, table), repeats, forgotten)
 
 
 def _with(manifest: Manifest, table: str, parts: tuple[Part, ...]) -> Manifest:
@@ -54,16 +57,30 @@ def _with(manifest: Manifest, table: str, parts: tuple[Part, ...]) -> Manifest:
     return msgspec.structs.replace(manifest, **{table: shown})
 
 
-def _stage(
-    connection: duckdb.DuckDBPyConnection, staging: Staging, run: Sequence[Done], table: str
+def _arrive(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    manifest: Manifest,
+    staging: Staging,
+    run: Sequence[Done],
+    table: str,
 ) -> int:
+    """Create the view ``staged``; returns how many rows it leaves out: those of users who were
+    erased and have not come back."""
+    files = ", ".join(text(staging.path(done.name, ".parquet")) for done in run)
+    connection.execute(f"CREATE VIEW arriving AS SELECT * FROM read_parquet([{files}])")
+    kept = "true"
+    if table == "users":
+        find_forgotten(connection, manifest, lake.where, lake.pepper)
+        keep_absent(connection)
+        kept = f"{not_erased(staging.state.sequence)} AND {NOT_FORGOTTEN}"
+    connection.execute(f"CREATE VIEW staged AS SELECT * FROM arriving AS part WHERE {kept}")
+    return left_out(connection)
+
+
+def _stage(connection: duckdb.DuckDBPyConnection, run: Sequence[Done], table: str) -> int:
     """Create ``incoming``, typed, one row for each id; returns how many rows were replaced."""
     key = KEYS[table]
-    files = ", ".join(text(staging.path(done.name, ".parquet")) for done in run)
-    kept = not_erased(staging.state.sequence) if table == "users" else "true"
-    connection.execute(
-        f"CREATE VIEW staged AS SELECT * FROM read_parquet([{files}]) AS part WHERE {kept}"
-    )
     types = {name: _type(connection, run, table, name) for name in run[0].columns if name != key}
     columns = "".join(f", {_typed(name, kind)} AS {quoted(name)}" for name, kind in types.items())
     connection.execute(

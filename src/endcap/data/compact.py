@@ -11,7 +11,7 @@ import msgspec
 
 from endcap.data.manifest import Manifest, Part, fresh_file, sync_file, sync_folder
 from endcap.data.sql import first_row, text
-from endcap.data.views import events_sql
+from endcap.data.views import Where, events_sql
 
 MOST_PARTS = 8  # of one date; more are written anew as one
 
@@ -22,6 +22,7 @@ def merge_crowded(
     base: Manifest,
     added: Sequence[Part],
     name: str,
+    where: Where,
 ) -> tuple[tuple[Part, ...], list[Part]]:
     """(base parts that stay, new parts): dates that would have too many parts get one.
 
@@ -36,13 +37,13 @@ def merge_crowded(
         fresh = [p for p in added if _date(p) == date]
         last = base.sequence + 1
         fresh = [msgspec.structs.replace(part, sequence=last) for part in fresh]
-        sql = events_sql(root, msgspec.structs.replace(base, events=(*parts, *fresh)))
+        sql = events_sql(where, msgspec.structs.replace(base, events=(*parts, *fresh)))
         new += _write_events(connection, root, sql, date, name=name, source="log", sequence=0)
     return kept, new
 
 
 def rewritten(
-    connection: duckdb.DuckDBPyConnection, root: Path, base: Manifest
+    connection: duckdb.DuckDBPyConnection, root: Path, base: Manifest, where: Where
 ) -> tuple[Manifest, int]:
     """A manifest of files that hold no erased row, and how many rows that took away.
 
@@ -50,7 +51,7 @@ def rewritten(
     """
     events: list[Part] = []
     for part in base.events:
-        sql = events_sql(root, msgspec.structs.replace(base, events=(part,)))
+        sql = events_sql(where, msgspec.structs.replace(base, events=(part,)))
         if _count(connection, sql) == part.rows:
             events.append(part)
             continue

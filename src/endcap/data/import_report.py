@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
 
 from endcap.data.check import Reading
+from endcap.data.forgetting import recogniser
 from endcap.data.lake import Lake
-from endcap.data.manifest import Manifest, sync_file, sync_folder
+from endcap.data.manifest import Manifest
 from endcap.data.quality import Quality, measure
+from endcap.data.rejects import gather_rejects
 from endcap.data.sources import TABLES
 from endcap.data.staging import Reason, Staging
-from endcap.domain.columns import EVENT_TYPE
+from endcap.domain.columns import EVENT_TYPE, USER_ID
+
+USER_ERASED = "user_erased"
 
 
 class TableReport(Struct, frozen=True):
@@ -26,6 +31,13 @@ class TableReport(Struct, frozen=True):
     rejected: int
     repeats: int
     reasons: list[Reason]
+
+
+class LeftOut(NamedTuple):
+    """Good rows that did not go in: repeats, and those of users who were erased."""
+
+    repeats: int
+    forgotten: int
 
 
 class ImportReport(Struct, frozen=True):
@@ -46,7 +58,7 @@ def write_report(
     manifest: Manifest,
     staging: Staging,
     readings: Sequence[Reading],
-    repeats: Mapping[str, int],
+    left: Mapping[str, LeftOut],
     event_type: str | None,
 ) -> ImportReport:
     """Measure the lake, gather the rejects and keep the report in ``imports/``."""
@@ -55,10 +67,10 @@ def write_report(
     report = ImportReport(
         import_id=staging.state.import_id,
         version=manifest.version,
-        tables=_tables(staging, repeats),
+        tables=_tables(staging, left),
         mapping={r.file.path: r.resolved.guessed for r in readings if r.resolved.guessed},
         notes=_notes(readings, event_type),
-        rejects=_save_rejects(lake, staging),
+        rejects=_save_rejects(lake, manifest, staging),
         quality=quality,
     )
     folder = lake.root / "imports"
@@ -67,7 +79,7 @@ def write_report(
     return report
 
 
-def _tables(staging: Staging, repeats: Mapping[str, int]) -> dict[str, TableReport]:
+def _tables(staging: Staging, left: Mapping[str, LeftOut]) -> dict[str, TableReport]:
     tables: dict[str, TableReport] = {}
     for table in TABLES:
         files = [file for file in staging.state.files if file.table == table]
@@ -78,12 +90,15 @@ def _tables(staging: Staging, repeats: Mapping[str, int]) -> dict[str, TableRepo
         for reason in (reason for chunk in done for reason in chunk.reasons):
             key = (reason.code, reason.column)
             reasons[key] = reasons.get(key, 0) + reason.rows
+        repeats, forgotten = left[table]
+        if forgotten:  # of these no row is kept among the rejects
+            reasons[USER_ERASED, USER_ID] = forgotten
         tables[table] = TableReport(
             files=len(files),
             rows=sum(chunk.rows for chunk in done),
-            accepted=sum(chunk.accepted for chunk in done) - repeats[table],
+            accepted=sum(chunk.accepted for chunk in done) - repeats - forgotten,
             rejected=sum(reasons.values()),
-            repeats=repeats[table],
+            repeats=repeats,
             reasons=[Reason(*key, rows) for key, rows in sorted(reasons.items())],
         )
     return tables
@@ -99,18 +114,10 @@ def _notes(readings: Sequence[Reading], event_type: str | None) -> list[str]:
     return notes
 
 
-def _save_rejects(lake: Lake, staging: Staging) -> str:
+def _save_rejects(lake: Lake, manifest: Manifest, staging: Staging) -> str:
     """Gather the rejects of all chunks in one file; its path."""
-    found = [staging.path(done.name, ".rejects") for done in staging.state.done if done.name]
-    found = [path for path in found if path.exists()]
-    if not found:
-        return ""
-    folder = lake.root / "rejects" / staging.state.import_id
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "rejects.jsonl"
-    with path.open("wb") as gathered:
-        for part in found:
-            gathered.write(part.read_bytes())
-    sync_file(path)
-    sync_folder(folder)
-    return str(path)
+    names = [done.name for done in staging.state.done if done.name]
+    parts = [staging.path(name, ".rejects") for name in names]
+    with lake.connect(manifest) as connection:
+        forgotten = recogniser(connection, manifest, lake.where, lake.pepper)
+    return gather_rejects(lake.root, staging.state.import_id, parts, forgotten)

@@ -14,7 +14,8 @@ from msgspec import Struct
 from endcap.data.catalogue import merge_entities
 from endcap.data.check import Reading
 from endcap.data.chunks import ARRIVAL
-from endcap.data.import_report import ImportReport, write_report
+from endcap.data.forgetting import NOT_FORGOTTEN_THEN, find_forgotten, left_out
+from endcap.data.import_report import ImportReport, LeftOut, write_report
 from endcap.data.lake import Lake, Moved, in_order
 from endcap.data.manifest import Manifest, Part
 from endcap.data.merge import Merged, merge_events
@@ -158,21 +159,25 @@ def _publish(
     rows = sum(done.rows for done in staging.state.done)
     total = sum(file.size for file in staging.state.files)
     progress(Progress("merge", rows, total, total))
-    manifest, repeats = _merge(lake, staging)
+    manifest, left = _merge(lake, staging)
     progress(Progress("measure", rows, total, total))
-    return write_report(lake, manifest, staging, readings, repeats, options.event_type)
+    return write_report(lake, manifest, staging, readings, left, options.event_type)
 
 
-def _merge(lake: Lake, staging: Staging) -> tuple[Manifest, dict[str, int]]:
-    """Publish everything staged; the new manifest and the repeats by table."""
+def _merge(lake: Lake, staging: Staging) -> tuple[Manifest, dict[str, LeftOut]]:
+    """Publish everything staged; the new manifest and, by table, what did not go in."""
     while True:
         base = lake.manifest()
         users = merge_entities(lake, base, staging, "users")
         items = merge_entities(lake, base, staging, "items")
-        events = _merge_events(lake, base, staging)
-        repeats = {"users": users.repeats, "items": items.repeats, "events": events.repeats}
+        events, forgotten = _merge_events(lake, base, staging)
+        left = {
+            "users": LeftOut(users.repeats, users.forgotten),
+            "items": LeftOut(items.repeats, 0),
+            "events": LeftOut(events.repeats, forgotten),
+        }
         if not events.parts and (users.parts, items.parts) == (base.users, base.items):
-            return base, repeats
+            return base, left
         sequence = staging.state.sequence
 
         def change(now: Manifest) -> Manifest:
@@ -188,7 +193,7 @@ def _merge(lake: Lake, staging: Staging) -> tuple[Manifest, dict[str, int]]:
             )
 
         try:
-            return lake.publish(change), repeats
+            return lake.publish(change), left
         except Moved:
             continue
 
@@ -197,15 +202,21 @@ def _numbered(parts: Sequence[Part], sequence: int) -> list[Part]:
     return [msgspec.structs.replace(part, sequence=sequence) for part in parts]
 
 
-def _merge_events(lake: Lake, base: Manifest, staging: Staging) -> Merged:
+def _merge_events(lake: Lake, base: Manifest, staging: Staging) -> tuple[Merged, int]:
+    """What was written, and how many rows are of users who were erased after they happened."""
     chunks = [done for done in staging.of_table("events") if done.accepted]
     if not chunks:
-        return Merged([], 0)
+        return Merged([], 0), 0
     files = ", ".join(text(staging.path(done.name, ".parquet")) for done in chunks)
     with lake.connect(base) as connection:
         connection.execute(
-            f'CREATE VIEW staged AS SELECT {", ".join(EVENTS)}, "{ARRIVAL}" AS arrival '
-            f"FROM read_parquet([{files}]) AS part WHERE {not_erased(staging.state.sequence)}"
+            f'CREATE VIEW arriving AS SELECT {", ".join(EVENTS)}, "{ARRIVAL}" AS arrival '
+            f"FROM read_parquet([{files}])"
+        )
+        find_forgotten(connection, base, lake.where, lake.pepper)
+        connection.execute(
+            "CREATE VIEW staged AS SELECT * FROM arriving AS part "
+            f"WHERE {not_erased(staging.state.sequence)} AND {NOT_FORGOTTEN_THEN}"
         )
         _check_types(
             connection.execute(
@@ -214,7 +225,7 @@ def _merge_events(lake: Lake, base: Manifest, staging: Staging) -> Merged:
             ).fetchall()
         )
         name = staging.state.import_id
-        return merge_events(connection, lake.root, name, name)
+        return merge_events(connection, lake.root, name, name), left_out(connection)
 
 
 def _check_types(found: Sequence[tuple[str]]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from endcap.data.compact import merge_crowded, rewritten
 from endcap.data.entities import upsert_rows
+from endcap.data.forgetting import remember
 from endcap.data.manifest import (
     Erasure,
     Manifest,
@@ -30,7 +31,7 @@ from endcap.data.manifest import (
     write_next,
 )
 from endcap.data.merge import merge_events
-from endcap.data.staging import STAGING, discard_before
+from endcap.data.staging import STAGING, discard_all
 from endcap.data.views import create_views
 from endcap.domain.columns import ITEM_ID, USER_ID
 from endcap.domain.records import content_id
@@ -64,11 +65,17 @@ class Moved(Exception):
 
 
 class Lake:
-    def __init__(self, root: Path, memory_mb: int, threads: int) -> None:
-        """``root`` need not exist. The limits hold for each connection."""
+    def __init__(self, root: Path, memory_mb: int, threads: int, pepper: str = "") -> None:
+        """``root`` need not exist. The limits hold for each connection. ``pepper``: goes into the
+        hashes of erased users; it must stay the same."""
         self.root = root
         self.memory_mb = memory_mb
         self.threads = threads
+        self.pepper = pepper
+
+    def where(self, path: str) -> str:
+        """Where a part is read from."""
+        return str(self.root / path)
 
     def manifest(self) -> Manifest:
         """The newest; an empty one (version 0) on an empty folder. Damaged if unreadable."""
@@ -102,7 +109,7 @@ class Lake:
             }
         )
         connection.execute("SET TimeZone = 'UTC'")
-        create_views(connection, self.root, manifest or self.manifest())
+        create_views(connection, self.where, manifest or self.manifest())
         return connection
 
     def append(
@@ -110,17 +117,17 @@ class Lake:
         events: Iterable[Event],
         items: Iterable[Item],
         users: Iterable[User],
-        erased: Iterable[str],
+        erased: Iterable[str] | Mapping[str, int],
         log_offset: int,
-        at: int = 0,
     ) -> Manifest:
         """Add the log's tail up to ``log_offset``; a tail that is in the lake changes nothing.
 
-        The erasures, asked for at ``at`` (µs), come after the rows: they also hide what this call
-        brings. Repeats are dropped; upserts merge attributes, an explicit None takes one away.
+        The erasures (a mapping also says when each was asked for, in µs) come after the rows: they
+        hide what this call brings too. Repeats are dropped; upserts merge attributes, an explicit
+        None takes one away.
         """
         staged, puts = _staged(events), ([*items], [*users])
-        gone = [*erased]
+        gone = {**erased} if isinstance(erased, Mapping) else dict.fromkeys(erased, 0)
         while True:
             base = self.manifest()
             if log_offset <= base.log_offset and base.version > 0:
@@ -134,8 +141,8 @@ class Lake:
                 rows = [(user.user_id, user.attributes) for user in puts[1]]
                 new_users = upsert_rows(connection, self.root, base, "users", rows, name=name)
             with self.connect(base) as connection:
-                kept, parts = merge_crowded(connection, self.root, base, parts, name)
-            change = _Change(base, kept, parts, new_items, new_users, gone, log_offset, at)
+                kept, parts = merge_crowded(connection, self.root, base, parts, name, self.where)
+            change = _Change(base, kept, parts, new_items, new_users, gone, log_offset)
             try:
                 return self.publish(change.apply)
             except Moved:
@@ -160,18 +167,20 @@ class Lake:
 
     def purge(self) -> Purged:
         """Write parts that hold rows of erased users anew without them, and remove the old files
-        and manifests at once: a reader in the middle fails and has to read again. What an import
-        staged before the erasures goes as well: its rows were checked against none of them.
+        and manifests at once: a reader in the middle fails and has to read again. What imports
+        have staged goes as well: they begin anew. Of the users a keyed hash stays.
 
-        Raises Conflict (import_running): an import that began before an erasure is at work.
+        Raises Conflict (import_running): an import is at work.
         """
         while True:
             base = self.manifest()
             if not base.erasures:
                 return Purged(base, 0, 0)
-            discard_before(self.root / STAGING, max(e.sequence for e in base.erasures))
+            discard_all(self.root / STAGING)
             with self.connect(base) as connection:
-                clean, rows = rewritten(connection, self.root, base)
+                clean, rows = rewritten(connection, self.root, base, self.where)
+                known = remember(connection, self.root, base, self.where, self.pepper)
+            clean = msgspec.structs.replace(clean, forgotten=known)
             try:
                 manifest = self.publish(partial(_purged, base=base, clean=clean))
             except Moved:
@@ -195,9 +204,8 @@ class _Change(NamedTuple):
     events: list[Part]
     items: tuple[Part, ...]
     users: tuple[Part, ...]
-    erased: list[str]
+    erased: dict[str, int]
     log_offset: int
-    at: int
 
     def apply(self, now: Manifest) -> Manifest:
         if now.version != self.base.version:
@@ -209,9 +217,8 @@ class _Change(NamedTuple):
                 p if p.sequence else msgspec.structs.replace(p, sequence=after) for p in parts
             )
 
-        gone = dict.fromkeys(self.erased)
-        erasures = [e for e in now.erasures if e.user_id not in gone]
-        erasures += [Erasure(user_id, after + 1, self.at) for user_id in gone]
+        erasures = [e for e in now.erasures if e.user_id not in self.erased]
+        erasures += [Erasure(user_id, after + 1, at) for user_id, at in self.erased.items()]
         return msgspec.structs.replace(
             now,
             log_offset=self.log_offset,

@@ -19,7 +19,7 @@ from endcap.domain.errors import Damaged
 
 KEPT_S = 3600  # how long a reader may keep working from a manifest that was replaced
 ORPHAN_S = 86_400  # a younger file that no manifest names may belong to a running import
-TABLES = ("events", "items", "users")
+FOLDERS = ("events", "items", "users", "forgotten")
 
 
 class Part(Struct, frozen=True):
@@ -52,9 +52,11 @@ class Manifest(Struct, frozen=True):
     items: tuple[Part, ...] = ()
     users: tuple[Part, ...] = ()
     erasures: tuple[Erasure, ...] = ()
+    forgotten: tuple[Part, ...] = ()  # who was erased and purged: see forgetting.py
 
     def paths(self) -> set[str]:
-        return {part.path for part in (*self.events, *self.items, *self.users)}
+        parts = (*self.events, *self.items, *self.users, *self.forgotten)
+        return {part.path for part in parts}
 
 
 def read_newest(folder: Path) -> Manifest:
@@ -178,8 +180,8 @@ def _older(path: Path, deadline: float) -> bool:
 
 
 def _unnamed(root: Path, named: set[str]) -> Iterator[Path]:
-    for table in TABLES:
-        for file in (root / table).rglob("*.parquet"):
+    for name in FOLDERS:
+        for file in (root / name).rglob("*.parquet"):
             if str(file.relative_to(root)) not in named:
                 yield file
 

@@ -119,13 +119,12 @@ def discard_old(parent: Path, at: int) -> None:
             discard(folder)
 
 
-def discard_before(parent: Path, sequence: int) -> None:
-    """Remove the staged work of imports that began before a sequence of the lake. Raises Conflict
-    (import_running) when another process has one open."""
+def discard_all(parent: Path) -> None:
+    """Remove all staged work. Raises Conflict (import_running) when another process has some
+    open."""
     for folder in parent.iterdir() if parent.exists() else ():
-        with open_staging(folder, State("", 0, 0, [], [], {})) as staging:
-            if staging.state.sequence < sequence:
-                discard(folder)
+        with open_staging(folder, State("", 0, 0, [], [], {})):
+            discard(folder)
 
 
 def write_arrow(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import duckdb
 
@@ -11,10 +10,12 @@ from endcap.data.manifest import Manifest, Part
 from endcap.data.sql import listed, quoted, text
 from endcap.domain.columns import EVENTS, ITEM_ID, TS, USER_ID, VALUE
 
+Where = Callable[[str], str]  # a part's path in the lake → where it is read from
+
 _TYPES = {TS: "BIGINT", VALUE: "DOUBLE"}
 
 
-def create_views(connection: duckdb.DuckDBPyConnection, root: Path, manifest: Manifest) -> None:
+def create_views(connection: duckdb.DuckDBPyConnection, where: Where, manifest: Manifest) -> None:
     """Create ``events``, ``items``, ``users`` and the tables that their SQL needs."""
     connection.execute("CREATE TEMP TABLE erased (user_id VARCHAR, sequence BIGINT)")
     last = {erasure.user_id: erasure.sequence for erasure in manifest.erasures}
@@ -23,15 +24,15 @@ def create_views(connection: duckdb.DuckDBPyConnection, root: Path, manifest: Ma
             "INSERT INTO erased VALUES (?, ?)", [[*pair] for pair in last.items()]
         )
     views = {
-        "events": events_sql(root, manifest),
-        "items": _entities_sql(root, manifest.items, ITEM_ID, 0),
-        "users": _entities_sql(root, manifest.users, USER_ID, _latest_erasure(manifest)),
+        "events": events_sql(where, manifest),
+        "items": _entities_sql(where, manifest.items, ITEM_ID, 0),
+        "users": _entities_sql(where, manifest.users, USER_ID, _latest_erasure(manifest)),
     }
     for name, sql in views.items():
         connection.execute(f"CREATE VIEW {name} AS {sql}")
 
 
-def events_sql(root: Path, manifest: Manifest) -> str:
+def events_sql(where: Where, manifest: Manifest) -> str:
     """A query for all events in the manifest's order of parts, rows in the order of the file."""
     latest = _latest_erasure(manifest)
     touched = [part for part in manifest.events if part.sequence < latest]
@@ -39,24 +40,24 @@ def events_sql(root: Path, manifest: Manifest) -> str:
     columns = listed(EVENTS)
     queries = []
     if touched:
-        queries.append(f"SELECT {columns} FROM ({_minus_erased(root, touched, columns)})")
+        queries.append(f"SELECT {columns} FROM ({_minus_erased(where, touched, columns)})")
     if others:
-        queries.append(f"SELECT {columns} FROM {_read(root, others)}")
+        queries.append(f"SELECT {columns} FROM {read_sql(where, others)}")
     if not queries:
         empty = ", ".join(f"NULL::{_TYPES.get(c, 'VARCHAR')} AS {quoted(c)}" for c in EVENTS)
         return f"SELECT {empty} WHERE false"
     return " UNION ALL ".join(queries)
 
 
-def _entities_sql(root: Path, parts: Sequence[Part], key: str, latest_erasure: int) -> str:
+def _entities_sql(where: Where, parts: Sequence[Part], key: str, latest_erasure: int) -> str:
     """Rows of items or users: a later part's row replaces an earlier part's whole row."""
     if not parts:
         return f"SELECT NULL::VARCHAR AS {key} WHERE false"
-    base = _one_part(root, parts[0], latest_erasure)
+    base = _one_part(where, parts[0], latest_erasure)
     if len(parts) == 1:
         return base
     later = " UNION ALL BY NAME ".join(
-        f"SELECT *, {position} AS _position FROM ({_one_part(root, part, latest_erasure)})"
+        f"SELECT *, {position} AS _position FROM ({_one_part(where, part, latest_erasure)})"
         for position, part in enumerate(parts[1:])
     )
     return (
@@ -67,19 +68,19 @@ def _entities_sql(root: Path, parts: Sequence[Part], key: str, latest_erasure: i
     )
 
 
-def _one_part(root: Path, part: Part, latest_erasure: int) -> str:
+def _one_part(where: Where, part: Part, latest_erasure: int) -> str:
     if part.sequence >= latest_erasure:
-        return f"SELECT * FROM {_read(root, [part])}"
-    return _minus_erased(root, [part], "*")
+        return f"SELECT * FROM {read_sql(where, [part])}"
+    return _minus_erased(where, [part], "*")
 
 
-def _minus_erased(root: Path, parts: Sequence[Part], columns: str) -> str:
+def _minus_erased(where: Where, parts: Sequence[Part], columns: str) -> str:
     """The parts by ranges of the sequence, so that no row needs to know its part."""
     by_sequence: dict[int, list[Part]] = {}
     for part in parts:
         by_sequence.setdefault(part.sequence, []).append(part)
     return " UNION ALL ".join(
-        f"SELECT {columns} FROM {_read(root, group)} AS part WHERE {not_erased(sequence)}"
+        f"SELECT {columns} FROM {read_sql(where, group)} AS part WHERE {not_erased(sequence)}"
         for sequence, group in by_sequence.items()
     )
 
@@ -92,8 +93,9 @@ def not_erased(sequence: int) -> str:
     )
 
 
-def _read(root: Path, parts: Sequence[Part]) -> str:
-    files = ", ".join(text(root / part.path) for part in parts)
+def read_sql(where: Where, parts: Sequence[Part]) -> str:
+    """All rows of the parts, as a table in SQL."""
+    files = ", ".join(text(where(part.path)) for part in parts)
     return f"read_parquet([{files}], hive_partitioning = false)"
 
 

@@ -7,9 +7,11 @@ hashes): a repeat of key and body changes nothing, the same key with another bod
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Container
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from endcap.domain.values import Event, Item, User
 
@@ -74,6 +76,44 @@ def decode_known(payload: bytes | memoryview) -> AnyRecord | None:
         return _decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
+
+
+def users_of(record: AnyRecord | None) -> tuple[str, ...]:
+    """Whose data a record holds."""
+    if isinstance(record, EventsPosted):
+        return tuple(dict.fromkeys(event.user_id for event in record.events))
+    if isinstance(record, UsersPut):
+        return tuple(user.user_id for user in record.users)
+    return (record.user_id,) if isinstance(record, UserErased | Submitted) else ()
+
+
+def encode_without(record: AnyRecord, gone: Container[str]) -> bytes:
+    """The record without what it holds of these users, as long as it was: offsets of the log
+    stay. Its key is kept, so that a repeat of the request is still known as one."""
+    size = len(encode(record))
+    if isinstance(record, EventsPosted):
+        left = tuple(event for event in record.events if event.user_id not in gone)
+        record = replace(record, events=left)
+    elif isinstance(record, UsersPut):
+        record = replace(record, users=tuple(u for u in record.users if u.user_id not in gone))
+    elif isinstance(record, UserErased | Submitted) and record.user_id in gone:
+        record = replace(record, user_id="")
+    return _lengthened(encode(record), size)
+
+
+def _lengthened(payload: bytes, size: int) -> bytes:
+    """``payload`` with one more member of its array, which decoders ignore: nil or zeros."""
+    missing = size - len(payload)
+    if missing == 0:
+        return payload
+    head = bytes([payload[0] + 1]) + payload[1:]  # an array of less than 15 members
+    if missing == 1:
+        return head + b"\xc0"
+    if missing < 2 + 2**8:
+        return head + b"\xc4" + bytes([missing - 2]) + bytes(missing - 2)
+    if missing < 3 + 2**16:
+        return head + b"\xc5" + (missing - 3).to_bytes(2, "big") + bytes(missing - 3)
+    return head + b"\xc6" + (missing - 5).to_bytes(4, "big") + bytes(missing - 5)
 
 
 def digest(*parts: str | bytes) -> bytes:

@@ -90,7 +90,7 @@ class LiveState:
         elif isinstance(record, UsersPut):
             for user in record.users:
                 self.of_users.put(self.users.add(user.user_id), user.attributes)
-        elif isinstance(record, UserErased):
+        elif isinstance(record, UserErased) and record.user_id:  # "": purged from the log
             self.erased_at = self.erased_at or record.at
             self._erase(record.user_id, record.at)
 

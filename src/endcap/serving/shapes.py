@@ -261,13 +261,17 @@ class UpsertAnswer(Struct):
 
 
 class ErasedAnswer(Struct):
-    """From this answer on, nothing the user did is used. ``purgeAt``: when the lake's files are
-    written anew without it."""
+    """From this answer on, nothing the user did is used. ``purgeAt``: when no store holds a byte of
+    it any more. ``forgotten``: by place, how many entries went; ``untilPurge``: by place, how many
+    lie on disk until then. ``receipt``: names this proof, and not the user."""
 
     ok: bool
     userId: str
     erased: bool
     purgeAt: str
+    receipt: str = ""
+    forgotten: dict[str, int] = {}
+    untilPurge: dict[str, int] = {}
 
 
 class HealthAnswer(Struct):

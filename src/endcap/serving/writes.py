@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from endcap.app.answers import answer
-from endcap.app.compaction import purged_by
-from endcap.app.erasure import erasure, forget_stored
+from endcap.app.erasure import erasure, events_known, forget_stored
 from endcap.app.explanations import explained
 from endcap.data.quality import iso
 from endcap.domain.errors import InvalidInput
@@ -171,8 +170,16 @@ def _member_id(entry: Attributes, member: str, field: str) -> str:
 async def delete_user(desk: Desk, request: Request) -> Reply:
     user_id = check_id(request.ids["userId"], "userId")
     key, body = request.idempotency(b"")
-    at = desk.now()
+    at, events = desk.now(), events_known(desk.shop, user_id)
     await desk.intake.submit(erasure(user_id, at, key, body))
-    await asyncio.to_thread(forget_stored, desk.shop, user_id)
-    told = ErasedAnswer(True, user_id, True, iso(purged_by(desk.shop, at)))
+    receipt = await asyncio.to_thread(forget_stored, desk.shop, user_id, at, events)
+    told = ErasedAnswer(
+        ok=True,
+        userId=user_id,
+        erased=True,
+        purgeAt=iso(receipt.purge_at),
+        receipt=receipt.receipt,
+        forgotten=receipt.forgotten,
+        untilPurge=receipt.until_purge,
+    )
     return json_reply(told, 202)

@@ -1,0 +1,105 @@
+"""What a purge does beside the lake: no byte of an erased user stays in any store of the shop.
+
+Everything here can be done again after a crash: the lake's erasures, which say who is to go, are
+dropped last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+import msgspec
+
+from endcap.app.erasure import OPEN_RECEIPTS, RECEIPTS, Receipt, erase_places
+from endcap.app.reloading import SNAPSHOTS
+from endcap.app.shop import Shop
+from endcap.app.written_files import erase_from_written
+from endcap.data.forgetting import hash_of
+from endcap.domain.records import UserErased, decode_known, encode_without, users_of
+
+FEW = 64  # names that are looked for byte by byte before a record is decoded
+
+
+def forget_physically(shop: Shop, snapshot: str, offset: int) -> dict[str, int]:
+    """Remove the users whom the lake names as erased from all but the lake; what went, by place.
+
+    ``snapshot``: the one in force, without them, at the log's ``offset``; older ones go. The
+    caller holds the maintenance lock.
+    """
+    erasures = {erasure.user_id: erasure.at for erasure in shop.lake.manifest().erasures}
+    users = shop.now.state.users
+    gone = {"snapshots": drop_other_snapshots(shop, snapshot)}
+    gone["log records"] = purge_log(shop, erasures.keys(), offset)
+    gone["written files"] = erase_from_written(shop, erasures)
+    for user_id in erasures:
+        if users.row(user_id) < 0:  # who came back has a right to what came since
+            for place, count in erase_places(shop, user_id).items():
+                gone[place] = gone.get(place, 0) + count
+    shop.documents.scrub()
+    return gone
+
+
+def drop_other_snapshots(shop: Shop, name: str) -> int:
+    """Delete every snapshot but one; how many went."""
+    others = [other for other in shop.artifacts.names(SNAPSHOTS) if other != name]
+    for other in others:
+        shop.artifacts.delete(SNAPSHOTS, other)
+    return len(others)
+
+
+def purge_log(shop: Shop, gone: Collection[str], before: int) -> int:
+    """Take out of the log what it holds of these users up to the erasure; how many records were
+    written anew. Offsets stay."""
+    start = shop.log.trim(0)
+    if not gone or start >= before:
+        return 0
+    erased_at: dict[str, int] = {}  # the offset behind the last erasure
+    for end, payload in shop.log.read(start, before):
+        record = decode_known(payload)
+        if isinstance(record, UserErased) and record.user_id in gone:
+            erased_at[record.user_id] = end
+    return shop.log.rewrite(before, without(erased_at))
+
+
+def without(erased_at: dict[str, int]) -> Callable[[int, bytes], bytes]:
+    """Records without the users whose erasure comes later, or is the record itself. One that
+    cannot be understood and holds such an id becomes zeros."""
+    names = {user_id: user_id.encode() for user_id in erased_at}
+
+    def change(end: int, payload: bytes) -> bytes:
+        if len(names) <= FEW and not any(name in payload for name in names.values()):
+            return payload
+        record = decode_known(payload)
+        if record is None:
+            return bytes(len(payload)) if any(n in payload for n in names.values()) else payload
+        named = {user_id for user_id in users_of(record) if erased_at.get(user_id, -1) >= end}
+        return encode_without(record, named) if named else payload
+
+    return change
+
+
+def close_receipts(shop: Shop, at: int, purged: dict[str, int]) -> int:
+    """Note in every receipt whose erasure is purged by now when that was; how many there were."""
+    waiting, closed, after = still_waiting(shop), 0, ""
+    while page := shop.documents.query(OPEN_RECEIPTS, "", after):
+        after = page[-1].key
+        for document in page:
+            if document.key.split("-")[0] in waiting:
+                continue
+            made = msgspec.convert(document.body, Receipt)
+            done = msgspec.structs.replace(made, until_purge={}, purged_at=at, purged=purged)
+            shop.documents.put(RECEIPTS, document.key, msgspec.to_builtins(done))
+            shop.documents.delete(OPEN_RECEIPTS, document.key)
+            closed += 1
+    return closed
+
+
+def still_waiting(shop: Shop) -> set[str]:
+    """Hashes of users whose erasure stands in the lake or in the log behind it."""
+    manifest = shop.lake.manifest()
+    names = {erasure.user_id for erasure in manifest.erasures}
+    for _, payload in shop.log.read(manifest.log_offset):
+        record = decode_known(payload)
+        if isinstance(record, UserErased):
+            names.add(record.user_id)
+    return {hash_of(shop.lake.pepper, name)[:32] for name in names}
