@@ -18,7 +18,7 @@ HOST ?= 127.0.0.1
 CODE := src tests $(wildcard bench)
 PYTEST ?= $(BIN)/python -m pytest -q
 
-.PHONY: help setup setup-dev setup-browsers demo serve test test-fast check bench bench-serving bench-peers docs openapi lock clean
+.PHONY: help setup setup-dev setup-browsers setup-databases demo serve test test-fast check bench bench-serving bench-peers docs openapi lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,13 @@ setup-browsers: ## the browsers of tests/journeys/test_page.py, from Debian or U
 		>/dev/null 2>&1 || { apt-get update --quiet=2 && DEBIAN_FRONTEND=noninteractive apt-get \
 		install --quiet=2 --yes --no-install-recommends chromium chromium-driver webkit2gtk-driver \
 		xvfb xauth >/dev/null; }
+
+DATABASES := mariadbd mariadb-install-db
+
+setup-databases: ## the MariaDB server of tests/data/database, from Debian or Ubuntu's packages (as root)
+	@( for p in $(DATABASES); do command -v $$p || exit 1; done ) >/dev/null 2>&1 || { \
+		apt-get update --quiet=2 && DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 \
+		--yes --no-install-recommends mariadb-server >/dev/null; }
 
 test: setup-dev ## all tests, also those that start servers
 	$(PYTEST) $(TESTS)

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from endcap.adapters.database_url import DatabaseUrl
 from endcap.adapters.dead_letters import DeadLetterFiles
 from endcap.adapters.folder import FolderArtifacts
 from endcap.adapters.log import FileLog
@@ -22,10 +23,11 @@ from endcap.adapters.telemetry_files import TELEMETRY, TelemetryFolder
 from endcap.app.reloading import Loaded, load
 from endcap.app.shop import Shop, Tokens
 from endcap.control.dataset_groups import folder
+from endcap.data.database.dialects import MYSQL
 from endcap.data.lake import Lake
 from endcap.domain.errors import InvalidInput
 from endcap.engine.limits import limits_of
-from endcap.ports import Artifacts, DeadLetters, Documents, EventLog
+from endcap.ports import Artifacts, Database, DeadLetters, Documents, EventLog
 from endcap.settings import Settings
 from endcap.telemetry import Telemetry
 
@@ -102,6 +104,21 @@ def tracer_of(settings: Settings, process: str) -> OtelTracer | None:
     except ModuleNotFoundError:
         raise InvalidInput("otel_extra_missing", field="ENDCAP_OTEL") from None
     return OtelTracer(process)
+
+
+def open_database(url: DatabaseUrl) -> Database:
+    """Connect to a shop's own database. Raises InvalidInput (database_extra_missing) and what
+    the adapters raise (database_…)."""
+    driver, extra = ("pymysql", "mysql") if url.dialect == MYSQL else ("psycopg", "postgres")
+    if find_spec(driver) is None:
+        raise InvalidInput("database_extra_missing", value=url.dialect, permitted=extra)
+    if url.dialect == MYSQL:
+        from endcap.adapters.mysql import MysqlDatabase
+
+        return MysqlDatabase(url)
+    from endcap.adapters.postgres_source import PostgresDatabase
+
+    return PostgresDatabase(url)
 
 
 class Stores(NamedTuple):

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
-if TYPE_CHECKING:  # numpy would make every start slow
+if TYPE_CHECKING:  # numpy and Arrow would make every start slow
+    import pyarrow as pa
+
     from endcap.domain.arrays import Float32s
 
 Payloads = Sequence[bytes]
@@ -244,3 +246,58 @@ class VectorIndex(Protocol):
 
     def erase(self, ids: Collection[str]) -> int:
         """Remove these ids from every version, physically; returns how many vectors went."""
+
+
+class Column(Struct, frozen=True):
+    """A column of a shop's own database. ``type``: as the database calls it; ``kind``: whole, big
+    (beyond 64 bits), number, text, list, time, zoned (a time with its zone), date, boolean, json,
+    bytes, bits or other."""
+
+    name: str
+    type: str
+    kind: str
+    nullable: bool
+
+
+class ForeignKey(Struct, frozen=True):
+    """``columns`` of one table refer to ``others`` of ``table``, in this order."""
+
+    columns: tuple[str, ...]
+    table: str
+    others: tuple[str, ...]
+
+
+class Relation(Struct, frozen=True):
+    """A table or view. ``key``: its primary key, in order; empty where there is none. ``name``:
+    with the schema before it (sales.orders) where that must be said."""
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+    foreign: tuple[ForeignKey, ...] = ()
+    path: tuple[str, ...] = ()  # schema and table; empty: the name is all
+
+
+class Database(Protocol):
+    """A shop's own database, read only and as it was at one moment: what others change meanwhile
+    is not seen. ``name``: the URL without user and password. ``dialect``: mysql or postgresql.
+
+    Every method raises Unavailable (database_gone, database_timeout, database_busy) and
+    InvalidInput (database_rights_missing, database_query_failed).
+    """
+
+    name: str
+    dialect: str
+
+    def relations(self) -> Sequence[Relation]:
+        """All tables and views that can be seen, in order of name."""
+
+    def value(self, query: str, parameters: Sequence[object] = ()) -> str | None:
+        """The first column of the first row as text; None where it is null or there is none.
+        ``query``: SQL with %s for each parameter."""
+
+    def read(self, query: str, parameters: Sequence[object], rows: int) -> Iterator[pa.Table]:
+        """All rows, streamed, in tables of about ``rows`` rows; every column as text (string)."""
+
+    def close(self) -> None:
+        """Leave the database. Nothing is raised."""

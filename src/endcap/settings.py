@@ -14,6 +14,15 @@ from msgspec import Struct
 from endcap.domain.errors import InvalidInput
 
 
+class Hidden(str):
+    """A secret: as text it is itself, but no printed Settings shows it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'…'" if self else "''"
+
+
 class Setting(Struct, frozen=True):
     """How one setting is read: its default, what is permitted, and what it is for."""
 
@@ -76,6 +85,7 @@ SETTINGS: dict[str, Setting] = {
     "jwt_issuer": _text("", "the claim iss that tokens must have"),
     "jwt_audience": _text("", "the claim aud (or client_id) that tokens must have"),
     "otel": _text("off", "on: traces go where the OTEL_… variables say; needs endcap[otel]"),
+    "database_password": _text("", "password of the database that `endcap import` reads"),
     "log_level": _text("info", "debug, info, warning or error"),
 }
 
@@ -128,6 +138,7 @@ class Settings(Struct, frozen=True):
     jwt_issuer: str
     jwt_audience: str
     otel: str
+    database_password: Hidden
     log_level: str
 
     @property
@@ -163,7 +174,7 @@ def _read(variable: str, name: str, raw: Any) -> Any:
     if name in FORMS and not FORMS[name][0].fullmatch(str(raw)):
         raise InvalidInput("bad_setting", field=variable, value=raw, permitted=FORMS[name][1])
     if setting.least is None or setting.most is None:
-        return str(raw)
+        return Hidden(raw) if kind == "Hidden" else str(raw)
     whole = kind == "int"
     try:
         number = int(str(raw)) if whole else float(raw)

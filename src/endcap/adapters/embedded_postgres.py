@@ -48,9 +48,7 @@ class EmbeddedPostgres:
     (embedded_not_started).
     """
 
-    def __init__(
-        self, folder: Path, *, binaries: Path | None = None, memory_mb: int = 128
-    ) -> None:
+    def __init__(self, folder: Path, *, binaries: Path | None = None, memory_mb: int = 128) -> None:
         self._folder, self._data = folder, folder / "data"
         self._binaries = binaries or packaged_binaries()
         self._memory_mb = memory_mb
@@ -171,7 +169,9 @@ def packaged_binaries() -> Path:
     if found is None or not found.submodule_search_locations:
         raise InvalidInput("embedded_extra_missing", field="ENDCAP_VECTORS")
     root = Path(next(iter(found.submodule_search_locations)))
-    versions = [path / "bin" for path in root.glob("pginstall*") if (path / "bin/postgres").exists()]
+    versions = [
+        path / "bin" for path in root.glob("pginstall*") if (path / "bin/postgres").exists()
+    ]
     if not versions:
         raise InvalidInput("embedded_extra_missing", field="ENDCAP_VECTORS")
     return max(versions, key=lambda path: int("0" + path.parent.name.removeprefix("pginstall")))

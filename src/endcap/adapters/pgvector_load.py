@@ -119,9 +119,7 @@ def begin(connection: Connection, scope: tuple[str, str], version: str, dimensio
 
 
 def copy_ids(connection: Connection, number: int, rows: Rows) -> None:
-    statement = sql.SQL("COPY {} (row, id) FROM STDIN (FORMAT BINARY)").format(
-        table("ids", number)
-    )
+    statement = sql.SQL("COPY {} (row, id) FROM STDIN (FORMAT BINARY)").format(table("ids", number))
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.set_types(["int4", "text"])
         for row, at in enumerate(rows.order.tolist()):

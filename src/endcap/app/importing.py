@@ -1,19 +1,23 @@
-"""Import of files: the lake first, then a snapshot that every worker takes up."""
+"""Import of files or of a database: the lake first, then a snapshot that every worker takes up."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Map
 
 from endcap.app.compaction import publish_built, settle
 from endcap.app.shop import Shop
+from endcap.data.database.importing import import_database
+from endcap.data.database.mapping import Mapping
 from endcap.data.importer import ImportOptions, ImportReport, Progress, import_files
 from endcap.data.sources import Source
+from endcap.ports import Database
 
 
 def import_into(
     shop: Shop,
     sources: Sequence[Source],
-    mapping: Mapping[str, str],
+    mapping: Map[str, str],
     options: ImportOptions,
     progress: Callable[[Progress], None],
 ) -> ImportReport:
@@ -23,11 +27,38 @@ def import_into(
     Killed in the middle: the import resumes; a missing snapshot is made by the keeper.
     Raises what ``import_files`` raises.
     """
-    settle(shop, options.at)
+
+    def run() -> ImportReport:
+        return import_files(shop.lake, sources, mapping, options, progress)
+
+    return _published(shop, run, options.at, progress)
+
+
+def import_database_into(
+    shop: Shop,
+    database: Database,
+    mapping: Mapping,
+    options: ImportOptions,
+    progress: Callable[[Progress], None],
+    *,
+    full: bool = False,
+) -> ImportReport:
+    """As ``import_into``, of a database. Raises what ``import_database`` raises."""
+
+    def run() -> ImportReport:
+        return import_database(shop.lake, database, mapping, options, progress, full=full)
+
+    return _published(shop, run, options.at, progress)
+
+
+def _published(
+    shop: Shop, run: Callable[[], ImportReport], at: int, progress: Callable[[Progress], None]
+) -> ImportReport:
+    settle(shop, at)
     with shop.maintenance():
         before = shop.lake.manifest().version
-        report = import_files(shop.lake, sources, mapping, options, progress)
+        report = run()
         if shop.lake.manifest().version != before:
             progress(Progress("snapshot", report.quality.events, 1, 1))
-            publish_built(shop, options.at)
+            publish_built(shop, at)
     return report

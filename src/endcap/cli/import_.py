@@ -3,39 +3,45 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from endcap.cli.output import Report, note, print_json, print_table, progress, say
+from endcap.cli.import_database import Asked, import_url, shown
+from endcap.cli.output import note, print_json, print_table, progress, say
 from endcap.settings import Settings
 
 if TYPE_CHECKING:
-    from endcap.data.importer import ImportReport, Progress
+    from endcap.data.importer import ImportOptions, ImportReport
     from endcap.data.sources import Source
 
-PHASES = {"merge": "writing the lake", "measure": "measuring", "snapshot": "writing a snapshot"}
+TABLES = {"users": "users", "items": "items", "interactions": "events"}
 
 
 @click.command(
     "import",
     help="Read users, items and interactions from CSV, JSON or Parquet files (plain or .gz), "
     "folders or globs. Rows that cannot be used are kept in a rejects file; the others go in. "
-    "Run again after an interruption it goes on; importing a file twice adds nothing.",
+    "Run again after an interruption it goes on; importing a file twice adds nothing. "
+    "With the URL of a MySQL, MariaDB or PostgreSQL database it reads that instead: what is new "
+    "since the last time.",
 )
+@click.argument("url", required=False)
 @click.option("--users", metavar="FILE", multiple=True, help="Users; may be repeated.")
 @click.option("--items", metavar="FILE", multiple=True, help="The catalogue; may be repeated.")
 @click.option("--interactions", metavar="FILE", multiple=True, help="Events; may be repeated.")
 @click.option(
     "--map",
-    "pairs",
     metavar="NAME=COLUMN",
     multiple=True,
     help="The file's column for one of ours: --map user_id=CustomerID.",
 )
-@click.option("--mapping", "mapping_file", metavar="TOML", help="A file of such pairs.")
+@click.option(
+    "--mapping",
+    metavar="TOML",
+    help="A file of such pairs; of a database: a file of its tables, classicmodels or shop.",
+)
 @click.option(
     "--keep",
     metavar="SQL",
@@ -50,74 +56,64 @@ PHASES = {"merge": "writing the lake", "measure": "measuring", "snapshot": "writ
 @click.option("--delimiter", metavar="CHARACTER", help="Of CSV files, \\t: tab; found by itself.")
 @click.option("--encoding", metavar="NAME", default="utf-8", show_default=True, help="Of text.")
 @click.option("--strict", is_flag=True, help="Stop at the first row that cannot be used.")
+@click.option("--propose", is_flag=True, help="Print a mapping for the database, with reasons.")
+@click.option("--full", is_flag=True, help="Read all of the database, not only what is new.")
+@click.option("--tls", metavar="MODE", help="Of a database: verify, verify-ca, require or off.")
+@click.option("--tls-ca", metavar="PEM", help="Certificate of who signed the database's.")
+@click.option("--password-file", metavar="FILE", help="Its first line is the database's password.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole report as JSON.")
 @click.pass_obj
-def command(
-    settings: Settings,
-    *,
-    users: tuple[str, ...],
-    items: tuple[str, ...],
-    interactions: tuple[str, ...],
-    pairs: tuple[str, ...],
-    mapping_file: str | None,
-    keep: tuple[str, ...],
-    event_type: str | None,
-    renames: tuple[str, ...],
-    time_format: str | None,
-    delimiter: str | None,
-    encoding: str,
-    strict: bool,
-    as_json: bool,
-) -> None:
+def command(settings: Settings, /, **given: Any) -> None:
+    options = _options(given)
+    asked = Asked(*(given[name] for name in Asked._fields))
+    if asked.of_database():
+        of_files = [f"--{name}" for name in (*TABLES, "map") if given[name]]
+        result = import_url(settings, asked, of_files, options)
+    else:
+        result = _import_files(settings, given, options)
+    if result is not None:
+        (print_json if given["as_json"] else _print)(result)
+
+
+def _options(given: dict[str, Any]) -> ImportOptions:
+    from endcap.data.importer import ImportOptions
+    from endcap.data.mapping import parse_mapping
+
+    return ImportOptions(
+        at=time.time_ns() // 1000,
+        strict=given["strict"],
+        keep=given["keep"],
+        event_type=given["event_type"],
+        event_types=parse_mapping(given["renames"]),
+        time_format=given["time_format"],
+        delimiter=given["delimiter"],
+        encoding=given["encoding"],
+    )
+
+
+def _import_files(
+    settings: Settings, given: dict[str, Any], options: ImportOptions
+) -> ImportReport:
     from endcap.app.importing import import_into
     from endcap.bootstrap import open_shop, prepare_kernels
-    from endcap.data.importer import ImportOptions
     from endcap.data.mapping import parse_mapping, read_mapping
 
-    options = ImportOptions(
-        at=time.time_ns() // 1000,
-        strict=strict,
-        keep=keep,
-        event_type=event_type,
-        event_types=parse_mapping(renames),
-        time_format=time_format,
-        delimiter=delimiter,
-        encoding=encoding,
-    )
-    sources = _sources(users, items, interactions)
-    mapping = (read_mapping(Path(mapping_file)) if mapping_file else {}) | parse_mapping(pairs)
+    sources = _sources(given)
+    file, pairs = given["mapping"], parse_mapping(given["map"])
+    mapping = (read_mapping(Path(file)) if file else {}) | pairs
     prepare_kernels(settings)
     shop = open_shop(settings)
     with progress("import") as report:
-        result = import_into(shop, sources, mapping, options, _shown(report))
-    (print_json if as_json else _print)(result)
+        return import_into(shop, sources, mapping, options, shown(report))
 
 
-def _sources(
-    users: tuple[str, ...], items: tuple[str, ...], interactions: tuple[str, ...]
-) -> list[Source]:
+def _sources(given: dict[str, Any]) -> list[Source]:
     from endcap.data.sources import Source
 
-    given = {"users": users, "items": items, "events": interactions}
-    sources = [Source(table, path) for table, paths in given.items() for path in paths]
+    sources = [Source(table, path) for name, table in TABLES.items() for path in given[name]]
     if not sources:
         raise click.UsageError("give at least one of --users, --items, --interactions")
     return sources
-
-
-def _shown(report: Report) -> Callable[[Progress], None]:
-    """Progress as text: rows, rows in a second, the share of the bytes."""
-    begun = time.monotonic()
-
-    def show(state: Progress) -> None:
-        if state.phase != "read":
-            report(PHASES.get(state.phase, state.phase))
-            return
-        speed = state.rows / max(time.monotonic() - begun, 1e-3)
-        text = f"{state.rows:,} rows, {speed:,.0f}/s"
-        report(text, state.bytes_done / max(state.bytes_total, 1))
-
-    return show
 
 
 def _print(result: ImportReport) -> None:

@@ -12,10 +12,12 @@ FAULT = OURS + "fault"
 
 
 class Position(Struct, frozen=True):
-    """Where to go on reading: a byte of the unpacked file and its line, or a row (Parquet)."""
+    """Where to go on reading: a byte of the unpacked file and its line, or a row (Parquet), or
+    behind a key (database)."""
 
     offset: int = 0
     line: int = 1
+    key: tuple[str, ...] = ()
 
 
 class Reject(Struct, frozen=True):
@@ -30,7 +32,7 @@ class Reject(Struct, frozen=True):
 
 class Chunk(Struct, frozen=True):
     """``table``: raw columns and LINE. ``kinds``: the type of each column that has one (JSON,
-    Parquet); text files have none. ``bytes_done``: of the file as it lies on disk."""
+    Parquet, databases); text files have none. ``bytes_done``: of the file as it lies on disk."""
 
     table: pa.Table
     rejects: list[Reject]

@@ -14,7 +14,7 @@ from endcap.data.lake import Lake
 from endcap.data.manifest import Manifest
 from endcap.data.quality import Quality, measure
 from endcap.data.rejects import gather_rejects
-from endcap.data.sources import TABLES
+from endcap.data.sources import DATABASE, TABLES
 from endcap.data.staging import Reason, Staging
 from endcap.domain.columns import EVENT_TYPE, USER_ID
 
@@ -60,6 +60,7 @@ def write_report(
     readings: Sequence[Reading],
     left: Mapping[str, LeftOut],
     event_type: str | None,
+    notes: Sequence[str] = (),
 ) -> ImportReport:
     """Measure the lake, gather the rejects and keep the report in ``imports/``."""
     with lake.connect(manifest) as connection:
@@ -69,7 +70,7 @@ def write_report(
         version=manifest.version,
         tables=_tables(staging, left),
         mapping={r.file.path: r.resolved.guessed for r in readings if r.resolved.guessed},
-        notes=_notes(readings, event_type),
+        notes=[*_notes(readings, event_type), *notes],
         rejects=_save_rejects(lake, manifest, staging),
         quality=quality,
     )
@@ -106,8 +107,8 @@ def _tables(staging: Staging, left: Mapping[str, LeftOut]) -> dict[str, TableRep
 
 def _notes(readings: Sequence[Reading], event_type: str | None) -> list[str]:
     notes = []
-    events = [reading for reading in readings if reading.file.table == "events"]
-    untyped = [r.file.path for r in events if EVENT_TYPE not in r.resolved.columns]
+    files = [r for r in readings if r.file.table == "events" and r.file.format != DATABASE]
+    untyped = [r.file.path for r in files if EVENT_TYPE not in r.resolved.columns]
     if untyped:
         kind = event_type or "view"
         notes.append(f"{len(untyped)} file(s) name no event type: every row counts as {kind}")

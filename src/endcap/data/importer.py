@@ -17,13 +17,13 @@ from endcap.data.chunks import ARRIVAL
 from endcap.data.forgetting import NOT_FORGOTTEN_THEN, find_forgotten, left_out
 from endcap.data.import_report import ImportReport, LeftOut, write_report
 from endcap.data.lake import Lake, Moved, in_order
-from endcap.data.manifest import Manifest, Part
+from endcap.data.manifest import Manifest, Part, moved_marks
 from endcap.data.merge import Merged, merge_events
 from endcap.data.normalise import DAY_US, Rules
 from endcap.data.quality import iso
-from endcap.data.sources import Source, find_files
+from endcap.data.sources import File, Source, find_files
 from endcap.data.sql import text
-from endcap.data.stage import plan_reading, stage_file
+from endcap.data.stage import Chunks, plan_reading, read_file, stage_file
 from endcap.data.staging import STAGING, Staging, State, discard, discard_old, open_staging
 from endcap.data.views import not_erased
 from endcap.domain.columns import EVENT_TYPE, EVENTS
@@ -77,23 +77,53 @@ def import_files(
     """
     files = find_files(sources)
     _check(options)
-    asked = msgspec.json.encode([files, dict(mapping), msgspec.structs.replace(options, at=0)])
+
+    def plan(staging: Staging) -> list[Reading]:
+        return _plan(staging, mapping, options)
+
+    return run_import(lake, Work(files, dict(mapping), plan, read_file), options, progress)
+
+
+class Work(Struct, frozen=True):
+    """What one import reads. ``asked``: what makes it the same import when it is run again.
+    ``plan``: how each source is read; ``read``: its rows. ``notes`` stand in the report."""
+
+    files: list[File]
+    asked: object
+    plan: Callable[[Staging], list[Reading]]
+    read: Chunks
+    notes: tuple[str, ...] = ()
+
+
+def run_import(
+    lake: Lake, work: Work, options: ImportOptions, progress: Callable[[Progress], None]
+) -> ImportReport:
+    """Stage all sources, then publish them at once; what an earlier run staged is not read again.
+
+    What was staged is dropped when the input is at fault (InvalidInput), else kept for the next.
+    """
+    asked = msgspec.json.encode([work.files, work.asked, msgspec.structs.replace(options, at=0)])
     folder = lake.root / STAGING / digest(asked).hex()
     day = iso(options.at).translate(str.maketrans("", "", "-:"))
     import_id = f"{day}-{folder.name[:8]}"
     sequence = max(1, lake.manifest().sequence)
-    fresh = State(import_id, options.at, sequence, files, [], {})
+    fresh = State(import_id, options.at, sequence, work.files, [], {})
     with open_staging(folder, fresh) as staging:
         try:
-            readings = _plan(staging, mapping, options)
-            _read_all(lake, staging, readings, options.strict, progress)
+            readings = work.plan(staging)
+            _read_all(lake, staging, readings, work.read, options.strict, progress)
         except InvalidInput:
             discard(folder)
             raise
-        report = _publish(lake, staging, readings, options, progress)
+        report = _publish(lake, staging, readings, work.notes, options, progress)
         discard(folder)
     discard_old(folder.parent, options.at)
     return report
+
+
+def rules_of(at: int, options: ImportOptions, event_type: str | None) -> Rules:
+    """``at``: when the import was first started, in µs."""
+    return Rules(at + DAY_US, event_type, options.event_types, options.time_format, options.keep)
 
 
 def _check(options: ImportOptions) -> None:
@@ -106,13 +136,7 @@ def _check(options: ImportOptions) -> None:
 
 
 def _plan(staging: Staging, mapping: Mapping[str, str], options: ImportOptions) -> list[Reading]:
-    rules = Rules(
-        staging.state.at + DAY_US,
-        options.event_type,
-        options.event_types,
-        options.time_format,
-        options.keep,
-    )
+    rules = rules_of(staging.state.at, options, options.event_type)
     return [
         plan_reading(
             index,
@@ -131,6 +155,7 @@ def _read_all(
     lake: Lake,
     staging: Staging,
     readings: Sequence[Reading],
+    read: Chunks,
     strict: bool,
     progress: Callable[[Progress], None],
 ) -> None:
@@ -145,7 +170,7 @@ def _read_all(
                 rows += more
                 progress(Progress("read", rows, before + bytes_done, total))
 
-            stage_file(connection, staging, reading, strict, report)
+            stage_file(connection, staging, reading, strict, report, read)
             before += reading.file.size
 
 
@@ -153,6 +178,7 @@ def _publish(
     lake: Lake,
     staging: Staging,
     readings: Sequence[Reading],
+    notes: Sequence[str],
     options: ImportOptions,
     progress: Callable[[Progress], None],
 ) -> ImportReport:
@@ -161,7 +187,7 @@ def _publish(
     progress(Progress("merge", rows, total, total))
     manifest, left = _merge(lake, staging)
     progress(Progress("measure", rows, total, total))
-    return write_report(lake, manifest, staging, readings, left, options.event_type)
+    return write_report(lake, manifest, staging, readings, left, options.event_type, notes)
 
 
 def _merge(lake: Lake, staging: Staging) -> tuple[Manifest, dict[str, LeftOut]]:
@@ -176,7 +202,9 @@ def _merge(lake: Lake, staging: Staging) -> tuple[Manifest, dict[str, LeftOut]]:
             "items": LeftOut(items.repeats, 0),
             "events": LeftOut(events.repeats, forgotten),
         }
-        if not events.parts and (users.parts, items.parts) == (base.users, base.items):
+        marks = moved_marks(base.marks, staging.state.marks or ())
+        same = (users.parts, items.parts, marks) == (base.users, base.items, base.marks)
+        if same and not events.parts:
             return base, left
         sequence = staging.state.sequence
 
@@ -190,6 +218,7 @@ def _merge(lake: Lake, staging: Staging) -> tuple[Manifest, dict[str, LeftOut]]:
                 events=in_order((*now.events, *new)),
                 items=items.parts,  # noqa: B023
                 users=users.parts,  # noqa: B023
+                marks=marks,  # noqa: B023
             )
 
         try:

