@@ -38,7 +38,7 @@ class Postgres:
     """``url``: ``postgresql://…`` or libpq's ``name=value`` form. ``most``: connections for
     reads; ``timeout_s``: of one read, with the wait for a connection. Safe for threads.
 
-    Raises InvalidInput (bad_database_url) for a URL that cannot be read.
+    Raises InvalidInput (bad_vectors_url) for a URL that cannot be read.
     """
 
     def __init__(self, url: str, *, timeout_s: float = 5.0, most: int = 4) -> None:
@@ -147,7 +147,7 @@ def parameters_of(url: str) -> dict[str, Any]:
     try:
         found = conninfo_to_dict(url)
     except psycopg.ProgrammingError:  # its text quotes the URL, and with it the password
-        raise InvalidInput("bad_database_url", field=SETTING) from None
+        raise InvalidInput("bad_vectors_url", field=SETTING) from None
     found.setdefault("connect_timeout", CONNECT_S)
     found.setdefault("application_name", "endcap")
     if is_remote(str(found.get("hostaddr") or found.get("host") or "")):

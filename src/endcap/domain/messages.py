@@ -99,7 +99,7 @@ MESSAGES: dict[str, str] = {
     "aws_not_configured": "no client for {field} can be made ({reason}); set AWS_REGION and the "
     "credentials as for any AWS tool",
     "aws_extra_missing": "{field} needs the extra endcap[aws], which is not installed",
-    "bad_database_url": "{field} must be folder, embedded or a URL like "
+    "bad_vectors_url": "{field} must be folder, embedded or a URL like "
     "postgresql://USER@HOST:5432/DATABASE?sslmode=verify-full (characters like / : @ in a password "
     "as %2F %3A %40); what was given cannot be read and is not shown",
     "postgres_extra_missing": "{field} needs the extra endcap[postgres], which is not installed",
