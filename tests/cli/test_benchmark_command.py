@@ -87,6 +87,38 @@ def test_withheld_products_are_ranked_by_what_they_are(home: Path) -> None:
     assert found["random_recall@20"] == found["plain_recall@20"] == 1.0
 
 
+def test_withheld_shoppers_are_answered_by_what_is_known_of_them(home: Path) -> None:
+    rows = "".join(
+        f"u{u},i{(u * 7 + d * d) % 10 + 10 * (u % 2)},view,2024-01-{1 + (u + d) % 20:02d}\n"
+        for u in range(600)
+        for d in range(4)
+    )
+    events, items, users = (home / f"{name}.csv" for name in ("events", "items", "users"))
+    events.write_text("user_id,item_id,event_type,ts\n" + rows)
+    items.write_text("item_id,kind\n" + "".join(f"i{i},k{i // 10}\n" for i in range(20)))
+    users.write_text("user_id,side\n" + "".join(f"u{u},side {u % 2}\n" for u in range(600)))
+    words = ("coldstart", "--interactions", str(events), "--split-at", "2024-01-15T00:00:00Z")
+    result = run(home, *words, "--items", str(items), "--users", str(users), "--json")
+    found = json.loads(result.stdout)["newcomers"]
+    assert (found["status"], found["recall@20"]) == ("kept", 1.0)
+    assert found["low"] > 0
+    assert found["fields"]["side"]["weight"] > 1
+    told = run(home, *words, "--items", str(items), "--users", str(users)).stdout
+    assert "popularity_ndcg@20" in told
+
+
+def test_the_table_has_the_recipe_and_every_baseline(home: Path) -> None:
+    train, test = home / "train.txt", home / "test.txt"
+    train.write_text("1 2 3\n2 3 4\n3 2 4\n")
+    test.write_text("1 4\n2 2\n")
+    words = ("cf", "--train", str(train), "--test", str(test))
+    told = run(home, *words).stdout
+    rows = [line.split()[0] for line in told.split("recommender")[1].splitlines() if line.strip()]
+    assert set(rows) >= {"endcap", "popularity", "random", "item-knn", "ease", "als"}
+    quick = run(home, *words, "--baselines", "plain").stdout
+    assert "ease" not in quick.split("recommender")[1]
+
+
 def test_a_missing_file_is_one_error(home: Path) -> None:
     result = run(home, "cf", "--train", str(home / "none"), "--test", str(home / "none"))
     assert isinstance(result.exception, InvalidInput)

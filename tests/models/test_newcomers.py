@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from endcap.data.interactions import Interactions
 from endcap.domain.errors import Damaged
+from endcap.domain.values import Attributes
 from endcap.models.newcomer_asking import Asked
 from endcap.models.newcomer_counts import MOST_PEOPLE, People, Table, moments_of, people_rows
 from endcap.models.newcomer_fields import LEAST_HOLDERS, Field, learn_fields
@@ -30,7 +31,7 @@ def shop(matters: bool, users: int = 600, seed: int = 0) -> tuple[Interactions, 
         half = south[user] if matters and draw.random() < 0.8 else draw.integers(0, 2)
         first = draw.choice(ITEMS // 2, 6, replace=False, p=popular / popular.sum())
         taken.append(first * 2 + half)
-    known = [
+    known: list[Attributes] = [
         {"region": ("north", "south")[south[user]], "coin": bool(draw.integers(0, 2)),
          "name": f"person {user}", "created": user}
         for user in range(users)

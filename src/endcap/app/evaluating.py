@@ -8,16 +8,18 @@ from typing import Any
 from msgspec.structs import replace
 
 from endcap.app.compaction import settle
+from endcap.app.newcomers import train_newcomers
 from endcap.app.rankers import ranker_budget
 from endcap.app.shop import Shop
 from endcap.app.training import Progress
 from endcap.data.interactions import Interactions
-from endcap.data.training import load_catalogue, load_interactions
+from endcap.data.training import load_catalogue, load_interactions, load_people
 from endcap.domain.errors import InvalidInput
 from endcap.domain.values import Attributes
 from endcap.evaluation.baselines import ALS, EASE, ITEM_KNN
 from endcap.evaluation.evaluate import evaluate
-from endcap.evaluation.protocols import temporal_split
+from endcap.evaluation.newcomers import Arrivals
+from endcap.evaluation.protocols import Split, temporal_split
 from endcap.evaluation.ranked import RankedRecipe, ranker_recommender
 from endcap.evaluation.recommenders import Reading, recipe_recommender
 from endcap.evaluation.results import Evaluation
@@ -55,17 +57,18 @@ def evaluate_shop(
     recipe = fitted(shop, split.train, catalogue, budget_s, progress)
     seen = str(recipe.info["seen_policy"])
     reading = Reading(shop.settings.history_events, shop.settings.popular_half_life_days)
-    named = {RECIPE: recipe_recommender(recipe, split.train, seen, reading)}
+    arrivals, of_newcomers = newcomers_of(shop, split, part_of(progress, 0.6, 0.6))
+    named = {RECIPE: recipe_recommender(recipe, split.train, seen, reading, arrivals)}
     told: dict[str, Any] = {}
     if ranker:
         found, told = ranked(shop, split.train, known, recipe, budget_s, progress)
         if found is not None:
-            named[RANKED] = ranker_recommender(found, split.train, seen, reading)
+            named[RANKED] = ranker_recommender(found, split.train, seen, reading, arrivals)
     pairs = [(RANKED, RECIPE)] if RANKED in named else []
     pairs += [(RECIPE, baseline) for baseline in (ITEM_KNN, EASE, ALS)]
     last = part_of(progress, 0.8, 1.0)
     result = evaluate(named, split, k, seen=seen, catalogue=known, pairs=pairs, progress=last)
-    return replace(result, ranker=told)
+    return replace(result, ranker=told, newcomers=of_newcomers)
 
 
 def fitted(
@@ -85,6 +88,19 @@ def fitted(
         progress=lambda what, done: told(f"training: {what}", done),
         memory_mb=shop.settings.memory_mb,
     )
+
+
+def newcomers_of(
+    shop: Shop, split: Split, progress: Progress
+) -> tuple[Arrivals | None, dict[str, Any]]:
+    """(what serves shoppers without a history, where it is worth having; what was found out)."""
+    found, info = train_newcomers(shop, split.train, progress)
+    if found is None:
+        return None, info
+    rows = split.users.tolist()
+    known = load_people(shop.lake, [split.train.user_ids[row] for row in rows])
+    by_row = dict(zip(rows, known, strict=True))
+    return Arrivals(found, by_row.__getitem__), info
 
 
 def ranked(

@@ -42,6 +42,7 @@ def training_report(shop: Shop, version: SolutionVersion) -> Path:
         search_metric="held-out recall@20 + NDCG@20",
         days=daily_events(load_interactions(shop.lake)),
         ranker=version.info.get("ranker", {}),
+        newcomers=version.info.get("newcomers", {}),
     )
     return keep(shop, f"train-{version.name}", report, version)
 
@@ -117,6 +118,7 @@ def evaluation_report(shop: Shop, evaluation: Evaluation, at: int) -> Path:
         made_at=at,
         evaluation=evaluation,
         ranker=evaluation.ranker,
+        newcomers=evaluation.newcomers,
         days=daily_events(load_interactions(shop.lake)),
     )
     name = "evaluate-" + iso(at // 1_000_000 * 1_000_000).replace(":", "").replace("-", "")

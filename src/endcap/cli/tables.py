@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from endcap.cli.output import print_table, say
 from endcap.evaluation.results import Evaluation
-from endcap.evaluation.tables import pair_sentences, ranker_sentence, terminal_rows, verdict
+from endcap.evaluation.tables import (
+    newcomers_sentence,
+    pair_sentences,
+    ranker_sentence,
+    terminal_rows,
+    verdict,
+)
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
@@ -15,3 +21,5 @@ def print_evaluation(evaluation: Evaluation) -> None:
         say(sentence)
     if evaluation.ranker:
         say(ranker_sentence(evaluation.ranker))
+    if evaluation.newcomers:
+        say(newcomers_sentence(evaluation.newcomers))

@@ -1,7 +1,8 @@
 """Public benchmarks under their exact protocols, by the default recipe with no settings.
 
 Every item is ranked, by what would be served: the sparse model with the history as the query.
-The test part is only scored; all choices are made by ``Recipe.fit`` on the training part.
+The test part is only scored; all choices are made by ``Recipe.fit`` on the training part. The
+baselines answer the same questions; the recipe's seconds and memory are its own.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import numpy as np
 from endcap.data.interactions import Interactions, from_sequences
 from endcap.domain.arrays import Int32s, Int64s
 from endcap.domain.errors import InvalidInput
-from endcap.evaluation import metrics
+from endcap.domain.values import EXCLUDE_NONE, EXCLUDE_SEEN
+from endcap.evaluation.benchmark_baselines import ALL, REPORTED, Asked, measured
 from endcap.evaluation.benchmark_files import read_examples, read_sessions, read_users
-from endcap.evaluation.protocols import temporal_split
+from endcap.evaluation.protocols import Progress, temporal_split
 from endcap.evaluation.truth import judge, truth_of_lists
 from endcap.models.holdout import excluded
 from endcap.models.mixture import NONE
@@ -27,18 +29,24 @@ from endcap.models.recipe import Recipe
 
 STANDARD_K = 20
 Clock = Callable[[], float]
-Progress = Callable[[str, float], None]
-_REPORTED = {
-    "recall": metrics.recall, "ndcg": metrics.ndcg, "hr": metrics.hit_rate, "mrr": metrics.mrr,
-}  # fmt: skip
 
 
 class Run:
-    """How a benchmark runs. ``clock`` counts seconds; it is only read to report them."""
+    """How a benchmark runs. ``clock`` counts seconds and ``peak`` MB of memory so far; they are
+    only read to report them. ``baselines``: ``all`` or ``plain``."""
 
     def __init__(
-        self, k: int, seed: int, threads: int, memory_mb: int, clock: Clock, progress: Progress
+        self,
+        k: int,
+        seed: int,
+        threads: int,
+        memory_mb: int,
+        clock: Clock,
+        progress: Progress,
+        peak: Clock = lambda: 0.0,
+        baselines: str = ALL,
     ) -> None:
+        self.peak, self.baselines = peak, baselines
         self.k, self.seed, self.threads, self.memory_mb = k, seed, threads, memory_mb
         self.clock, self.progress = clock, progress
 
@@ -68,8 +76,8 @@ def cf(train: Path, test: Path, run: Run) -> dict[str, Any]:
     histories = [_items_of(data, place.get(user)) for user in tested]
     queries = _queries(histories)
     wanted = [_mapped(asked[user], rows) for user in tested]
-    figures = _score(recipe, queries, wanted, (queries.starts, queries.rows), run)
-    return _result(figures, recipe, seconds, run, queries)
+    question = Asked(queries, truth_of_lists(wanted), EXCLUDE_SEEN)
+    return _result(recipe, seconds, data, question, (queries.starts, queries.rows), run)
 
 
 def sessions(train: Path, test: Path, run: Run) -> dict[str, Any]:
@@ -82,8 +90,8 @@ def sessions(train: Path, test: Path, run: Run) -> dict[str, Any]:
     # an item that no training session holds cannot be in the model: -1 in a history
     queries = _queries([[r if (r := rows.get(i, -1)) < len(data.item_ids) else -1 for i in p]
                         for p in prefixes])  # fmt: skip
-    figures = _score(recipe, queries, [_mapped([t], rows) for t in targets], None, run)
-    return _result(figures, recipe, seconds, run, queries)
+    wanted = truth_of_lists([_mapped([t], rows) for t in targets])
+    return _result(recipe, seconds, data, Asked(queries, wanted, EXCLUDE_NONE), None, run)
 
 
 def events(data: Interactions, split_at: int, run: Run) -> dict[str, Any]:
@@ -97,41 +105,51 @@ def events(data: Interactions, split_at: int, run: Run) -> dict[str, Any]:
     left_out = excluded(queries, recipe.info["seen_policy"], data.event_types)
     bounds = split.truth.starts
     wanted = [split.truth.items[a:b].tolist() for a, b in pairwise(bounds)]
-    figures = _score(recipe, queries, wanted, left_out, run)
-    return _result(figures, recipe, seconds, run, queries)
+    asked = Asked(queries, truth_of_lists(wanted), str(recipe.info["seen_policy"]))
+    return _result(recipe, seconds, split.train, asked, left_out, run)
 
 
-def _score(
-    recipe: Recipe,
-    queries: Queries,
-    wanted: Sequence[Sequence[int]],
-    left_out: tuple[Int64s, Int32s] | None,
-    run: Run,
-) -> dict[str, float]:
+def _answered(
+    recipe: Recipe, queries: Queries, left_out: tuple[Int64s, Int32s] | None, run: Run
+) -> Int32s:
+    """(queries, at least 20)"""
     run.progress("scoring", 0.9)
     starts, items = (None, NONE) if left_out is None else left_out
     most = max(run.k, STANDARD_K)
-    answered = recipe.candidates_many(queries, most, starts, items)[0]
-    answered = np.pad(answered, ((0, 0), (0, most - answered.shape[1])), constant_values=-1)
-    truth = truth_of_lists(wanted)
+    found = recipe.candidates_many(queries, most, starts, items)[0]
+    return np.pad(found, ((0, 0), (0, most - found.shape[1])), constant_values=-1)
+
+
+def _figures(answered: Int32s, asked: Asked, run: Run) -> dict[str, float]:
     figures = {}
     for k in sorted({run.k, STANDARD_K}):
-        judged = judge(answered[:, :k], truth)
-        for name, metric in _REPORTED.items():
+        judged = judge(answered[:, :k], asked.truth)
+        for name, metric in REPORTED.items():
             figures[f"{name}@{k}"] = round(float(np.nanmean(metric(judged))), 6)
     return figures
 
 
 def _result(
-    figures: dict[str, float], recipe: Recipe, seconds: float, run: Run, queries: Queries
+    recipe: Recipe,
+    seconds: float,
+    train: Interactions,
+    asked: Asked,
+    left_out: tuple[Int64s, Int32s] | None,
+    run: Run,
 ) -> dict[str, Any]:
-    info = recipe.info
+    """``fit_seconds`` and ``peak_mb`` are the recipe's: the baselines come after it."""
+    answered, info = _answered(recipe, asked.queries, left_out, run), recipe.info
+    peak, begin = run.peak(), run.clock()
+    beside = measured(answered, train, asked, run.baselines, run.seed, run.progress)
     return {
-        **figures,
+        **_figures(answered, asked, run),
         "k": run.k,
-        "queries": queries.size,
-        "longest_history": int(np.diff(queries.starts).max(initial=0)),
+        "queries": asked.queries.size,
+        "longest_history": int(np.diff(asked.queries.starts).max(initial=0)),
         "fit_seconds": round(seconds, 2),
+        "peak_mb": round(peak, 1),
+        "baselines": beside,
+        "baselines_seconds": round(run.clock() - begin, 2),
         "held_out": info["held_out"],
         "seen_policy": info["seen_policy"],
         "components": info["components"],

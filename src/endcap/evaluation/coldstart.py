@@ -4,6 +4,9 @@ A tenth of the products is withheld from training with all its events. Of the la
 with withheld products are to be foreseen: the withheld products are ranked for each shopper as the
 engine does it, by the mean of their content neighbours' scores. Beside the neighbours by plain
 weights of the fields stand those by learnt weights, and the order of chance.
+
+Where anything is known of the shoppers, the same is asked of them: withheld fold by fold from
+what newcomers want, do attributes, context and time beat what is popular?
 """
 
 from __future__ import annotations
@@ -20,8 +23,11 @@ from endcap.domain.values import Attributes
 from endcap.engine.cold import NEIGHBOURS, Pool, weighted_mean
 from endcap.evaluation.benchmarks import Run
 from endcap.evaluation.protocols import temporal_split
+from endcap.evaluation.recommenders import READING
 from endcap.models.content import ContentIndex
 from endcap.models.content_fields import choose_fields
+from endcap.models.newcomer_counts import People, people_rows
+from endcap.models.newcomer_training import fit_newcomers
 from endcap.models.queries import ModelQuery
 from endcap.models.recipe import Recipe
 
@@ -32,9 +38,12 @@ CUTS = (5, 20)
 Asked = list[tuple[ModelQuery, Bools]]  # a history, and which of the withheld are wanted
 
 
-def coldstart(data: Interactions, split_at: int, run: Run) -> dict[str, Any]:
-    """Recall among the withheld products of each way to rank them. ``data`` with its catalogue;
-    raises InvalidInput (benchmark_empty) without one, or where nobody wants a withheld product."""
+def coldstart(
+    data: Interactions, split_at: int, run: Run, people: Sequence[Attributes] | None = None
+) -> dict[str, Any]:
+    """Recall among the withheld products of each way to rank them; with ``people`` (users,), under
+    ``newcomers`` that of withheld shoppers. ``data`` with its catalogue; raises InvalidInput
+    (benchmark_empty) without one, or where nobody wants a withheld product."""
     if data.catalogue is None:
         raise InvalidInput("benchmark_empty", field="items")
     draw = np.random.default_rng(run.seed)
@@ -57,8 +66,21 @@ def coldstart(data: Interactions, split_at: int, run: Run) -> dict[str, Any]:
         for name, scores in rankings.items()
         for k in CUTS
     }
-    told = {"queries": len(asked), "withheld": len(withheld), "fit_seconds": round(seconds, 2)}
+    told: dict[str, Any] = {
+        "queries": len(asked),
+        "withheld": len(withheld),
+        "fit_seconds": round(seconds, 2),
+    }
+    if people is not None:
+        told["newcomers"] = _newcomers(data.where(data.ts < split_at), people, run.seed)
     return {**figures, **told, "served": "plain" if learnt is None else "learnt", "fields": learnt}
+
+
+def _newcomers(train: Interactions, people: Sequence[Attributes], seed: int) -> dict[str, Any]:
+    rows = people_rows(train, seed)
+    known = People(rows, [people[row] for row in rows.tolist()])
+    half_life = READING.popular_half_life_days
+    return fit_newcomers(train, known, half_life_days=half_life, seed=seed)[1]
 
 
 def pool_of(

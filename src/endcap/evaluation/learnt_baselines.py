@@ -101,11 +101,21 @@ def factor_recommender(factors: Factors, train: Interactions, seen: str) -> Reco
         scores[:, never] = -np.inf
         owner, left_out = excluded_pairs(batch, train, seen)
         scores[owner, left_out] = -np.inf
-        order = np.argsort(-scores, axis=1, kind="stable")[:, : batch.k].astype(np.int32)
+        order = best_of(scores, batch.k)
         order[np.take_along_axis(scores, order, axis=1) == -np.inf] = -1
         return np.pad(order, ((0, 0), (0, batch.k - order.shape[1])), constant_values=-1)
 
     return recommend
+
+
+def best_of(scores: Float32s, k: int) -> Int32s:
+    """(b, ≤ k) the columns of the greatest scores (b, items), greatest first; of equal ones the
+    lower column first."""
+    if k >= scores.shape[1]:
+        return np.argsort(-scores, axis=1, kind="stable").astype(np.int32)
+    chosen = np.sort(np.argpartition(-scores, k - 1, axis=1)[:, :k], axis=1)
+    order = np.argsort(-np.take_along_axis(scores, chosen, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(chosen, order, axis=1).astype(np.int32)
 
 
 def distinct(batch: UserBatch, n_items: int) -> tuple[Int64s, Int32s]:

@@ -37,6 +37,8 @@ class UserBatch(NamedTuple):
         return slice(int(self.starts[position]), int(self.starts[position + 1]))
 
 
+# Told what is being done and the share that is done.
+Progress = Callable[[str, float], None]
 # The lists of a batch: (b, k) item rows, best first, −1 pads.
 Recommend = Callable[[UserBatch], Int32s]
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from endcap.data.interactions import Interactions
 from endcap.domain.arrays import Float32s, Int32s
+from endcap.evaluation.newcomers import Arrivals
 from endcap.evaluation.protocols import Recommend, UserBatch
 from endcap.evaluation.recommenders import READING, Reading, match_ids, recipe_recommender
 from endcap.features.definitions import NAMES
@@ -26,12 +27,16 @@ class RankedRecipe(NamedTuple):
 
 
 def ranker_recommender(
-    model: RankedRecipe, train: Interactions, seen: str, reading: Reading = READING
+    model: RankedRecipe,
+    train: Interactions,
+    seen: str,
+    reading: Reading = READING,
+    arrivals: Arrivals | None = None,
 ) -> Recommend:
     """The recipe's ``CANDIDATES`` best of each user, and of these the best k in the model's
     order. The recipe's item rows are the ranker's."""
     recipe, ranker, order = model
-    best = recipe_recommender(recipe, train, seen, reading)
+    best = recipe_recommender(recipe, train, seen, reading, arrivals)
     to_model, _ = match_ids(train.item_ids, recipe.item_ids)
 
     def recommend(batch: UserBatch) -> Int32s:

@@ -10,6 +10,7 @@ import numpy as np
 from endcap.data.interactions import Interactions
 from endcap.domain.arrays import Int32s, Int64s
 from endcap.evaluation.baselines import decayed_popularity, excluded_pairs
+from endcap.evaluation.newcomers import Arrivals, newcomer_recommender
 from endcap.evaluation.protocols import Recommend, UserBatch
 from endcap.models.queries import Queries
 from endcap.models.recipe import Recipe
@@ -26,16 +27,24 @@ READING = Reading()
 
 
 def recipe_recommender(
-    recipe: Recipe, train: Interactions, seen: str, reading: Reading = READING
+    recipe: Recipe,
+    train: Interactions,
+    seen: str,
+    reading: Reading = READING,
+    arrivals: Arrivals | None = None,
 ) -> Recommend:
     """Lists of ``recipe`` for histories in the rows of ``train``, under the seen policy ``seen``.
 
-    As in the engine: the newest ``history_events`` count; users without a history, and places
-    that the recipe leaves empty, get what is popular lately. Items of ``train`` that the recipe
+    As in the engine: the newest ``history_events`` count; users without a history get what
+    ``arrivals`` says of them; they, and places that the recipe leaves empty, get what is popular
+    lately. Items of ``train`` that the recipe
     does not know are left out of the query.
     """
     to_model, to_row = match_ids(train.item_ids, recipe.item_ids)
     popular = decayed_popularity(train, seen, reading.popular_half_life_days)
+    new = None
+    if arrivals is not None:
+        new = newcomer_recommender(arrivals, train, reading.popular_half_life_days)
 
     def recommend(batch: UserBatch) -> Int32s:
         queries = _queries(batch, to_model, reading.history_events, timed=train.timed)
@@ -44,9 +53,20 @@ def recipe_recommender(
         lists = np.full((len(batch.users), batch.k), -1, np.int32)
         lists[:, : rows.shape[1]] = np.where(rows >= 0, to_row[rows], -1)
         lists[np.diff(queries.starts) == 0] = -1  # nothing to ask with
+        first = np.flatnonzero(np.diff(batch.starts) == 0)
+        if new is not None and len(first):
+            lists[first] = new(without_history(batch, first))
         return filled(lists, popular(batch))
 
     return recommend
+
+
+def without_history(batch: UserBatch, places: Int64s) -> UserBatch:
+    """The users of a batch at ``places``, with nothing known of what they did."""
+    return UserBatch(
+        batch.users[places], batch.at[places], np.zeros(len(places) + 1, np.int64),
+        batch.items[:0], batch.types[:0], batch.ts[:0], batch.k,
+    )  # fmt: skip
 
 
 def match_ids(ids: Sequence[str], model_ids: Sequence[str]) -> tuple[Int32s, Int32s]:

@@ -19,6 +19,7 @@ from endcap.evaluation.tables import (
     MAIN,
     evaluation_table,
     measured,
+    newcomers_sentence,
     pair_sentences,
     ranker_sentence,
     verdict,
@@ -72,6 +73,7 @@ class Report:
     days: DailyEvents | None = None
     quality: Mapping[str, Any] = field(default_factory=dict)
     ranker: Mapping[str, Any] = field(default_factory=dict)  # ``info`` of its training
+    newcomers: Mapping[str, Any] = field(default_factory=dict)  # what training found of them
 
 
 def daily_events(data: Interactions) -> DailyEvents | None:
@@ -110,6 +112,7 @@ def render_report(report: Report) -> str:
         evaluation=evaluation,
         shown=_shown(evaluation) if evaluation else {},
         ranker=ranker_sentence(report.ranker),
+        newcomers=newcomers_sentence(report.newcomers),
         trials=best_trials(report.search),
         plots=_plots(report),
     )

@@ -87,6 +87,7 @@ class Evaluation(Struct, frozen=True):
     demand_curve: list[float]  # as exposure_curve, of the truth itself
     pairs: list[Pair] = []  # what was asked to be compared besides the reference
     ranker: dict[str, Any] = {}  # ``info`` of the training of the ranker that was evaluated
+    newcomers: dict[str, Any] = {}  # what training found of shoppers without a history
 
     def row(self, recommender: str) -> Row:
         """KeyError for a name that was not evaluated."""

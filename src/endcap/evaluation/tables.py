@@ -14,6 +14,7 @@ BEYOND = (
     "personalisation", "gini",
 )  # fmt: skip
 _PLACES = 4
+_LEAST_WEIGHT = 0.02  # of a field that the map holds
 
 
 class Cell(NamedTuple):
@@ -107,6 +108,29 @@ def ranker_sentence(info: Mapping[str, Any]) -> str:
     if info["order"] == "recipe":
         return f"The ranker does not re-order: it did not win beyond chance ({what})."
     return f"The ranker re-orders ({info['order']}): it won beyond chance ({what})."
+
+
+def newcomers_sentence(info: Mapping[str, Any]) -> str:
+    """Whether shoppers without a history are answered by what is known of them, and what it is
+    worth: from the ``newcomers`` of a training. Empty without any."""
+    if not info:
+        return ""
+    if "difference" not in info:
+        return f"Shoppers without a history get what is popular: {info['reason']}."
+    change = Difference(info["difference"], info["low"], info["high"], None)
+    recall = Difference(info["recall_difference"], info["recall_low"], info["recall_high"], None)
+    what = (
+        f"{info['shoppers']:,} shoppers withheld from training, as if they came for the first "
+        f"time: recall@20 {number(info['recall@20'])} where popular items have "
+        f"{number(info['popularity_recall@20'])}, difference {difference_text(recall)}; NDCG@20 "
+        f"{number(info['ndcg@20'])} and {number(info['popularity_ndcg@20'])}, "
+        f"{difference_text(change)}"
+    )
+    if info["status"] != "kept":
+        return f"Shoppers without a history get what is popular: attributes did not win ({what})."
+    heavy = sorted(info["fields"].items(), key=lambda pair: -pair[1]["weight"])
+    names = ", ".join(name for name, told in heavy if told["weight"] >= _LEAST_WEIGHT)
+    return f"Shoppers without a history are answered by {names} ({what})."
 
 
 def figure_text(figure: Figure) -> str:
