@@ -77,7 +77,7 @@ def reference_to(relation: Relation, other: Relation | None) -> Reference | None
     if other is None or other.name == relation.name:
         return None
     for key in relation.foreign:
-        if key.table == other.name and len(key.columns) == 1:
+        if key.table.lower() == other.name.lower() and len(key.columns) == 1:
             why = f"foreign key to {other.name}.{key.others[0]}"
             return Reference(key.columns[0], other.name, key.others[0], why)
     if len(other.key) != 1:
