@@ -8,6 +8,7 @@ import time
 
 from endcap.app.reloading import Loaded, prepare, take_up
 from endcap.app.shop import Shop
+from endcap.entrypoints.heap import give_back
 from endcap.entrypoints.warmth import warm
 
 log = logging.getLogger("endcap.worker")
@@ -36,17 +37,21 @@ class Reloader:
             warm(loaded.live, time.time_ns() // 1000)
         return loaded
 
+    async def _take_up_next(self) -> None:
+        loaded = await asyncio.to_thread(self._prepare)
+        take_up(self._shop, loaded)
+        facts = {
+            "version": loaded.live.serving.version,
+            "damaged": [failure.code for failure in loaded.failures],
+        }
+        log.info("took up", extra={"facts": facts})
+
     async def _reload(self) -> None:
         try:
             while self._shop.moved:
                 self._shop.moved.clear()
-                loaded = await asyncio.to_thread(self._prepare)
-                take_up(self._shop, loaded)
-                facts = {
-                    "version": loaded.live.serving.version,
-                    "damaged": [failure.code for failure in loaded.failures],
-                }
-                log.info("took up", extra={"facts": facts})
+                await self._take_up_next()
+                await asyncio.to_thread(give_back)
         except Exception:
             self._shop.telemetry.count("load_failures_total", code="unexpected")
             log.exception("could not take up a new version; the old one goes on serving")
