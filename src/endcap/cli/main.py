@@ -38,6 +38,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "rollback": ("rollback", "Put an earlier model version back into service."),
     "doctor": ("doctor", "Check the state on disk and say what to do."),
     "keys": ("keys", "Make, list, rotate and revoke API keys."),
+    "etl": ("etl", "Make tables for training and analysis, in DuckDB or Spark."),
     "export": ("export", "Write the lake's tables to files."),
     "demo": ("demo", "Generate, import, train, evaluate and serve a shop."),
     "benchmark": ("benchmark", "Measure the default recipe on public data."),
