@@ -18,7 +18,7 @@ HOST ?= 127.0.0.1
 CODE := src tests $(wildcard bench)
 PYTEST ?= $(BIN)/python -m pytest -q
 
-.PHONY: help setup setup-dev setup-browsers setup-databases demo serve test test-fast check bench bench-serving bench-peers docs openapi lock clean
+.PHONY: help setup setup-dev setup-browsers setup-databases setup-spark demo serve test test-fast check bench bench-serving bench-peers docs openapi lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,17 @@ setup-databases: ## the MariaDB server of tests/data/database, from Debian or Ub
 	@( for p in $(DATABASES); do command -v $$p || exit 1; done ) >/dev/null 2>&1 || { \
 		apt-get update --quiet=2 && DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 \
 		--yes --no-install-recommends mariadb-server >/dev/null; }
+
+SPARKS := 35 4
+
+setup-spark: $(SPARKS:%=.venv-spark%/.made) ## pythons for endcap etl --engine spark: Spark 3.5 and 4 (Java 17 is needed)
+
+.venv-spark%/.made: requirements-spark%.lock | $(BIN)/python
+	@java -version >/dev/null 2>&1 || echo "Spark needs Java 17: apt-get install openjdk-17-jre-headless" >&2
+	"$(PYTHON)" -m venv $(@D)
+	$(@D)/bin/python -m pip --disable-pip-version-check --no-input install --quiet \
+		--require-hashes --requirement $<
+	@touch $@
 
 test: setup-dev ## all tests, also those that start servers
 	$(PYTEST) $(TESTS)
@@ -79,13 +90,21 @@ openapi: setup-dev ## rewrite openapi.yaml from the routes
 LOCK := uv pip compile pyproject.toml --quiet --upgrade --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-annotate --no-header --group build
 
+# What the Spark side imports of Endcap needs these, and nothing else.
+comma := ,
+SPARK_LOCK = printf '%s\n' 'pyspark$(1)' msgspec numba numpy scipy setuptools sqlglot | uv pip compile - \
+	--quiet --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	--no-header --output-file requirements-spark$(2).lock
+
 lock: ## pin the newest dependencies (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv (pip install uv)" >&2; exit 1; }
 	$(LOCK) --output-file requirements.lock
 	$(LOCK) --group dev --output-file requirements-dev.lock
+	$(call SPARK_LOCK,>=3.5.4$(comma)<3.6,35)
+	$(call SPARK_LOCK,>=4.0.1$(comma)<4.1,4)
 
 clean: ## remove .venv and caches; data stays
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+	rm -rf .venv .venv-spark* build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis \
 		.import_linter_cache .grimp_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 

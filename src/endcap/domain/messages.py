@@ -205,6 +205,20 @@ MESSAGES: dict[str, str] = {
     "folder_not_writable": "cannot write to {value}: {why}; choose a folder you own",
     "files_exist": "{value} holds {names} already; choose another folder, or replace them with "
     "--force",
+    # data: ETL
+    "unknown_table": "{field}: there is no table {value!r}; there are {permitted}",
+    "bad_date": "{field} must be a day like 2026-01-31, or two of them like "
+    "2026-01-01..2026-01-31, not {value!r}",
+    "etl_running": "another run of the ETL writes to {field}; wait until it is done",
+    "etl_out_of_memory": "the statement needs more than the {value} MB of {field}; raise it, or "
+    "use --engine spark",
+    "tables_damaged": "{field} is damaged or was written by somebody else; remove the folder of "
+    "the tables, and endcap etl makes them anew from the lake",
+    "job_argument_missing": "the job needs {field} with {permitted}",
+    "spark_extra_missing": "--engine spark needs the extra endcap[spark]: {value} is not installed",
+    "java_missing": "Spark needs Java 17: {reason}; install it, or set JAVA_HOME to where it is",
+    "spark_unreachable": "no Spark master answers at {value}: {reason}",
+    "spark_failed": "Spark could not run the statement of {field}: {reason}",
     # features
     "features_need_times": "features need the times of events: {field} holds only their order",
     "features_unreadable": "the product table in {value} cannot be read: {reason}; train again",

@@ -1,0 +1,58 @@
+"""Tables in any file system that Spark reaches (S3 on Glue and EMR, HDFS), through its driver.
+
+The operations of ``data/etl/storage.py``, by Hadoop's own interface to file systems.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class HadoopStorage:
+    """``url``: the root, like ``s3://bucket/tables`` or ``file:///tables``."""
+
+    def __init__(self, session: Any, url: str) -> None:
+        self.url = url.rstrip("/")
+        self._jvm = session.sparkContext._jvm
+        configuration = session.sparkContext._jsc.hadoopConfiguration()
+        self._files = self._path("").getFileSystem(configuration)
+
+    def names(self, folder: str) -> list[str]:
+        path = self._path(folder)
+        if not self._files.exists(path):
+            return []
+        return sorted(status.getPath().getName() for status in self._files.listStatus(path))
+
+    def read(self, path: str) -> bytes:
+        if not self._files.exists(self._path(path)):
+            raise FileNotFoundError(f"{self.url}/{path}")
+        stream = self._files.open(self._path(path))
+        try:
+            return bytes(self._jvm.org.apache.commons.io.IOUtils.toByteArray(stream))
+        finally:
+            stream.close()
+
+    def put_new(self, path: str, content: bytes) -> bool:
+        """Not there: written whole when the stream closes, as object stores do; a file system
+        gets it under another name first."""
+        if self._files.exists(self._path(path)):
+            return False
+        folder, _, name = path.rpartition("/")
+        staged = f"{folder}/.{name}.tmp"
+        stream = self._files.create(self._path(staged), True)
+        try:
+            stream.write(bytearray(content))
+        finally:
+            stream.close()
+        return bool(self._files.rename(self._path(staged), self._path(path)))
+
+    def move(self, path: str, to: str) -> None:
+        self._files.mkdirs(self._path(to).getParent())
+        if not self._files.rename(self._path(path), self._path(to)):
+            raise OSError(f"{self.url}/{path} could not be moved to {to}")
+
+    def remove(self, path: str) -> None:
+        self._files.delete(self._path(path), True)
+
+    def _path(self, path: str) -> Any:
+        return self._jvm.org.apache.hadoop.fs.Path(f"{self.url}/{path}" if path else self.url)

@@ -1,0 +1,144 @@
+"""``endcap etl``."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from endcap.cli.output import note, print_json, print_table, progress
+from endcap.settings import Settings
+
+if TYPE_CHECKING:
+    from endcap.app.shop import Shop
+    from endcap.data.etl.run import Request, RunRecord
+
+ENGINES = ("duckdb", "spark")
+
+
+@click.command(
+    "etl",
+    help="Make tables of the lake for training and analysis: events joined with the catalogue, "
+    "sessions, features, co-occurrence counts, data-quality checks. Only what changed since the "
+    "last run is made anew. See docs/etl.md.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default="duckdb",
+    show_default=True,
+    help="DuckDB in this process, or Spark.",
+)
+@click.option(
+    "--tables", metavar="NAME,NAME", help="Only these and what they read. Default: all of them."
+)
+@click.option(
+    "--dates",
+    metavar="DAY[..DAY]",
+    help="Make these UTC dates anew, changed or not, and no others of the tables with dates.",
+)
+@click.option(
+    "--as-of",
+    metavar="TIME",
+    help="The time of features, ISO 8601: only events before it count. Default: now.",
+)
+@click.option("--full", is_flag=True, help="Make everything anew.")
+@click.option(
+    "--master",
+    default="local[*]",
+    show_default=True,
+    help="Where Spark runs: local[2], spark://host:port.",
+)
+@click.option(
+    "--python",
+    type=click.Path(dir_okay=False),
+    help="A Python that has pyspark, as make setup-spark makes; by default this one.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the run record as JSON.")
+@click.pass_obj
+def command(
+    settings: Settings,
+    *,
+    engine: str,
+    tables: str | None,
+    dates: str | None,
+    as_of: str | None,
+    full: bool,
+    master: str,
+    python: str | None,
+    as_json: bool,
+) -> None:
+    from endcap.app import etl
+    from endcap.bootstrap import open_shop, prepare_kernels
+    from endcap.data.etl.run import Request
+    from endcap.data.etl.sources import parse_dates
+    from endcap.domain.times import parse_iso
+
+    at = time.time_ns() // 1000
+    first, last = parse_dates(dates)
+    moment = at if as_of is None else parse_iso(as_of, "--as-of")
+    names = tuple(name.strip() for name in (tables or "").split(",") if name.strip())
+    request = Request(at, moment, names, first, last, full)
+    prepare_kernels(settings)
+    shop = open_shop(settings)
+    if engine == "spark":
+        record = on_spark(shop, request, master, python or sys.executable, settings.memory_mb)
+    else:
+        with progress("etl") as report:
+            record = etl.make_tables(shop, request, report)
+    if as_json:
+        print_json(record)
+    else:
+        print_run(record, etl.tables_root(shop))
+
+
+def on_spark(shop: Shop, request: Request, master: str, python: str, memory_mb: int) -> RunRecord:
+    """The job of ``entrypoints/glue.py`` in a process of its own. Leaves with its exit code where
+    it failed: it has said why."""
+    import msgspec
+
+    from endcap.app.compaction import settle
+    from endcap.app.etl import tables_root
+    from endcap.data.etl.run import RunRecord
+    from endcap.domain.times import iso
+
+    settle(shop, request.at)
+    given = {
+        "lake": str(shop.lake.root.absolute()),
+        "output": str(tables_root(shop).absolute()),
+        "tables": ",".join(request.tables),
+        "dates": "..".join(day for day in (request.first_date, request.last_date) if day),
+        "as-of": iso(request.as_of),
+        "full": str(request.full).lower(),
+        "master": master,
+        "memory-mb": str(memory_mb),
+    }
+    words = [part for key, value in given.items() if value for part in (f"--{key}", value)]
+    source = str(Path(__file__).parents[2])
+    environment = {**os.environ, "PYTHONPATH": source}
+    try:
+        done = subprocess.run(
+            [python, "-m", "endcap.entrypoints.glue", *words],
+            env=environment, stdout=subprocess.PIPE, check=False,
+        )  # fmt: skip
+    except OSError as error:
+        raise click.UsageError(f"--python {python} cannot be run: {error.strerror}") from error
+    if done.returncode:
+        sys.exit(done.returncode)
+    return msgspec.json.decode(done.stdout.splitlines()[-1], type=RunRecord)
+
+
+def print_run(record: RunRecord, root: Path) -> None:
+    """One line for each table, and where they lie."""
+    rows = [
+        (made.table, made.partitions, made.partitions_kept, made.rows, made.files,
+         f"{made.bytes / 2**20:.2f}", f"{made.seconds:.2f}")
+        for made in record.tables
+    ]  # fmt: skip
+    print_table(("table", "made", "kept", "rows", "files", "MB", "seconds"), rows)
+    note(f"version {record.version} of the tables in {root}, by {record.engine}")

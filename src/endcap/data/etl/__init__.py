@@ -1,0 +1,1 @@
+"""One ETL on two engines: the lake's parts become tables that others read."""

@@ -1,0 +1,161 @@
+"""The ETL's statements in DuckDB, embedded: memory bounded, what does not fit goes to disk."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from endcap.data.etl.catalogue import TableFile
+from endcap.data.etl.dialects import DUCKDB
+from endcap.data.etl.engine import EVENT_KINDS, EntityPart, Staged
+from endcap.data.etl.sources import Dated
+from endcap.data.etl.storage import of_os
+from endcap.data.etl.tables import ERASURES, RAW_EVENTS, Table
+from endcap.data.sql import first_row, listed, quoted, text
+from endcap.domain.errors import EndcapError, Unavailable
+
+ROWS_AT_ONCE = 2_000_000
+_WRITTEN = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
+
+
+class DuckDBEngine:
+    """``lake``, ``tables``: the roots of both. One thread uses it."""
+
+    dialect = DUCKDB
+    rows_at_once = ROWS_AT_ONCE
+
+    def __init__(self, lake: Path, tables: Path, memory_mb: int, threads: int) -> None:
+        self.lake, self.tables = lake, tables
+        self.versions = {"duckdb": duckdb.__version__}
+        self._spill = tables / ".staging" / "spill"
+        self._spill.parent.mkdir(parents=True, exist_ok=True)
+        self._memory_mb = memory_mb
+        self.connection = duckdb.connect(
+            config={
+                "memory_limit": f"{memory_mb}MB",
+                "threads": str(threads),
+                "temp_directory": str(self._spill),
+                "preserve_insertion_order": "false",
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+            }
+        )
+        self.connection.execute("SET TimeZone = 'UTC'")
+
+    def columns(self, path: str) -> dict[str, str]:
+        found = self._run(f"DESCRIBE SELECT * FROM {self._part(path)}").fetchall()
+        return {name: kind for name, kind, *_ in found}
+
+    def show_events(self, parts: Sequence[Dated]) -> None:
+        columns = listed(tuple(EVENT_KINDS))
+        selects = [
+            f"SELECT {columns}, {text(dated.date)} AS date, "
+            f"({dated.arrival} + file_row_number)::BIGINT AS arrival, "
+            f"{dated.part.sequence}::BIGINT AS sequence "
+            f"FROM {self._part(dated.part.path, ', file_row_number = true')}"
+            for dated in parts
+        ]
+        kinds = {**EVENT_KINDS, "date": "VARCHAR", "arrival": "BIGINT", "sequence": "BIGINT"}
+        self._view(RAW_EVENTS, " UNION ALL ".join(selects) or _empty(kinds))
+
+    def show_entities(self, name: str, key: str, parts: Sequence[EntityPart], empty: str) -> None:
+        selects = [
+            f"SELECT {part.columns}, {part.position}::BIGINT AS position, "
+            f"{part.sequence}::BIGINT AS sequence FROM {self._part(part.path)}"
+            for part in parts
+        ]
+        nothing = (
+            f"SELECT {empty}, 0::BIGINT AS position, 0::BIGINT AS sequence "
+            f"FROM (SELECT NULL::VARCHAR AS {key}) WHERE false"
+        )
+        self._view(name, " UNION ALL ".join(selects) or nothing)
+
+    def show_erasures(self, erased: Mapping[str, int]) -> None:
+        columns = {
+            "user_id": pa.array(list(erased), pa.string()),
+            "sequence": pa.array(list(erased.values()), pa.int64()),
+        }
+        self.connection.register("erased_arrow", pa.table(columns))
+        self._run(f"CREATE OR REPLACE TEMP TABLE {ERASURES} AS SELECT * FROM erased_arrow")
+        self.connection.unregister("erased_arrow")
+
+    def show_table(self, table: Table, files: Sequence[TableFile], sql: str) -> None:
+        if not files:
+            self._view(table.name, f"SELECT * FROM ({sql}) LIMIT 0")
+            return
+        paths = ", ".join(text(self.tables / file.path) for file in files)
+        hive = "hive_partitioning = true, hive_types = {'date': VARCHAR}" if table.dated else ""
+        options = hive or "hive_partitioning = false"
+        self._view(
+            table.name,
+            f"SELECT * FROM read_parquet([{paths}], union_by_name = true, {options})",
+        )
+
+    def make(self, table: Table, sql: str, folder: str, rows: int) -> list[Staged]:
+        del rows  # one statement takes what memory it has
+        target = self.tables / folder
+        with self._explained():
+            target.mkdir(parents=True, exist_ok=True)
+            if table.dated:
+                return list(self._dates(table, sql, target))
+            path = target / "0.parquet"
+            return [self._copied(sql, path, "")]
+
+    def _dates(self, table: Table, sql: str, target: Path) -> Iterator[Staged]:
+        """A file for each date, in order."""
+        self._run(f"CREATE OR REPLACE TEMP TABLE made AS {sql}")
+        dates = self._run("SELECT DISTINCT date FROM made ORDER BY 1").fetchall()
+        for number, (date,) in enumerate(dates):
+            select = (
+                f"SELECT * EXCLUDE (date) FROM made WHERE date = {text(date)} "
+                f"ORDER BY {listed(table.order)}"
+            )
+            yield self._copied(select, target / f"{number}.parquet", date)
+        self._run("DROP TABLE made")
+
+    def _copied(self, select: str, path: Path, date: str) -> Staged:
+        (rows,) = first_row(self.connection, f"COPY ({select}) TO {text(path)} {_WRITTEN}")
+        return Staged(str(path.relative_to(self.tables)), date, rows, path.stat().st_size)
+
+    def close(self) -> None:
+        self.connection.close()
+        shutil.rmtree(self._spill, ignore_errors=True)
+
+    def _part(self, path: str, options: str = "") -> str:
+        return f"read_parquet([{text(self.lake / path)}], hive_partitioning = false{options})"
+
+    def _view(self, name: str, sql: str) -> None:
+        self._run(f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS {sql}")
+
+    def _run(self, sql: str) -> duckdb.DuckDBPyConnection:
+        with self._explained():
+            return self.connection.execute(sql)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise of_os(error, self.tables) from error
+        except duckdb.Error as error:
+            raise self._told(error) from error
+
+    def _told(self, error: duckdb.Error) -> EndcapError | duckdb.Error:
+        """What a person can do about it; the error itself where that is not known."""
+        words = str(error)
+        full = "No space left" in words or "max_temp_directory_size" in words
+        if full or "Disk quota" in words:
+            return Unavailable("disk_full", retry_after_s=10, field=str(self.tables))
+        if isinstance(error, duckdb.OutOfMemoryException):
+            return Unavailable("etl_out_of_memory", field="ENDCAP_MEMORY_MB", value=self._memory_mb)
+        return error
+
+
+def _empty(kinds: Mapping[str, str]) -> str:
+    columns = ", ".join(f"NULL::{kind} AS {quoted(name)}" for name, kind in kinds.items())
+    return f"SELECT {columns} WHERE false"

@@ -1,0 +1,180 @@
+"""Shops to run the ETL over: a generated one, invoices, and one with everything that is awkward."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from endcap.data.etl.catalogue import TableFile, newest
+from endcap.data.etl.duckdb_engine import DuckDBEngine
+from endcap.data.etl.run import Request, Run, RunRecord
+from endcap.data.etl.storage import LocalStorage
+from endcap.data.importer import ImportOptions, import_files
+from endcap.data.lake import Lake
+from endcap.data.sources import Source
+from endcap.data.synthetic.generate import generate
+from endcap.data.synthetic.plan import Plan
+from endcap.domain.values import LEAST_TS, MOST_TS, Event, Item, User
+from endcap.features.parameters import parameters
+
+DAY = 86_400_000_000
+START = 20_000 * DAY  # 2024-10-04, a Friday
+AS_OF = START + 9 * DAY + 5 * 3_600_000_000
+
+
+def generated(root: Path) -> Lake:
+    """A synthetic shop of 1,500 events."""
+    files = root.parent / f"{root.name}-files"
+    generate(
+        Plan(users=60, items=120, events=1_500, days=12, seed=4, start_s=START // 10**6), files
+    )
+    lake = Lake(root, 256, 1)
+    names = {"users": "users", "items": "items", "events": "interactions"}
+    sources = [Source(table, str(files / f"{name}.parquet")) for table, name in names.items()]
+    import_files(lake, sources, {}, ImportOptions(AS_OF), lambda _: None)
+    return lake
+
+
+def invoices(root: Path) -> Lake:
+    """Like Online Retail: purchases only, many lines at one minute, returns as negative numbers."""
+    draw, lake = random.Random(7), Lake(root, 256, 1)
+    codes = [f"{draw.randrange(10_000, 99_999)}{draw.choice(['', 'A', 'B'])}" for _ in range(80)]
+    events = []
+    for invoice in range(150):
+        minute = START + draw.randrange(10 * 24 * 60) * 60_000_000
+        user = str(12_000 + draw.randrange(40))
+        for line, code in enumerate(draw.sample(codes, draw.randrange(1, 9))):
+            quantity = float(draw.choice([1, 2, 6, 12, -1]))
+            events.append(
+                Event(user, code, "purchase", minute, f"{536_365 + invoice}-{line}", quantity)
+            )
+    items = [Item(code, {"name": f"SET OF {n} T-LIGHTS", "price": 0.5 * n})
+             for n, code in enumerate(codes)]  # fmt: skip
+    users = [User(str(12_000 + n), {"country": "United Kingdom"}) for n in range(30)]
+    lake.append(events, items, users, [], 10)
+    return lake
+
+
+STRANGE = (
+    "a", "A", "\u00e9", "e\u0301", "日本", "🛒", "o'neil", 'say "x"', "back\\slash", " x", "x ",
+    "%s", "$as_of",
+)  # fmt: skip
+
+
+def awkward(root: Path) -> Lake:
+    """Nulls, Unicode, ties, an emptied date, clocks that are wrong, numbers that are none."""
+    draw, lake = random.Random(3), Lake(root, 256, 1)
+    times = [START + n * DAY + draw.choice([0, 1, DAY - 1, draw.randrange(DAY)])
+             for n in range(10) for _ in range(30)]  # fmt: skip
+    times += [START + 3 * DAY] * 60  # all at once
+    times += [LEAST_TS, -1, 0, 1, MOST_TS, AS_OF, AS_OF - 1, START + 3_000 * DAY]
+    types = ("view", "view", "add_to_cart", "purchase", "purchase", "rate", "Purchase")
+    values = (None, 0.0, -0.0, -3.5, 1e30, math.inf, -math.inf, math.nan)
+    sessions = (None, None, "s1", "s2", "ß")
+    events = [
+        Event(draw.choice(STRANGE), draw.choice([*STRANGE, "unlisted"]), draw.choice(types), ts,
+              f"e{n}", draw.choice(values), draw.choice(sessions), draw.choice([None, {"k": "v"}]))
+        for n, ts in enumerate(times)
+    ]  # fmt: skip
+    lonely = [Event("erased", "a", "view", START + 40 * DAY + n, f"l{n}") for n in range(5)]
+    lake.append([*events, *lonely], strange_items(), [User("a", {"née": "x"})], ["erased"], 10)
+    late = [Event("日本", "🛒", "purchase", START + DAY + n, f"late{n}", 2.0) for n in range(9)]
+    users = [User("é", {"age": 30, "tags": ["x", "y"]}), User("A", {"AGE": 2.5, "ok": True})]
+    lake.append(late, [Item("A", {"price": 9, "new": False})], users, ["%s"], 20)
+    return lake
+
+
+def strange_items() -> list[Item]:
+    odd: list[dict[str, Any]] = [
+        {"price": 3, "department": "Küche", "aisle": ["x", "y"], "brand": ""},
+        {"price": 2.5, "department": ["Küche", "Bad"], "created": START},
+        {"price": 0, "department": "Bad", "brand": "b", "sold out?": True},
+        {"price": -1, "name": "", "id": 7, "tags": ["p", "q"]},
+        {"price": 4.25, "department": "Bad", "tags": []},
+        {"created": AS_OF + DAY, "available": False, "department": "Bad", "aisle": "z"},
+        {},
+    ]
+    return [Item(name, odd[n % len(odd)]) for n, name in enumerate(STRANGE[:-2])]
+
+
+def nothing(root: Path) -> Lake:
+    """A shop before its first event."""
+    return Lake(root, 256, 1)
+
+
+SHOPS: dict[str, Callable[[Path], Lake]] = {
+    "generated": generated, "invoices": invoices, "awkward": awkward, "nothing": nothing,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def lakes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Lake]:
+    root = tmp_path_factory.mktemp("lakes")
+    return {name: make(root / name) for name, make in SHOPS.items()}
+
+
+class Etl:
+    """Runs of the ETL over one lake, and what they made."""
+
+    def __init__(self, lake: Lake, root: Path) -> None:
+        self.lake, self.root = lake, root
+        self.storage = LocalStorage(root)
+
+    def run(self, as_of: int = AS_OF, **request: Any) -> RunRecord:
+        engine = DuckDBEngine(self.lake.root, self.root, 256, 1)
+        try:
+            return Run(
+                self.lake.manifest(), self.storage, engine,
+                Request(at=AS_OF, as_of=as_of, **request), parameters(as_of), lambda *_: None,
+            ).run()  # fmt: skip
+        finally:
+            engine.close()
+
+    def made(self, **request: Any) -> dict[str, int]:
+        """How many partitions of each table a run made anew, where it made any."""
+        return {m.table: m.partitions for m in self.run(**request).tables if m.partitions}
+
+    def files(self, table: str) -> tuple[TableFile, ...]:
+        return newest(self.storage).of(table).files
+
+    def rows(self, table: str, columns: Sequence[str] = ()) -> list[dict[str, Any]]:
+        return table_rows(self.root, table, columns)
+
+
+def table_rows(root: Path, table: str, columns: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """All rows of a table as its manifest names its files, columns by name."""
+    files = newest(LocalStorage(root)).of(table).files
+    if not files:
+        return []
+    listed = ", ".join("'" + str(root / file.path).replace("'", "''") + "'" for file in files)
+    dated = ", hive_partitioning = true, hive_types = {'date': VARCHAR}" if files[0].date else ""
+    chosen = ", ".join(f'"{column}"' for column in columns) or "*"
+    with duckdb.connect() as connection:
+        found = connection.sql(
+            f"SELECT {chosen} FROM read_parquet([{listed}], union_by_name = true{dated})"
+        )
+        return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+
+
+@pytest.fixture
+def etl(tmp_path: Path) -> Etl:
+    """Over a lake of its own, which is empty."""
+    return Etl(Lake(tmp_path / "it's a lake", 256, 1), tmp_path / "it's tables")
+
+
+@pytest.fixture
+def etl_of() -> type[Etl]:
+    """``etl_of(lake, root)``."""
+    return Etl
+
+
+@pytest.fixture
+def rows_of() -> Callable[..., list[dict[str, Any]]]:
+    """``rows_of(root, table, columns)``."""
+    return table_rows
