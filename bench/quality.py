@@ -7,7 +7,7 @@ the same held-out tail of the training data, fits on all of it, and answers the 
 The lists of all rows are judged by the same code. ``fit`` holds the choosing. Peers live in a
 virtual environment made from ``quality-requirements.txt`` and thrown away (``--peers PYTHON``: one
 that is there already); where that cannot be had, one sentence says so. Results stand in ``--out``
-as soon as a row is done, and a row that is there is not run again.
+as soon as a row is done; a row that is there is not run again, unless it was ended from outside.
 """
 
 from __future__ import annotations
@@ -27,25 +27,35 @@ import quality_data
 from endcap.evaluation import metrics
 from endcap.evaluation.truth import judge, truth_of_lists
 
-ROWS = ("endcap", "popularity", "item-knn-cosine", "item-knn-bm25", "als", "ease", "bpr-cornac")
+ROWS = (
+    "endcap", "popularity", "item-knn-cosine", "item-knn-bm25", "als", "ease", "bpr-cornac",
+    "spop-cornac",
+)  # fmt: skip
 METRICS = {
     "recall": metrics.recall, "ndcg": metrics.ndcg, "hr": metrics.hit_rate, "mrr": metrics.mrr,
 }  # fmt: skip
 COLUMNS = (*METRICS, "fit_s", "fit_cpu_s", "peak_mb", "answer_us")
 HERE = Path(__file__).parent
+ENDED = "ended"  # begins what is said of a row that can be tried again
 
 
-def row(python: Path, name: str, task: Path, scratch: Path) -> dict:
+def row(python: Path, name: str, task: Path, scratch: Path, limit_s: float) -> dict:
     """One row's figures, its lists judged."""
     target = scratch / "lists.npy"
     words = [python, "-W", "ignore", HERE / "quality_row.py", name, task, target]
     one = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    done = subprocess.run(
-        list(map(str, words)), env={**os.environ, **one}, stdout=subprocess.PIPE, check=False
-    )
-    if done.returncode:
-        return {"refused": f"ended with {done.returncode}"}
+    try:
+        done = subprocess.run(
+            list(map(str, words)), env={**os.environ, **one}, capture_output=True,
+            timeout=limit_s, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return {"refused": f"{ENDED} after {limit_s:.0f} s"}
+    if done.returncode or not done.stdout.strip():
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        return {"refused": f"{ENDED} with {done.returncode}: {' '.join(said[-1:])[:200]}"}
     figures = json.loads(done.stdout.splitlines()[-1])
+    figures["load"] = round(os.getloadavg()[0], 1)
     if "refused" not in figures:
         figures |= judged(np.load(target), task)
     return figures
@@ -86,6 +96,11 @@ def prepared(name: str, data: Path, scratch: Path) -> Path | None:
     return path
 
 
+def missing(found: dict[str, dict], who: str) -> bool:
+    """Whether a row is still to be run."""
+    return who not in found or found[who].get("refused", "").startswith(ENDED)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of public data")
@@ -93,6 +108,7 @@ def main() -> None:
     parser.add_argument("--rows", default=",".join(ROWS))
     parser.add_argument("--out", type=Path, default=Path("quality.json"))
     parser.add_argument("--peers", type=Path, help="a Python that has the peers")
+    parser.add_argument("--limit", type=float, default=3600, help="seconds for one row")
     given = parser.parse_args()
     results = json.loads(given.out.read_text()) if given.out.exists() else {}
     with tempfile.TemporaryDirectory(prefix="endcap-quality-") as folder:
@@ -103,12 +119,16 @@ def main() -> None:
             print("The peers are left out: their packages could not be installed here.")
         for name in given.tasks.split(","):
             found = results.setdefault(name, {})
-            task = prepared(name, given.data, scratch)
-            for who in given.rows.split(",") if task else ():
+            rows = given.rows.split(",")
+            todo = any(missing(found, who) for who in rows)
+            task = prepared(name, given.data, scratch) if todo else None
+            for who in rows if task else ():
                 runs = Path(sys.executable) if who == "endcap" else python
-                if who not in found and runs is not None:
-                    found[who] = row(runs, who, task, scratch)
-                    given.out.write_text(json.dumps(results, indent=1))
+                if runs is None or not missing(found, who):
+                    continue
+                found[who] = row(runs, who, task, scratch, given.limit)
+                given.out.write_text(json.dumps(results, indent=1))
+                print(f"{name} {who}: {found[who]}", file=sys.stderr, flush=True)
             if found:
                 print(table(name, found), flush=True)
 

@@ -12,6 +12,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,8 @@ ANSWERS = 300  # asked one by one to time an answer
 BATCH = 2000
 MOST_DENSE = 20_000  # items that EASE's dense inverse is made for
 
-Answer = Callable[[sparse.csr_matrix], np.ndarray]
+Answer = Callable[[sparse.csr_matrix], np.ndarray]  # (queries, items) scores
+Lists = Callable[[sparse.csr_matrix, bool], np.ndarray]  # (queries, K); True: own items left out
 
 
 class Task:
@@ -96,10 +98,25 @@ def bpr(matrix: sparse.csr_matrix, factors: int, regularization: float) -> Answe
     return lambda queries: users[queries.owners] @ items.T + bias
 
 
-def ranked(answer: Answer, leave_out: bool) -> Answer:
-    """The best K by dense scores, in batches."""
+def spop(matrix: sparse.csr_matrix) -> Answer:
+    """S-POP (Hidasi et al., ICLR 2016) by cornac: how often the session has an item, then how
+    often everybody. What cornac says of an empty session is asked once, the counts are added."""
+    from cornac.data import SequentialDataset
+    from cornac.models import SPop
 
-    def lists(queries: sparse.csr_matrix) -> np.ndarray:
+    user, item = matrix.nonzero()
+    triples = zip(user.tolist(), user.tolist(), item.tolist(), strict=True)
+    data = SequentialDataset.from_usi(list(triples))
+    said = SPop().fit(data).score(0, [])
+    base = np.zeros(matrix.shape[1], np.float32)
+    base[list(data.iid_map)] = said[list(data.iid_map.values())]
+    return lambda queries: queries.toarray() + base
+
+
+def ranked(answer: Answer) -> Lists:
+    """The best K by dense scores."""
+
+    def lists(queries: sparse.csr_matrix, leave_out: bool) -> np.ndarray:
         scores = np.array(answer(queries), np.float32)
         if leave_out:
             scores[queries.nonzero()] = -np.inf
@@ -110,10 +127,10 @@ def ranked(answer: Answer, leave_out: bool) -> Answer:
     return lists
 
 
-def by_implicit(model: object, matrix: sparse.csr_matrix, leave_out: bool, fold: bool) -> Answer:
+def by_implicit(model: object, matrix: sparse.csr_matrix, fold: bool) -> Lists:
     model.fit(matrix, show_progress=False)
     more = {"recalculate_user": True} if fold else {}
-    return lambda queries: model.recommend(
+    return lambda queries, leave_out: model.recommend(
         np.arange(queries.shape[0]), queries, K, filter_already_liked_items=leave_out, **more
     )[0]
 
@@ -126,6 +143,7 @@ def settings(name: str, n_items: int) -> Iterator[dict[str, float]]:
         "item-knn-cosine": {"K": (20, 50, 200), "weighted": (True, False)},
         "als": {"factors": (64, 128), "regularization": (0.01, 10.0), "alpha": (1.0, 10.0)},
         "ease": {"penalty": (30.0, 100.0, 300.0, 1000.0) if n_items < 5000 else (100.0, 300.0)},
+        "spop-cornac": {},
         "bpr-cornac": {"factors": (50, 100), "regularization": (0.001, 0.01)},
     }
     grid = grids[name]
@@ -133,26 +151,28 @@ def settings(name: str, n_items: int) -> Iterator[dict[str, float]]:
         yield dict(zip(grid, values, strict=True))
 
 
-def fitted(name: str, matrix: sparse.csr_matrix, chosen: dict, leave_out: bool) -> Answer:
+def fitted(name: str, matrix: sparse.csr_matrix, chosen: dict) -> Lists:
     """A peer that answers rows of histories."""
     chosen = dict(chosen)
     if not chosen.pop("weighted", True):
         matrix = matrix.sign()
     if name == "popularity":
-        return ranked(popularity(matrix), leave_out)
+        return ranked(popularity(matrix))
     if name == "ease":
-        return ranked(ease(matrix, **chosen), leave_out)
+        return ranked(ease(matrix, **chosen))
     if name == "bpr-cornac":
-        return ranked(bpr(matrix, **chosen), leave_out)
+        return ranked(bpr(matrix, **chosen))
+    if name == "spop-cornac":
+        return ranked(spop(matrix))
     from implicit.als import AlternatingLeastSquares
     from implicit.nearest_neighbours import BM25Recommender, CosineRecommender
 
     one = {"num_threads": 1}
     if name == "als":
         model = AlternatingLeastSquares(**chosen, **one, iterations=15, random_state=0)
-        return by_implicit(model, matrix, leave_out, fold=True)
+        return by_implicit(model, matrix, fold=True)
     kind = BM25Recommender if name == "item-knn-bm25" else CosineRecommender
-    return by_implicit(kind(**chosen, **one), matrix, leave_out, fold=False)
+    return by_implicit(kind(**chosen, **one), matrix, fold=False)
 
 
 def in_batches(answer: Answer, queries: sparse.csr_matrix, owners: np.ndarray) -> np.ndarray:
@@ -170,17 +190,18 @@ def tune(name: str, task: Task) -> tuple[dict[str, float], bool]:
     matrix, queries = task.matrix("fitting"), task.queries("tail")
     tried = []
     for chosen in settings(name, task.n_items):
+        answer = fitted(name, matrix, chosen)
         for leave_out in (True,) if forced else (False, True):
-            answer = fitted(name, matrix, chosen, leave_out)
-            lists = in_batches(answer, queries, task.owners("tail"))
+            lists = in_batches(partial(answer, leave_out=leave_out), queries, task.owners("tail"))
             tried.append((task.worth(lists), len(tried), chosen, leave_out))
     return max(tried)[2:]
 
 
 def peer(name: str, task: Task) -> tuple[Answer, dict]:
+    """(what answers with lists, facts)"""
     chosen, leave_out = tune(name, task)
     begun = time.perf_counter()
-    answer = fitted(name, task.matrix("train"), chosen, leave_out)
+    answer = partial(fitted(name, task.matrix("train"), chosen), leave_out=leave_out)
     facts = {"settings": {**chosen, "leave_out": leave_out}}
     return answer, facts | {"last_fit_s": time.perf_counter() - begun}
 
@@ -226,6 +247,9 @@ def refusal(name: str, task: Task) -> str | None:
         return f"a dense inverse of {task.n_items} items"
     if name == "bpr-cornac" and {"test_owners", "tail_owners"} - set(task.arrays):
         return "answers users of the training data only"
+    timed, ordered = map(bool, task.arrays["has"])
+    if name == "spop-cornac" and (timed or not ordered):
+        return "for sessions"
     return None
 
 
