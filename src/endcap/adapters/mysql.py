@@ -14,7 +14,7 @@ from pymysql import converters
 
 from endcap.adapters.database_url import DatabaseUrl
 from endcap.adapters.mysql_errors import explained
-from endcap.adapters.mysql_stream import hang_up, stream
+from endcap.adapters.mysql_stream import hang_up, stream, wait_longer
 from endcap.data.database.dialects import MYSQL, kind_of
 from endcap.ports import Column, ForeignKey, Relation
 
@@ -42,6 +42,7 @@ class MysqlDatabase:
         self._url = url
         try:
             self._connection = _connect(url)
+            wait_longer(self._connection, READ_TIMEOUT_S)
             with self._connection.cursor() as cursor:
                 for statement in (_SESSION, *_SNAPSHOT):
                     cursor.execute(statement)
@@ -121,7 +122,7 @@ def _connect(url: DatabaseUrl) -> pymysql.Connection[Any]:
         database=url.database,
         charset="utf8mb4",
         connect_timeout=url.timeout_s,
-        read_timeout=READ_TIMEOUT_S,
+        read_timeout=url.timeout_s,
         write_timeout=url.timeout_s,
         use_unicode=False,
         conv=_ENCODERS,

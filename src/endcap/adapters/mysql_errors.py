@@ -31,6 +31,8 @@ def explained(error: Exception, url: DatabaseUrl) -> EndcapError:
     code = CODES.get(number) or network_code(below)
     if isinstance(below, ssl.SSLError):
         code = "database_tls_refused"
+    if isinstance(error.__context__, TimeoutError):
+        code, number = "database_timeout", 0
     if isinstance(error, RuntimeError) and "cryptography" in str(error):
         code = "database_login_needs_tls"
     said = getattr(below, "verify_message", "") or getattr(below, "strerror", "") or _said(error)

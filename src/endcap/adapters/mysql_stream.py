@@ -49,6 +49,11 @@ def hang_up(connection: Any) -> None:
     connection._force_close()
 
 
+def wait_longer(connection: Any, seconds: int) -> None:
+    """From now on wait so long for the server, and not as for its greeting."""
+    connection._read_timeout = seconds
+
+
 def stream(connection: pymysql.Connection[Any], query: str, rows: int) -> Iterator[pa.Table]:
     """All rows of ``query`` in tables of about ``rows``. Raises pymysql.MySQLError, OSError;
     ArrowInvalid for text that is not UTF-8."""

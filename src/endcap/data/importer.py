@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import duckdb
 import msgspec
 from msgspec import Struct
 
@@ -17,7 +18,7 @@ from endcap.data.chunks import ARRIVAL
 from endcap.data.forgetting import NOT_FORGOTTEN_THEN, find_forgotten, left_out
 from endcap.data.import_report import ImportReport, LeftOut, write_report
 from endcap.data.lake import Lake, Moved, in_order
-from endcap.data.manifest import Manifest, Part, moved_marks
+from endcap.data.manifest import Manifest, Part, is_full, moved_marks
 from endcap.data.merge import Merged, merge_events
 from endcap.data.normalise import DAY_US, Rules
 from endcap.data.quality import iso
@@ -27,7 +28,7 @@ from endcap.data.stage import Chunks, plan_reading, read_file, stage_file
 from endcap.data.staging import STAGING, Staging, State, discard, discard_old, open_staging
 from endcap.data.views import not_erased
 from endcap.domain.columns import EVENT_TYPE, EVENTS
-from endcap.domain.errors import InvalidInput
+from endcap.domain.errors import InvalidInput, Unavailable
 from endcap.domain.records import digest
 from endcap.domain.values import EVENT_TYPES
 
@@ -100,7 +101,8 @@ def run_import(
 ) -> ImportReport:
     """Stage all sources, then publish them at once; what an earlier run staged is not read again.
 
-    What was staged is dropped when the input is at fault (InvalidInput), else kept for the next.
+    What was staged is dropped when the input is at fault (InvalidInput), and kept for the next
+    when a database is, or the disk is full (Unavailable: disk_full).
     """
     asked = msgspec.json.encode([work.files, work.asked, msgspec.structs.replace(options, at=0)])
     folder = lake.root / STAGING / digest(asked).hex()
@@ -112,10 +114,15 @@ def run_import(
         try:
             readings = work.plan(staging)
             _read_all(lake, staging, readings, work.read, options.strict, progress)
-        except InvalidInput:
-            discard(folder)
+            report = _publish(lake, staging, readings, work.notes, options, progress)
+        except InvalidInput as error:
+            if not error.code.startswith("database_"):
+                discard(folder)
             raise
-        report = _publish(lake, staging, readings, work.notes, options, progress)
+        except (OSError, duckdb.IOException) as error:
+            if not is_full(error):
+                raise
+            raise Unavailable("disk_full", retry_after_s=60, field=str(lake.root)) from error
         discard(folder)
     discard_old(folder.parent, options.at)
     return report

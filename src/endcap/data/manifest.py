@@ -7,6 +7,7 @@ manifest, so nobody reads it; it is removed once it is old.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -19,6 +20,7 @@ from endcap.domain.errors import Damaged
 
 KEPT_S = 3600  # how long a reader may keep working from a manifest that was replaced
 ORPHAN_S = 86_400  # a younger file that no manifest names may belong to a running import
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FOLDERS = ("events", "items", "users", "forgotten")
 
 
@@ -128,6 +130,13 @@ def fresh_file(folder: Path, stem: str, suffix: str) -> Path:
             number += 1
         else:
             return path
+
+
+def is_full(error: Exception) -> bool:
+    """Whether a disk, a quota or a limit of file sizes is what was in the way."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in _FULL
+    return any(os.strerror(number) in str(error) for number in _FULL)  # DuckDB's
 
 
 def sync_folder(folder: Path) -> None:

