@@ -98,8 +98,8 @@ SPARK_LOCK = printf '%s\n' 'pyspark$(1)' msgspec numba numpy scipy setuptools sq
 
 lock: ## pin the newest dependencies (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv (pip install uv)" >&2; exit 1; }
-	$(LOCK) --output-file requirements.lock
 	$(LOCK) --group dev --output-file requirements-dev.lock
+	$(LOCK) --constraint requirements-dev.lock --output-file requirements.lock
 	$(call SPARK_LOCK,>=3.5.4$(comma)<3.6,35)
 	$(call SPARK_LOCK,>=4.0.1$(comma)<4.1,4)
 
