@@ -190,6 +190,12 @@ def aws() -> Iterator[Any]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def lambda_host() -> Any:
+    """``tests/aws/lambda_host.py: LambdaHost``: runs a Lambda function as Lambda does."""
+    return beside("aws/lambda_host.py").LambdaHost
+
+
 Endcap = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -20,14 +20,15 @@ from endcap.adapters.rates import RateTable
 from endcap.adapters.sqlite import SqliteDocuments
 from endcap.adapters.subprocesses import SubprocessJobs
 from endcap.adapters.telemetry_files import TELEMETRY, TelemetryFolder
+from endcap.app.published import Published
 from endcap.app.reloading import Loaded, load
 from endcap.app.shop import Shop, Tokens
 from endcap.control.dataset_groups import folder
 from endcap.data.database.dialects import MYSQL
 from endcap.data.lake import Lake
-from endcap.domain.errors import InvalidInput
+from endcap.domain.errors import Conflict, InvalidInput
 from endcap.engine.limits import limits_of
-from endcap.ports import Artifacts, Database, DeadLetters, Documents, EventLog
+from endcap.ports import Artifacts, Database, DeadLetters, Documents, EventLog, Stream
 from endcap.settings import Settings
 from endcap.telemetry import Telemetry
 
@@ -75,6 +76,34 @@ def open_shop(
         readings=shared.readings if process else list,
         renew=lambda: load(log, documents, artifacts, limits).live,
     )
+
+
+def stream_of(settings: Settings, group: str, documents: Documents) -> Stream:
+    """The stream that ENDCAP_STREAM names. Raises InvalidInput (aws_extra_missing,
+    aws_not_configured), Damaged."""
+    if settings.stream == "folder":
+        from endcap.adapters.stream_folder import FolderStream
+
+        return FolderStream(
+            make(folder(settings.home, group) / "stream"),
+            shards=settings.stream_shards,
+            segment_bytes=int(settings.segment_mb * 2**20),
+            retention_hours=settings.stream_retention_hours,
+        )
+    try:
+        from endcap.adapters import kinesis
+    except ModuleNotFoundError:
+        raise InvalidInput("aws_extra_missing", field="ENDCAP_STREAM") from None
+    name = settings.stream.removeprefix("kinesis://")
+    return kinesis.KinesisStream(name, kinesis.client(), documents)
+
+
+def open_published(settings: Settings, group: str | None = None) -> Published:
+    """What answers are made of and no more; the log is not opened."""
+    name = group or settings.group
+    make(folder(settings.home, name))
+    stores = stores_of(settings, name)
+    return Published(stores.documents(), stores.artifacts(), limits_of(settings))
 
 
 def tokens_of(settings: Settings) -> Tokens | None:
@@ -176,6 +205,18 @@ def lease(path: Path) -> Iterator[None]:
     """Wait for, then hold, an exclusive lock that ends with the process at the latest."""
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def sole(path: Path, name: str) -> Iterator[None]:
+    """Hold an exclusive lock that ends with the process at the latest. Raises Conflict
+    (consumer_runs) when another process holds it."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Conflict("consumer_runs", field="--name", value=name) from None
         yield
 
 

@@ -86,6 +86,11 @@ SETTINGS: dict[str, Setting] = {
     "jwt_audience": _text("", "the claim aud (or client_id) that tokens must have"),
     "otel": _text("off", "on: traces go where the OTEL_… variables say; needs endcap[otel]"),
     "database_password": _text("", "password of the database that `endcap import` reads"),
+    "stream": _text("folder", "where `endcap stream` reads and writes: folder, or kinesis://NAME"),
+    "stream_shards": _number(4, 1, 256, "shards that a new stream in the folder gets"),
+    "stream_retention_hours": _number(
+        24, 0, 87_600, "how long the stream in the folder keeps what every consumer has read"
+    ),
     "log_level": _text("info", "debug, info, warning or error"),
 }
 
@@ -99,6 +104,10 @@ FORMS: dict[str, tuple[re.Pattern[str], str]] = {
     "cors_origins": (
         re.compile(r"(\s*https?://[^\s,/*?#@]+\s*(,|$))*"),
         "origins like https://shop.example, with commas between them",
+    ),
+    "stream": (
+        re.compile(r"folder|kinesis://[A-Za-z0-9_.-]{1,128}", re.ASCII),
+        "folder or kinesis://NAME",
     ),
     "jwks": (re.compile(r"(?!http:).*", re.IGNORECASE), "a file or an https URL"),
 }
@@ -139,6 +148,9 @@ class Settings(Struct, frozen=True):
     jwt_audience: str
     otel: str
     database_password: Hidden
+    stream: str
+    stream_shards: int
+    stream_retention_hours: float
     log_level: str
 
     @property

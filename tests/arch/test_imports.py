@@ -42,5 +42,11 @@ def test_starting_loads_nothing_heavy(statement: str) -> None:
     assert imported(quiet + statement, HEAVY) == []
 
 
+def test_importing_a_function_loads_nothing_heavy() -> None:
+    """The start of a function is somebody's waiting: 0.7 s are permitted, a third is needed."""
+    heavy = [*HEAVY, "boto3", "botocore", "asyncio", "sqlite3"]
+    assert imported("import endcap.entrypoints.lambdas.firehose", heavy) == []
+
+
 def test_the_check_sees_a_heavy_import() -> None:
     assert imported("import endcap.domain.arrays", HEAVY) == ["numpy"]

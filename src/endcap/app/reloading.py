@@ -58,8 +58,21 @@ def load(
     return Loaded(live(state, serving), (*failures, *more), lacking)
 
 
+def load_published(documents: Documents, artifacts: Artifacts, limits: StateLimits) -> Loaded:
+    """As ``load``, without a log: the state is the snapshot's. Items that the model knows and the
+    snapshot does not may be answered too, where there is no catalogue."""
+    state, failures = load_state(None, documents, artifacts, limits)
+    serving, more = load_serving(documents, artifacts, state)
+    if serving.recipe is not None and (serving.to_row < 0).any():
+        for item_id in serving.recipe.item_ids:
+            state.items.add(item_id)
+        serving = rebind(serving, state)
+    lacking = more[0].code if more and not serving.version else ""
+    return Loaded(live(state, serving), (*failures, *more), lacking)
+
+
 def load_state(
-    log: EventLog, documents: Documents, artifacts: Artifacts, limits: StateLimits
+    log: EventLog | None, documents: Documents, artifacts: Artifacts, limits: StateLimits
 ) -> tuple[LiveState, tuple[EndcapError, ...]]:
     failures: list[EndcapError] = []
     for name in snapshot_names(documents, artifacts):
@@ -68,7 +81,9 @@ def load_state(
             return replay(log, LiveState(snapshot, limits)), tuple(failures)
         except (Damaged, NotFound) as error:
             failures.append(error)
-    if failures and log.trim(0) > 0:  # the log no longer reaches back to its beginning
+    if (
+        failures and log is not None and log.trim(0) > 0
+    ):  # the log no longer reaches back to its beginning
         raise failures[0]
     return replay(log, LiveState(None, limits)), tuple(failures)
 
@@ -83,8 +98,8 @@ def snapshot_names(documents: Documents, artifacts: Artifacts) -> Iterator[str]:
     yield from (name for name in reversed(artifacts.names(SNAPSHOTS)) if name < current)
 
 
-def replay(log: EventLog, state: LiveState) -> LiveState:
-    for end, payload in log.read(state.offset):
+def replay(log: EventLog | None, state: LiveState) -> LiveState:
+    for end, payload in log.read(state.offset) if log is not None else ():
         state.fold(payload, end)
     return state
 

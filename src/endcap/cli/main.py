@@ -33,6 +33,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "related": ("related", "List the items related to one item."),
     "replay": ("replay", "Give an earlier answer again."),
     "batch": ("batch", "Write recommendations for many users to a file."),
+    "stream": ("stream", "Answer what comes in a stream, into the lake."),
     "pipeline": ("pipeline", "Run the offline steps in order, and look at past runs."),
     "versions": ("versions", "List the model versions and which one serves."),
     "rollback": ("rollback", "Put an earlier model version back into service."),

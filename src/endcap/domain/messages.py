@@ -265,6 +265,7 @@ MESSAGES: dict[str, str] = {
     "nothing_to_train_on": "there are no events to train on; import some, or post them",
     "home_not_writable": "cannot write to {value}: {why}; set ENDCAP_HOME to a folder you own",
     "too_busy": "more changes wait for the disk than {most} {unit}; try again in a moment",
+    "bad_record": "the record of the stream cannot be used: {reason}",
     "bad_answer_id": "{value!r} is no answer id: it is damaged or was not made by Endcap",
     "answer_query_differs": "this answer was given to another query: repeat what was asked then, "
     "word for word",
@@ -302,6 +303,7 @@ MESSAGES: dict[str, str] = {
     "file_exists": "{value} is there already; choose another folder, or --force to replace it",
     "unreadable_file": "cannot read {value}: {reason}",
     "unwritable_file": "cannot write {value}: {reason}",
+    "consumer_runs": "another process reads the stream as {value!r} already; give another {field}",
     "port_in_use": "port {value} of {host} is in use; stop what uses it, or give another --port",
     "cannot_listen": "cannot listen on {value}: {why}",
     "cannot_start": "{field} cannot start: {why}",

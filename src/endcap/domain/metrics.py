@@ -48,6 +48,10 @@ METRICS: dict[str, Metric] = {
                                 "probability"),
     "InsertSuccess": _count("Customer preferences stored"),
     "InsertError": _count("Customer preferences that could not be stored"),
+    # Streams
+    "stream_records_total": _count("Records of a stream, by what came of them", "result"),
+    "stream_latency_seconds": _times("From the arrival of a batch's first record in the stream to "
+                                     "its answer in the lake"),
     # Intake and log
     "intake_waiting_requests": _gauge("Requests that wait for the disk", SUM),
     "intake_waiting_bytes": _gauge("Bytes of bodies that wait for the disk", SUM),

@@ -1,0 +1,99 @@
+"""The output of a stream's consumer: files of JSON lines in the lake, by day and shard.
+
+ROOT/recommendations/date=YYYY-MM-DD/<shard>-<position>.jsonl holds the answers to the records from
+that position on; ROOT/failed/… of the same name those that could not be answered, as they came. A
+file is written whole. One that is written again after a crash begins at the same record, so it
+takes the place of the first: however often a batch is repeated, each answer stands there once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from endcap.domain.times import iso
+from endcap.ports import StreamRecord
+
+ANSWERS, UNANSWERED = "recommendations", "failed"
+SUFFIX = ".jsonl"
+_NAME = re.compile(r"[^A-Za-z0-9_-]")
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Unanswered(Struct, frozen=True):
+    """A line of ``failed``: the record's bytes (base64), and the code of what is wrong."""
+
+    recordId: str  # noqa: N815 - as on the wire
+    reason: str
+    data: bytes
+
+
+class StreamParts:
+    """See the module. One process writes each shard's files."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def write(
+        self, shard: str, first: StreamRecord, answers: Sequence[bytes], rest: Sequence[Unanswered]
+    ) -> None:
+        """The output of the records from ``first`` on, all of its day. Durable on return."""
+        name = f"date={day_of(first)}/{_NAME.sub('_', shard)}-{first.position}{SUFFIX}"
+        replace_file(self.root / ANSWERS / name, b"".join(answers))
+        replace_file(self.root / UNANSWERED / name, b"".join(_encode(r) + b"\n" for r in rest))
+
+
+def day_of(record: StreamRecord) -> str:
+    """The day of arrival, UTC: the same however often the record is read."""
+    return iso(record.arrived_at)[:10]
+
+
+def of_one_day(records: Sequence[StreamRecord]) -> Sequence[StreamRecord]:
+    """The first records, up to where the day changes."""
+    if not records or day_of(records[0]) == day_of(records[-1]):
+        return records
+    day = day_of(records[0])
+    return records[: next(n for n, record in enumerate(records) if day_of(record) != day)]
+
+
+def lines_of(root: Path, user_id: str) -> Iterator[bytes]:
+    """The answers that were written for a user, by day; those of one day in the order of their
+    files."""
+    start = b'{"userId":' + _encode(user_id) + b","
+    for path in sorted((root / ANSWERS).glob(f"date=*/*{SUFFIX}")):
+        with path.open("rb") as file:
+            yield from (line for line in file if line.startswith(start))
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Whole or not at all; no content: no file. Durable on return."""
+    if not content:
+        if path.exists():
+            path.unlink()
+            sync(path.parent)
+        return
+    if not path.parent.exists():
+        path.parent.mkdir(parents=True)
+        sync(path.parent.parent)
+    new = path.with_name(f".{path.name}.new")
+    with new.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+    sync(path.parent)
+
+
+def sync(folder: Path) -> None:
+    """Make creations, renames and deletions in ``folder`` durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

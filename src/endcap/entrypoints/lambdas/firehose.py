@@ -1,0 +1,94 @@
+"""The transformation function of a Firehose delivery stream: events in, recommendations out.
+
+Handler: ``endcap.entrypoints.lambdas.firehose.handler``. The snapshot and the model are loaded by
+the first call and kept; importing this module loads neither them nor numpy. A call that cannot
+load them fails, and Firehose tries it again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from base64 import b64decode, b64encode
+from binascii import Error as NotBase64
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from endcap.app.published import Published
+    from endcap.app.stream_answers import Incoming, Outgoing
+
+# What Lambda takes as an answer is 6 MB; Firehose refuses more as well.
+MOST_ANSWER_BYTES = 6 * 2**20 - 4096
+AROUND_BYTES = 200  # of a record, beside its id and its data
+LATE, LAST = 0.7, 0.9  # shares of the call's time: popular items from here on; nothing
+
+
+def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    """Each record of the event, once and in order, as Ok, Dropped or ProcessingFailed."""
+    began, began_at = time.monotonic(), time.time_ns() // 1000
+    left_s = context.get_remaining_time_in_millis() / 1000
+    from endcap.app.stream_answers import Terms, infer, within
+    from endcap.engine.guarding import Deadline
+
+    now = opened().look()
+    terms = Terms(
+        began_at,
+        late=Deadline(time.monotonic, began + left_s * LATE),
+        last=Deadline(time.monotonic, began + left_s * LAST),
+    )
+    done = within(infer(now, incoming(event["records"]), terms), MOST_ANSWER_BYTES, AROUND_BYTES)
+    tell(done, now.serving.version, time.monotonic() - began)
+    return {"records": [packed(outgoing) for outgoing in done]}
+
+
+@cache
+def opened() -> Published:
+    """The shop that the ENDCAP_… variables name."""
+    from endcap.bootstrap import open_published, prepare_kernels
+    from endcap.settings import load_settings
+
+    settings = load_settings(os.environ)
+    prepare_kernels(settings)
+    return open_published(settings)
+
+
+def incoming(records: Sequence[Mapping[str, Any]]) -> list[Incoming]:
+    """What is not base64 becomes a record that nobody can read: it fails, the others do not."""
+    from endcap.app.stream_answers import Incoming
+
+    found = []
+    for record in records:
+        try:
+            data = b64decode(record["data"], validate=True)
+        except (NotBase64, ValueError):
+            data = b"not base64"
+        arrived_at = int(record["approximateArrivalTimestamp"]) * 1000
+        found.append(Incoming(record["recordId"], data, arrived_at))
+    return found
+
+
+def packed(outgoing: Outgoing) -> dict[str, Any]:
+    """A record of the answer, as Firehose wants it."""
+    record: dict[str, Any] = {"recordId": outgoing.record_id, "result": outgoing.result}
+    if outgoing.data:
+        record["data"] = b64encode(outgoing.data).decode()
+    if outgoing.partition:
+        record["metadata"] = {"partitionKeys": dict(outgoing.partition)}
+    return record
+
+
+def tell(done: Sequence[Outgoing], version: str, seconds: float) -> None:
+    """One line of JSON in the log: counts, no ids."""
+    line = {
+        "message": "transformed",
+        "results": Counter(outgoing.result for outgoing in done),
+        "reasons": Counter(outgoing.reason for outgoing in done if outgoing.reason),
+        "modelVersion": version,
+        "seconds": round(seconds, 3),
+    }
+    sys.stdout.write(json.dumps(line) + "\n")
