@@ -211,6 +211,16 @@ class Nearby(Struct, frozen=True):
     lists: tuple[Neighbours, ...]  # one for each vector asked with
 
 
+class LoadedVersion(Struct, frozen=True):
+    """``recall``: what searches of it found of the true nearest when it was loaded."""
+
+    version: str
+    vectors: int
+    dimensions: int
+    answers: bool
+    recall: float
+
+
 class VectorIndex(Protocol):
     """Vectors of one kind of thing (items, users) by id, in versions of which one answers.
 
@@ -233,6 +243,9 @@ class VectorIndex(Protocol):
         """From now on every search, of every process, answers from this version. The one that
         answered before is kept, so that one can switch back; others that were loaded before it
         are dropped. NotFound."""
+
+    def versions(self) -> list[LoadedVersion]:
+        """What is loaded, oldest first."""
 
     def nearest(
         self, vectors: Float32s, k: int, where: Mapping[str, Collection[str]] | None = None

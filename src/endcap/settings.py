@@ -86,6 +86,16 @@ SETTINGS: dict[str, Setting] = {
     "jwt_audience": _text("", "the claim aud (or client_id) that tokens must have"),
     "otel": _text("off", "on: traces go where the OTEL_… variables say; needs endcap[otel]"),
     "database_password": _text("", "password of the database that `endcap import` reads"),
+    "vectors": _text(
+        "folder",
+        "where vectors are loaded to: folder, embedded (a PostgreSQL of its own), or a URL",
+    ),
+    "vectors_ms": _number(
+        50,
+        1,
+        60_000,
+        "time that related?by=embedding waits for PostgreSQL before the model answers",
+    ),
     "log_level": _text("info", "debug, info, warning or error"),
 }
 
@@ -99,6 +109,10 @@ FORMS: dict[str, tuple[re.Pattern[str], str]] = {
     "cors_origins": (
         re.compile(r"(\s*https?://[^\s,/*?#@]+\s*(,|$))*"),
         "origins like https://shop.example, with commas between them",
+    ),
+    "vectors": (
+        re.compile(r"folder|embedded|postgres(ql)?://\S+"),
+        "folder, embedded or a URL like postgresql://USER@HOST/DATABASE",
     ),
     "jwks": (re.compile(r"(?!http:).*", re.IGNORECASE), "a file or an https URL"),
 }
@@ -139,6 +153,8 @@ class Settings(Struct, frozen=True):
     jwt_audience: str
     otel: str
     database_password: Hidden
+    vectors: Hidden  # a URL may hold a password
+    vectors_ms: float
     log_level: str
 
     @property
@@ -172,7 +188,8 @@ def _read(variable: str, name: str, raw: Any) -> Any:
             raise InvalidInput("bad_setting", field=variable, value=raw, permitted="a folder")
         return Path(raw).expanduser().absolute()
     if name in FORMS and not FORMS[name][0].fullmatch(str(raw)):
-        raise InvalidInput("bad_setting", field=variable, value=raw, permitted=FORMS[name][1])
+        shown = "…" if kind == "Hidden" else raw
+        raise InvalidInput("bad_setting", field=variable, value=shown, permitted=FORMS[name][1])
     if setting.least is None or setting.most is None:
         return Hidden(raw) if kind == "Hidden" else str(raw)
     whole = kind == "int"
