@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
+from endcap.domain.vectors import LoadedVersion, Nearby
+
 if TYPE_CHECKING:  # numpy and Arrow would make every start slow
     import pyarrow as pa
 
@@ -195,30 +197,6 @@ class Stream(Protocol):
 
     def checkpoint(self, consumer: str, positions: Mapping[str, str]) -> None:
         """Keep these positions; those of other shards stay. Durable on return."""
-
-
-class Neighbours(Struct, frozen=True):
-    """What lies nearest to one vector: ids and their scores, best first."""
-
-    ids: tuple[str, ...]
-    scores: tuple[float, ...]
-
-
-class Nearby(Struct, frozen=True):
-    """One answer: all of it from one version."""
-
-    version: str
-    lists: tuple[Neighbours, ...]  # one for each vector asked with
-
-
-class LoadedVersion(Struct, frozen=True):
-    """``recall``: what searches of it found of the true nearest when it was loaded."""
-
-    version: str
-    vectors: int
-    dimensions: int
-    answers: bool
-    recall: float
 
 
 class VectorIndex(Protocol):

@@ -165,7 +165,6 @@ def test_what_is_loaded_is_listed(open_index: Open) -> None:
     assert index.versions() == []
     for version, n in (("v1", 40), ("v2", 3)):
         index.load(version, named(n), integers(n, n))
-    index.switch("v2")
     index.switch("v1")
     index.erase(["item-2", "item-30"])
     told = [(v.version, v.vectors, v.dimensions, v.answers) for v in open_index().versions()]

@@ -27,8 +27,8 @@ from endcap.adapters.pgvector_text import stored, told
 from endcap.adapters.postgres import Postgres, Reader, check_extension
 from endcap.domain.arrays import Float32s
 from endcap.domain.errors import InvalidInput, NotFound, Unavailable
+from endcap.domain.vectors import LoadedVersion, Nearby
 from endcap.models.nearest import checked
-from endcap.ports import LoadedVersion, Nearby
 
 EXACT_TO = 5_000  # vectors that are searched faster one by one than through an index
 SCHEMA_FILE = files("endcap.adapters").joinpath("embeddings.sql")

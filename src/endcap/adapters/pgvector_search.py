@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from endcap.adapters.pgvector_text import stored, told
 from endcap.domain.arrays import Float32s
-from endcap.ports import LoadedVersion, Neighbours
+from endcap.domain.vectors import LoadedVersion, Neighbours
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

@@ -22,8 +22,8 @@ from endcap.adapters.segments import sync_folder
 from endcap.adapters.vector_version import VectorVersion
 from endcap.domain.arrays import Float32s
 from endcap.domain.errors import Conflict, Damaged, NotFound
+from endcap.domain.vectors import LoadedVersion, Nearby, Neighbours
 from endcap.models.nearest import EXACT_TO
-from endcap.ports import LoadedVersion, Nearby, Neighbours
 
 KIND, POINTER = "vectors", "current.json"
 
