@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS endcap.versions (
   kind       text COLLATE "C" NOT NULL,      -- items, users
   version    text COLLATE "C" NOT NULL,      -- of the model they come from
   dimensions integer NOT NULL CHECK (dimensions BETWEEN 1 AND 16000),
-  vectors    bigint NOT NULL DEFAULT 0,      -- how many were loaded
+  vectors    bigint NOT NULL DEFAULT 0,      -- how many it holds
   indexed    boolean NOT NULL DEFAULT false, -- by HNSW; a small version is searched exactly
   ef_search  integer NOT NULL DEFAULT 40,    -- what a search sets hnsw.ef_search to …
   recall     real,                           -- … and what of the true nearest it then found
@@ -165,6 +165,7 @@ BEGIN
     'DELETE FROM endcap.vectors_%s v USING named WHERE v.row = named.row', of_number, of_number)
     USING gone;
   GET DIAGNOSTICS counted = ROW_COUNT;
+  UPDATE endcap.versions SET vectors = vectors - counted WHERE number = of_number AND counted > 0;
   RETURN counted;
 END $$;
 

@@ -8,6 +8,7 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,14 +27,24 @@ from endcap.app.shop import Shop, Tokens
 from endcap.control.dataset_groups import folder
 from endcap.data.database.dialects import MYSQL
 from endcap.data.lake import Lake
-from endcap.domain.errors import Conflict, InvalidInput
+from endcap.domain.errors import Conflict, InvalidInput, NotFound
 from endcap.engine.limits import limits_of
-from endcap.ports import Artifacts, Database, DeadLetters, Documents, EventLog, Stream
+from endcap.ports import (
+    Artifacts,
+    Database,
+    DeadLetters,
+    Documents,
+    EventLog,
+    Stream,
+    VectorIndex,
+)
 from endcap.settings import Settings
 from endcap.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from endcap.adapters.otel import OtelTracer
+    from endcap.adapters.postgres import Postgres
+    from endcap.domain.arrays import Float32s
 
 
 def open_shop(
@@ -75,6 +86,8 @@ def open_shop(
         rates=RateTable(root / "rates"),
         readings=shared.readings if process else list,
         renew=lambda: load(log, documents, artifacts, limits).live,
+        vectors=partial(vectors_of, settings, name),
+        erasers={"vectors": partial(erase_vectors, settings, name)},
     )
 
 
@@ -104,6 +117,67 @@ def open_published(settings: Settings, group: str | None = None) -> Published:
     make(folder(settings.home, name))
     stores = stores_of(settings, name)
     return Published(stores.documents(), stores.artifacts(), limits_of(settings))
+
+
+def erase_vectors(settings: Settings, group: str, user_id: str) -> int:
+    """How many vectors of the user went. Opens nothing where none were ever loaded."""
+    place = {
+        "folder": folder(settings.home, group) / "vectors" / "users",
+        "embedded": settings.home / "postgres",
+    }.get(settings.vectors)
+    if place is not None and not place.is_dir():
+        return 0
+    try:
+        return vectors_of(settings, group, "users").erase([user_id])
+    except NotFound:  # a database without Endcap's tables
+        return 0
+
+
+def vectors_of(
+    settings: Settings,
+    group: str,
+    kind: str,
+    *,
+    asked: Float32s | None = None,
+    progress: Callable[[str, float], None] = lambda _stage, _share: None,
+) -> VectorIndex:
+    """The vectors of one kind ("items", "users"), where ENDCAP_VECTORS says. ``asked``: vectors
+    (q, d) like those that will be asked, to measure with when a version is loaded.
+
+    Raises InvalidInput (postgres_extra_missing, embedded_extra_missing, embedded_closed,
+    bad_vectors_url) and Unavailable (embedded_not_started).
+    """
+    if settings.vectors == "folder":
+        from endcap.adapters.vector_folder import FolderVectors
+
+        return FolderVectors(
+            make(folder(settings.home, group) / "vectors" / kind), seed=settings.seed
+        )
+    try:
+        from endcap.adapters.pgvector import PgVectors
+    except ModuleNotFoundError:
+        raise InvalidInput("postgres_extra_missing", field="ENDCAP_VECTORS") from None
+    return PgVectors(
+        database_of(settings), group, kind, seed=settings.seed, asked=asked,
+        memory_mb=max(64, settings.memory_mb // 4), progress=progress,
+    )  # fmt: skip
+
+
+def database_of(settings: Settings) -> Postgres:
+    """One pool of connections for each database and process. Raises as ``vectors_of``."""
+    url = str(settings.vectors)
+    if url == "embedded":
+        from endcap.adapters.embedded_postgres import EmbeddedPostgres
+
+        url = EmbeddedPostgres(make(settings.home / "postgres")).start()
+    return _pool(url, max(1.0, settings.vectors_ms / 1000))
+
+
+@cache
+def _pool(url: str, timeout_s: float) -> Postgres:
+    from endcap.adapters.postgres import Postgres
+
+    return Postgres(url, timeout_s=timeout_s)
 
 
 def tokens_of(settings: Settings) -> Tokens | None:

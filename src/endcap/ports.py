@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
+from endcap.domain.vectors import LoadedVersion, Nearby
+
 if TYPE_CHECKING:  # numpy and Arrow would make every start slow
     import pyarrow as pa
 
@@ -197,20 +199,6 @@ class Stream(Protocol):
         """Keep these positions; those of other shards stay. Durable on return."""
 
 
-class Neighbours(Struct, frozen=True):
-    """What lies nearest to one vector: ids and their scores, best first."""
-
-    ids: tuple[str, ...]
-    scores: tuple[float, ...]
-
-
-class Nearby(Struct, frozen=True):
-    """One answer: all of it from one version."""
-
-    version: str
-    lists: tuple[Neighbours, ...]  # one for each vector asked with
-
-
 class VectorIndex(Protocol):
     """Vectors of one kind of thing (items, users) by id, in versions of which one answers.
 
@@ -233,6 +221,9 @@ class VectorIndex(Protocol):
         """From now on every search, of every process, answers from this version. The one that
         answered before is kept, so that one can switch back; others that were loaded before it
         are dropped. NotFound."""
+
+    def versions(self) -> list[LoadedVersion]:
+        """What is loaded, oldest first."""
 
     def nearest(
         self, vectors: Float32s, k: int, where: Mapping[str, Collection[str]] | None = None

@@ -91,6 +91,16 @@ SETTINGS: dict[str, Setting] = {
     "stream_retention_hours": _number(
         24, 0, 87_600, "how long the stream in the folder keeps what every consumer has read"
     ),
+    "vectors": _text(
+        "folder",
+        "where vectors are loaded to: folder, embedded (a PostgreSQL of its own), or a URL",
+    ),
+    "vectors_ms": _number(
+        50,
+        1,
+        60_000,
+        "time that related?by=embedding waits for PostgreSQL before the model answers",
+    ),
     "log_level": _text("info", "debug, info, warning or error"),
 }
 
@@ -108,6 +118,10 @@ FORMS: dict[str, tuple[re.Pattern[str], str]] = {
     "stream": (
         re.compile(r"folder|kinesis://[A-Za-z0-9_.-]{1,128}", re.ASCII),
         "folder or kinesis://NAME",
+    ),
+    "vectors": (
+        re.compile(r"folder|embedded|postgres(ql)?://\S+"),
+        "folder, embedded or a URL like postgresql://USER@HOST/DATABASE",
     ),
     "jwks": (re.compile(r"(?!http:).*", re.IGNORECASE), "a file or an https URL"),
 }
@@ -151,6 +165,8 @@ class Settings(Struct, frozen=True):
     stream: str
     stream_shards: int
     stream_retention_hours: float
+    vectors: Hidden  # a URL may hold a password
+    vectors_ms: float
     log_level: str
 
     @property
@@ -184,7 +200,8 @@ def _read(variable: str, name: str, raw: Any) -> Any:
             raise InvalidInput("bad_setting", field=variable, value=raw, permitted="a folder")
         return Path(raw).expanduser().absolute()
     if name in FORMS and not FORMS[name][0].fullmatch(str(raw)):
-        raise InvalidInput("bad_setting", field=variable, value=raw, permitted=FORMS[name][1])
+        shown = "…" if kind == "Hidden" else raw
+        raise InvalidInput("bad_setting", field=variable, value=shown, permitted=FORMS[name][1])
     if setting.least is None or setting.most is None:
         return Hidden(raw) if kind == "Hidden" else str(raw)
     whole = kind == "int"

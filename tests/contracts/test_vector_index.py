@@ -160,6 +160,18 @@ def test_versions_before_the_last_two_are_dropped(open_index: Open) -> None:
     index.switch("v1")
 
 
+def test_what_is_loaded_is_listed(open_index: Open) -> None:
+    index = open_index()
+    assert index.versions() == []
+    for version, n in (("v1", 40), ("v2", 3)):
+        index.load(version, named(n), integers(n, n))
+    index.switch("v1")
+    index.erase(["item-2", "item-30"])
+    told = [(v.version, v.vectors, v.dimensions, v.answers) for v in open_index().versions()]
+    assert told == [("v1", 38, 4, True), ("v2", 2, 4, False)]
+    assert all(0.0 < v.recall <= 1.0 for v in index.versions())
+
+
 def test_a_version_is_loaded_once(open_index: Open) -> None:
     index = open_index()
     index.load("v1", named(3), integers(0, 3))

@@ -18,6 +18,7 @@ from endcap.adapters.pgvector_search import (
     Found,
     Loaded,
     answering,
+    listed,
     neighbours,
     search,
     table,
@@ -25,9 +26,9 @@ from endcap.adapters.pgvector_search import (
 from endcap.adapters.pgvector_text import stored, told
 from endcap.adapters.postgres import Postgres, Reader, check_extension
 from endcap.domain.arrays import Float32s
-from endcap.domain.errors import Conflict, InvalidInput, NotFound, Unavailable
+from endcap.domain.errors import InvalidInput, NotFound, Unavailable
+from endcap.domain.vectors import LoadedVersion, Nearby
 from endcap.models.nearest import checked
-from endcap.ports import Nearby, Neighbours
 
 EXACT_TO = 5_000  # vectors that are searched faster one by one than through an index
 SCHEMA_FILE = files("endcap.adapters").joinpath("embeddings.sql")
@@ -97,6 +98,14 @@ class PgVectors:
                 row = None  # nothing was ever loaded
         if row is None or not row[0]:
             raise NotFound("unknown_vectors", field=self._field, value=version)
+
+    def versions(self) -> list[LoadedVersion]:
+        """See the port."""
+        try:
+            with self._database.reading() as connection:
+                return listed(connection, *self._scope)
+        except NotFound:  # nothing was ever loaded
+            return []
 
     def nearest(
         self, vectors: Float32s, k: int, where: Mapping[str, Collection[str]] | None = None
@@ -196,14 +205,14 @@ class PgVectors:
         """See the port. The letters of the ids leave the table's files before this returns;
         the server's write-ahead log and its backups keep them until they are turned over."""
         shop, kind = self._scope
-        gone, count = [stored(name) for name in sorted(ids)], 0
+        gone = [stored(name) for name in sorted(ids)]
         with self._database.working() as connection:
             with connection.transaction():
                 numbers = [
                     int(row[0])
                     for row in connection.execute(
                         "SELECT number FROM endcap.versions WHERE shop = %s AND kind = %s "
-                        "ORDER BY number FOR SHARE",
+                        "ORDER BY number FOR UPDATE",
                         [stored(shop), stored(kind)],
                     )
                 ]
@@ -216,8 +225,7 @@ class PgVectors:
             for number, taken in zip(numbers, held, strict=True):
                 if taken or dead_rows(connection, number):
                     rewrite(connection, number)
-            count = sum(held)
-        return count
+            return sum(held)
 
 
 def set_up(connection: Connection) -> None:

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from endcap.adapters.pgvector_text import stored, told
 from endcap.domain.arrays import Float32s
-from endcap.ports import Neighbours
+from endcap.domain.vectors import LoadedVersion, Neighbours
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -60,6 +60,19 @@ def answering(connection: Connection, shop: str, kind: str) -> Loaded | None:
     ).format(COLUMNS)
     row = connection.execute(statement, [stored(shop), stored(kind)]).fetchone()
     return None if row is None else Loaded(row[0], told(row[1]), *row[2:])
+
+
+def listed(connection: Connection, shop: str, kind: str) -> list[LoadedVersion]:
+    """Oldest first, with how many vectors each holds by now."""
+    rows = connection.execute(
+        "SELECT version, vectors, dimensions, answers, recall FROM endcap.versions "
+        "WHERE shop = %s AND kind = %s ORDER BY number",
+        [stored(shop), stored(kind)],
+    ).fetchall()
+    return [
+        LoadedVersion(told(row[0]), row[1], row[2], row[3], 1.0 if row[4] is None else row[4])
+        for row in rows
+    ]
 
 
 def search(

@@ -148,6 +148,10 @@ def parameters_of(url: str) -> dict[str, Any]:
         found = conninfo_to_dict(url)
     except psycopg.ProgrammingError:  # its text quotes the URL, and with it the password
         raise InvalidInput("bad_vectors_url", field=SETTING) from None
+    # A password with / or @ in it is taken for a port or a host, which libpq would quote.
+    ports = str(found.get("port") or "").replace(",", "")
+    if (ports and not ports.isdecimal()) or "@" in str(found.get("host") or "")[1:]:
+        raise InvalidInput("bad_vectors_url", field=SETTING)
     found.setdefault("connect_timeout", CONNECT_S)
     found.setdefault("application_name", "endcap")
     if is_remote(str(found.get("hostaddr") or found.get("host") or "")):

@@ -29,19 +29,25 @@ def explained(where: str) -> Iterator[None]:
         raise translated(problem, where) from problem
 
 
+# what the driver raises → (the error in its place, its code)
+_MEANINGS: tuple[tuple[type[psycopg.Error], type[EndcapError], str], ...] = (
+    (errors.UndefinedTable, NotFound, "vectors_table_missing"),
+    (errors.InvalidSchemaName, NotFound, "vectors_table_missing"),
+    (errors.UndefinedFunction, NotFound, "vectors_table_missing"),
+    (errors.InsufficientPrivilege, InvalidInput, "vectors_forbidden"),
+    (errors.DiskFull, Unavailable, "vectors_no_room"),
+    (errors.OutOfMemory, Unavailable, "vectors_no_room"),
+    (errors.QueryCanceled, Unavailable, "vectors_late"),
+    (errors.LockNotAvailable, Unavailable, "vectors_late"),
+    (errors.ReadOnlySqlTransaction, Unavailable, "vectors_read_only"),
+)
+
+
 def translated(problem: psycopg.Error, where: str) -> EndcapError:
     """The error to raise in its place."""
-    match problem:
-        case errors.UndefinedTable() | errors.InvalidSchemaName() | errors.UndefinedFunction():
-            return NotFound("vectors_table_missing", field=where)
-        case errors.InsufficientPrivilege():
-            return InvalidInput("vectors_forbidden", field=where)
-        case errors.DiskFull() | errors.OutOfMemory() | errors.InsufficientResources():
-            return Unavailable("vectors_no_room", field=where, value=problem.sqlstate)
-        case errors.QueryCanceled() | errors.LockNotAvailable():
-            return Unavailable("vectors_late", field=where)
-        case errors.ReadOnlySqlTransaction():
-            return Unavailable("vectors_read_only", field=where)
+    for raised, meant, code in _MEANINGS:
+        if isinstance(problem, raised):
+            return meant(code, field=where, value=problem.sqlstate)
     if _NO_PGVECTOR.search(str(problem)):
         return InvalidInput("pgvector_missing", field=where)
     if isinstance(problem, psycopg.OperationalError):

@@ -22,8 +22,8 @@ from endcap.adapters.segments import sync_folder
 from endcap.adapters.vector_version import VectorVersion
 from endcap.domain.arrays import Float32s
 from endcap.domain.errors import Conflict, Damaged, NotFound
+from endcap.domain.vectors import LoadedVersion, Nearby, Neighbours
 from endcap.models.nearest import EXACT_TO
-from endcap.ports import Nearby, Neighbours
 
 KIND, POINTER = "vectors", "current.json"
 
@@ -84,6 +84,17 @@ class FolderVectors:
             folders = {name: at for name, at in pointer.folders.items() if name in kept}
             self._point(Pointer(folders, version, pointer.revision))
             self._drop_others(folders)
+
+    def versions(self) -> list[LoadedVersion]:
+        """See the port. Raises Damaged."""
+        pointer = self._pointer()
+        found = [(name, self._open(name, pointer).index) for name in pointer.folders]
+        return [
+            LoadedVersion(
+                name, len(index), index.dimensions, name == pointer.current, index.facts.recall
+            )
+            for name, index in found
+        ]
 
     def nearest(
         self, vectors: Float32s, k: int, where: Mapping[str, Collection[str]] | None = None

@@ -19,6 +19,7 @@ from endcap.app.shop import Shop
 from endcap.app.written_files import written_files
 from endcap.data.forgetting import hash_of
 from endcap.data.rejects import erase_rejects
+from endcap.domain.errors import EndcapError
 from endcap.domain.records import UserErased, decode_known, users_of
 from endcap.engagement.interests import forget
 
@@ -85,23 +86,41 @@ def forget_stored(shop: Shop, user_id: str, at: int, events: int = 0) -> Receipt
 
     ``at`` (µs): when the erasure was asked for; ``events``: of the history, before it.
     """
-    forgotten = {"events of the history": events} | erase_places(shop, user_id)
+    gone, later = erase_elsewhere(shop, user_id)
+    forgotten = {"events of the history": events} | erase_here(shop, user_id) | gone
     deleted = sum(forgotten[name] for name in IN_DOCUMENTS)
     made = Receipt(
         receipt=f"{hash_of(shop.lake.pepper, user_id)[:32]}-{at:017d}",
         at=at,
         purge_at=purged_by(shop, at),
         forgotten=forgotten,
-        until_purge={**on_disk(shop, user_id), "deleted documents": deleted},
+        until_purge={**on_disk(shop, user_id), "deleted documents": deleted, **later},
     )
     shop.documents.put(OPEN_RECEIPTS, made.receipt, msgspec.to_builtins(made))
     return made
 
 
 def erase_places(shop: Shop, user_id: str) -> dict[str, int]:
-    """What went, by place."""
-    gone = {place.name: place.erase(shop, user_id) for place in PLACES}
-    return gone | {name: erase(user_id) for name, erase in shop.erasers.items()}
+    """What went, by place. Raises what a place raises that cannot be reached."""
+    elsewhere = {name: erase(user_id) for name, erase in shop.erasers.items()}
+    return erase_here(shop, user_id) | elsewhere
+
+
+def erase_here(shop: Shop, user_id: str) -> dict[str, int]:
+    return {place.name: place.erase(shop, user_id) for place in PLACES}
+
+
+def erase_elsewhere(shop: Shop, user_id: str) -> tuple[dict[str, int], dict[str, int]]:
+    """What went, by place, and the places that cannot be reached: the purge asks them again, and
+    is not done before they answer."""
+    gone, later = {}, {}
+    for name, erase in shop.erasers.items():
+        try:
+            gone[name] = erase(user_id)
+        except EndcapError as error:
+            shop.telemetry.count("erasures_deferred_total", place=name, code=error.code)
+            later[name] = 1
+    return gone, later
 
 
 def on_disk(shop: Shop, user_id: str) -> dict[str, int]:

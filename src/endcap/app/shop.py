@@ -17,7 +17,7 @@ from endcap.domain.records import AnyRecord, Pointed
 from endcap.engagement.word_index import WordIndex
 from endcap.engine.moment import Live
 from endcap.engine.state import StateLimits
-from endcap.ports import Artifacts, DeadLetters, Documents, EventLog, Jobs
+from endcap.ports import Artifacts, DeadLetters, Documents, EventLog, Jobs, VectorIndex
 from endcap.settings import Settings
 from endcap.telemetry import Counter, Reading, Telemetry
 
@@ -28,6 +28,9 @@ CAMPAIGN, SNAPSHOT, KEYS = "campaign", "snapshot", "keys"
 Rates = Callable[[int, int, int, int], int]
 # The text of a token → what it permits. Raises Unauthorized, Unavailable.
 Tokens = Callable[[str], Access]
+
+# (kind, progress=…, asked=…) → the vectors of that kind, opened
+Vectors = Callable[..., VectorIndex]
 
 
 @dataclass
@@ -47,6 +50,7 @@ class Shop:
     maintenance: Callable[[], AbstractContextManager[None]]
     # Opens the newest snapshot and model anew, when the log no longer reaches back to ours.
     renew: Callable[[], Live]
+    vectors: Vectors
     # Which products speak of a word: made at the first offers.
     words: WordIndex = field(default_factory=WordIndex)
     # Names announced by the log since the last reload; ``on_pointer`` is told at once.

@@ -37,6 +37,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "pipeline": ("pipeline", "Run the offline steps in order, and look at past runs."),
     "versions": ("versions", "List the model versions and which one serves."),
     "rollback": ("rollback", "Put an earlier model version back into service."),
+    "vectors": ("vectors", "Load embeddings into a vector database, and choose which answer."),
     "doctor": ("doctor", "Check the state on disk and say what to do."),
     "keys": ("keys", "Make, list, rotate and revoke API keys."),
     "erase-user": ("erase_user", "Forget a user everywhere, and say where what was."),

@@ -276,6 +276,9 @@ MESSAGES: dict[str, str] = {
     "loaded any more ({reason})",
     "answer_forgotten": "this answer cannot be repeated: the user was erased since",
     "replay_busy": "another answer is being replayed; try again",
+    "no_version_serves": "no model version serves yet, so there are no embeddings to load: "
+    "endcap train",
+    "no_embeddings": "the model version {value!r} has no embeddings; train a new one",
     # serving
     "duplicate_parameter": "{field} is given {count} times; give it once",
     "bad_encoding": "{field} is not valid UTF-8",

@@ -59,6 +59,9 @@ METRICS: dict[str, Metric] = {
     "intake_commit_seconds": _times("Writing one group of requests into the log, without sync"),
     "intake_sync_seconds": _times("Bringing what was written to the disk"),
     "log_sync_failures_total": _count("Syncs of the log that failed: their requests got 503"),
+    "erasures_deferred_total": _count(
+        "Erasures that a store could not carry out at once: the purge tries again", "place", "code"
+    ),
     "rows_purged_total": _count("Rows of erased users that the files of the lake lost"),
     "records_skipped_total": _count("Records of the log that a process could not apply"),
     "log_end_bytes": _gauge("Where the log ends", MOST),
