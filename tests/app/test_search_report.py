@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from endcap.app.reports import gate_facts, setting_text, training_report, trials
+from endcap.app.reports import gate_facts, order_facts, setting_text, training_report, trials
 from endcap.control import solution_versions
 
 READING = {"decay": 0.5, "half_life_s": 259_200.0, "last_n": 0, "type_weights": []}
@@ -32,3 +32,24 @@ def test_the_page_of_a_training_shows_the_gate_and_the_blend(board: Any) -> None
     assert gate_facts(version)["gate"].startswith("not judged: ")
     assert "held-out shoppers are too few" in page
     assert "cooccurrence × 1" in page  # the blend of a shop too small to search
+
+
+def test_the_order_of_the_head_is_told_beside_the_blend() -> None:
+    found = {
+        "status": "serves",
+        "linear": {"recall@20": 0.5, "ndcg@20": 0.25},
+        "reordered": {"recall@20": 0.5, "ndcg@20": 0.375},
+        "gain": {"recall@20": [0.0, -0.01, 0.01], "ndcg@20": [0.125, 0.1, 0.15]},
+        "trees": 120,
+        "head": 100,
+    }
+    blend, moved = trials({"reordering": found})
+    assert (blend.family, blend.score, blend.chosen) == ("blend", 0.75, False)
+    assert (moved.family, moved.score, moved.chosen) == ("re-ordered", 0.875, True)
+    facts = order_facts(found)
+    assert facts["head of the list"] == "100 items re-ordered by 120 trees"
+    assert facts["its gain in ndcg@20, with 95 % interval"] == [0.125, 0.1, 0.15]
+    left = {"status": "left out", "reason": "a trial on some of the queries gained nothing"}
+    assert trials({"reordering": left}) == []
+    assert order_facts(left) == {"head of the list": f"as blended: {left['reason']}"}
+    assert order_facts({}) == {}

@@ -15,6 +15,7 @@ from endcap.domain.errors import Conflict
 from endcap.domain.times import iso
 from endcap.evaluation.report import Report, Trial, daily_events, plain, write_report
 from endcap.evaluation.results import Evaluation
+from endcap.models.reorder_training import SERVES
 
 REPORTS = "reports"
 PAGE = "report.html"
@@ -31,6 +32,7 @@ def training_report(shop: Shop, version: SolutionVersion) -> Path:
         "blend": ", ".join(
             f"{part['name']} × {part['weight']:.3g}" for part in version.info.get("components", ())
         ),
+        **order_facts(version.info.get("reordering", {})),
         **gate_facts(version),
         **ranker_facts(version.info.get("ranker", {})),
     }
@@ -60,6 +62,20 @@ def gate_facts(version: SolutionVersion) -> dict[str, str]:
     return told | ({"forced": version.forced} if version.forced else {})
 
 
+def order_facts(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether trees re-order the head of the list, and what they gain on queries they were not
+    learnt from."""
+    if not found:
+        return {}
+    if found["status"] != SERVES:
+        return {"head of the list": f"as blended: {found['reason']}"}
+    gain = found["gain"]
+    return {
+        "head of the list": f"{found['head']} items re-ordered by {found['trees']} trees",
+        **{f"its gain in {name}, with 95 % interval": values for name, values in gain.items()},
+    }
+
+
 def ranker_facts(info: dict[str, Any]) -> dict[str, Any]:
     """Whose order is served and by how much it won, how good the probabilities are, and what
     they rest on."""
@@ -82,7 +98,20 @@ def trials(info: Mapping[str, Any]) -> list[Trial]:
     """The settings that the search tried, in its order, and what each reached on the held-out
     tail; chosen are those that a component of the recipe has."""
     chosen = info.get("components", ())
-    return [trial(entry, chosen) for entry in info.get("search", ())]
+    return [trial(entry, chosen) for entry in info.get("search", ())] + orders(info)
+
+
+def orders(info: Mapping[str, Any]) -> list[Trial]:
+    """All components together, then with the head of the list re-ordered, on the same queries."""
+    found = info.get("reordering", {})
+    if "reordered" not in found:
+        return []
+    blend, moved = found["linear"], found["reordered"]
+    serves = found["status"] == SERVES
+    return [
+        Trial("blend: all components together", sum(blend.values()), not serves, "blend", blend),
+        Trial("re-ordered by trees", sum(moved.values()), serves, "re-ordered", moved),
+    ]
 
 
 def trial(entry: Mapping[str, Any], components: Sequence[Mapping[str, Any]]) -> Trial:

@@ -132,7 +132,7 @@ class OfItem:
 
     def account(self, row: int, told: float) -> Account | None:
         if self._alone is not None:
-            return scored(self._now, self._alone, row)
+            return scored(self._now, self._alone, row, reordered=False)
         return Account(CONTENT, told, 0.0, np.array([told], np.float32))
 
     def causes(self, amounts: Float32s) -> tuple[tuple[Cause, ...], float]:
@@ -176,14 +176,16 @@ class OfEmbedding:
         return greatest([Cause(self._id, 0.0, 0.0)], amounts)
 
 
-def scored(now: Live, known: ModelQuery, row: int) -> Account | None:
-    """The recipe's score of an item for a history; a cold item has it from its neighbours."""
+def scored(now: Live, known: ModelQuery, row: int, reordered: bool = True) -> Account | None:
+    """The recipe's score of an item for a history; a cold item has it from its neighbours.
+    ``reordered`` False: as related items are scored."""
     recipe = now.serving.recipe
     if recipe is None:
         return None
     model_row = now.serving.model_row(row)
     if model_row >= 0:
-        return summed(recipe, known, np.array([model_row], np.int32), np.ones(1, np.float32), MODEL)
+        own, once = np.array([model_row], np.int32), np.ones(1, np.float32)
+        return summed(recipe, known, own, once, MODEL, reordered)
     voices = now.cold.voices(row, known)
     if not len(voices.rows):
         return None
@@ -195,13 +197,18 @@ def scored(now: Live, known: ModelQuery, row: int) -> Account | None:
 
 
 def summed(
-    recipe: Recipe, known: ModelQuery, rows: Int32s, weights: Float32s, source: str
+    recipe: Recipe,
+    known: ModelQuery,
+    rows: Int32s,
+    weights: Float32s,
+    source: str,
+    reordered: bool = True,
 ) -> Account | None:
     """The weighted sum of the accounts of some model rows. None: they have no score."""
     prior = 0.0
     table = np.zeros((len(known.rows), len(recipe.component_names)))
     for row, weight in zip(rows.tolist(), weights.tolist(), strict=True):
-        its_prior, its_table = recipe.account(known, row)
+        its_prior, its_table = recipe.account(known, row, reordered)
         prior += weight * its_prior
         table += weight * its_table
     score = prior + float(table.sum())

@@ -74,7 +74,11 @@ def hit_shares(pools: Pools, weights: Float64s) -> list[float]:
     scores = np.tensordot(weights.astype(np.float32), pools.features, axes=1)  # (queries, pool)
     scores[~pools.is_item] = -np.inf
     order = np.argsort(-scores, axis=1, kind="stable")[:, :POOL]
-    hits = np.take_along_axis(pools.is_target & pools.is_item, order, axis=1)
+    return shares_of(np.take_along_axis(pools.is_target & pools.is_item, order, axis=1))
+
+
+def shares_of(hits: Bools) -> list[float]:
+    """As ``hit_shares``, of hits by rank (queries, ranks)."""
     return never_rising((hits.sum(axis=0) + 0.5) / (len(hits) + 1))
 
 

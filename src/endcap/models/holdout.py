@@ -15,6 +15,7 @@ REPEATS_MATTER = 0.05  # a shop in which fewer later events repeat an item leave
 SEARCH_EVENTS = 1_000_000  # beyond, settings are chosen on the events of some of the users
 EVENTS_PER_ITEM = 10  # … but on so many of each item on average
 TAIL = 0.1  # share of the events (users, where only order exists) set aside
+SEQUENCES = 10_000  # most that are set aside
 UNSEEN = 0.25  # a tail of sequences with more events of items that only it holds is no sample
 
 
@@ -25,6 +26,7 @@ class Holdout(NamedTuple):
     queries: Queries
     target_starts: Int64s  # (queries + 1,)
     targets: Int32s
+    owners: Int64s  # (queries,) ascending: the user or sequence that asks
 
 
 def for_search(data: Interactions, seed: int) -> Interactions:
@@ -44,7 +46,8 @@ def hold_out(data: Interactions, most_queries: int, seed: int) -> Holdout:
     """Set aside as the data permit: in time (events after a cut; the query is what came before,
     the targets are the distinct items after), whole sequences (the newest, if they stand in order
     of time; every beginning asks for the next item), or at random within each user. At most
-    ``most_queries`` queries (twice as many of sequences), drawn at random."""
+    ``most_queries`` queries (twice as many of sequences), drawn at random: what is set aside does
+    not depend on how many are asked."""
     draw = np.random.default_rng(seed)
     if data.timed:
         return _by_time(data, most_queries, draw)
@@ -76,7 +79,7 @@ def _split(
     starts = np.concatenate(([0], np.cumsum(after))).astype(np.int64)
     target_starts, members = spans(starts, users)
     return Holdout(
-        fitting, take(histories, users), target_starts, targets[members].astype(np.int32)
+        fitting, take(histories, users), target_starts, targets[members].astype(np.int32), users
     )
 
 
@@ -86,7 +89,7 @@ def _by_sequence(data: Interactions, most: int, draw: np.random.Generator) -> Ho
     drawn; but drawn where they hold mostly items of their own, as in a file sorted by item."""
     starts = data.starts()
     long = np.flatnonzero(np.diff(starts) > 1)
-    size = min(round(TAIL * len(long)), most)
+    size = min(round(TAIL * len(long)), SEQUENCES)
     chosen = long[len(long) - size :]
     if size and _strange(data, int(starts[chosen[0]])) > UNSEEN:
         chosen = _drawn(long, size, draw)
@@ -106,9 +109,9 @@ def _by_sequence(data: Interactions, most: int, draw: np.random.Generator) -> Ho
     kept = np.ones(data.n_users, bool)
     kept[chosen] = False
     targets = data.item[members[asked]]
-    return Holdout(
-        data.where(kept[data.user]), queries, np.arange(len(targets) + 1, dtype=np.int64), targets
-    )
+    bounds = np.arange(len(targets) + 1, dtype=np.int64)
+    owners = data.user[members[asked]].astype(np.int64)
+    return Holdout(data.where(kept[data.user]), queries, bounds, targets, owners)
 
 
 def _strange(data: Interactions, first: int) -> float:

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from endcap.domain.arrays import Bools, Float32s, Int32s, Int64s
+from endcap.domain.arrays import Bools, Float32s, Float64s, Int32s, Int64s
 from endcap.models.holdout import Holdout
 from endcap.models.mixture import Mixture
+from endcap.models.queries import spans, take
 
 K = 20
 
@@ -42,14 +43,29 @@ class Judge:
         return np.asarray((self._keys[at] == keys) & (rows >= 0))
 
     def quality(self, hits: Bools) -> Quality:
-        """Recall@20 and NDCG@20 (binary, ideal over min(20, targets)) of hits (queries, ≤ 20)."""
+        """The means of ``by_query``."""
         if not len(hits):
             return Quality(0.0, 0.0)
+        recall, ndcg = self.by_query(hits)
+        return Quality(float(recall.mean()), float(ndcg.mean()))
+
+    def by_query(self, hits: Bools) -> tuple[Float64s, Float64s]:
+        """Recall@20 and NDCG@20 (binary, ideal over min(20, targets)) of hits (queries, ≤ 20),
+        both (queries,)."""
         discount = 1 / np.log2(np.arange(K) + 2)
         ideal = np.cumsum(discount)[np.minimum(self.counts, K) - 1]
-        recall = hits.sum(axis=1) / self.counts
-        gain = hits @ discount[: hits.shape[1]]
-        return Quality(float(recall.mean()), float((gain / ideal).mean()))
+        return hits.sum(axis=1) / self.counts, hits @ discount[: hits.shape[1]] / ideal
+
+    def only(self, chosen: Int64s) -> Judge:
+        """A judge of the queries ``chosen`` alone."""
+        held = self.held
+        starts, members = spans(held.target_starts, chosen)
+        left_out, rows = spans(self.exclude[0], chosen)
+        part = Holdout(
+            held.fitting, take(held.queries, chosen), starts, held.targets[members],
+            held.owners[chosen],
+        )  # fmt: skip
+        return Judge(part, (left_out, self.exclude[1][rows]))
 
     def judge(self, mixture: Mixture) -> Quality:
         """The quality of what the mixture would answer."""

@@ -11,8 +11,9 @@ from endcap.domain.arrays import Bools, Float32s, Int32s, Int64s
 from endcap.models import kernels, live_kernel, live_numpy
 from endcap.models.live_numpy import UNKNOWN, packed
 from endcap.models.neighbours import Neighbours
-from endcap.models.queries import LiveQuery, Queries, Scored
+from endcap.models.queries import LiveQuery, Queries, Scored, as_model_query, one
 from endcap.models.reading import PAIR, Component, Reading
+from endcap.models.reorder import HEAD, Parts, Reordering
 
 __all__ = ["Component", "Mixture", "Reading"]
 
@@ -62,7 +63,8 @@ def read(reading: Reading, queries: Queries, behind: Int64s) -> Float32s:
 class Mixture:
     """Immutable; safe for several threads. ``stack``: the components' neighbours one below
     another (components · items rows), then the rows of ``pair_keys`` (pairs,), as ``layered`` lays
-    them; ``prior`` (items,): added to every score, NaN for an item that cannot be scored."""
+    them; ``prior`` (items,): added to every score, NaN for an item that cannot be scored.
+    ``reordering``: moves the scores of the head of a list, where it was learnt to."""
 
     def __init__(
         self,
@@ -71,8 +73,10 @@ class Mixture:
         prior: Float32s,
         prior_order: Int32s | None = None,
         pair_keys: Int64s = NO_PAIRS,
+        reordering: Reordering | None = None,
     ) -> None:
         self.stack, self.components, self.prior = stack, tuple(components), prior
+        self.reordering = reordering
         self.n_items, self.pair_keys = len(prior), pair_keys
         if prior_order is None:
             order = np.argsort(-prior, kind="stable")
@@ -118,6 +122,26 @@ class Mixture:
     ) -> tuple[Int32s, Float32s]:
         """The best n items of each query: rows, -1 where there are fewer, and scores
         (queries, n). ``allowed`` (items,); ``exclude`` with ``exclude_starts`` (queries + 1,)."""
+        if self.reordering is None or not n:
+            return self.linear_top(queries, n, allowed, exclude_starts, exclude)
+        head = max(n, HEAD)
+        rows, scores = self.linear_top(queries, head, allowed, exclude_starts, exclude)
+        found = rows >= 0
+        starts = np.concatenate(([0], np.cumsum(found.sum(axis=1)))).astype(np.int64)
+        scores[found] = self._moved(queries, starts, rows[found], scores[found])
+        keys = np.where(found, -scores, np.float32(np.inf))
+        order = np.lexsort((rows, keys), axis=1)[:, :n]
+        return np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1)
+
+    def linear_top(
+        self,
+        queries: Queries,
+        n: int,
+        allowed: Bools | None = None,
+        exclude_starts: Int64s | None = None,
+        exclude: Int32s = NONE,
+    ) -> tuple[Int32s, Float32s]:
+        """As ``top`` by the weighted sum alone."""
         n = min(n, len(self.prior_order))
         rows = np.empty((queries.size, n), np.int32)
         scores = np.empty((queries.size, n), np.float32)
@@ -136,7 +160,8 @@ class Mixture:
         """The best n ≥ 1 items for one history as it stands in the state, in one compiled call.
         None: the model does not know an item of it."""
         scratch = self._scratch
-        rows, scores = np.empty(n, np.int32), np.empty(n, np.float32)
+        head = n if self.reordering is None else max(n, HEAD)
+        rows, scores = np.empty(head, np.int32), np.empty(head, np.float32)
         found = live_kernel.live_top(
             *self.stack, self.pair_keys, self.prior, self.prior_order, self._readings,
             query.items, query.codes, query.ts, query.at, query.to_model, query.model_codes,
@@ -145,10 +170,41 @@ class Mixture:
         )  # fmt: skip
         if found == UNKNOWN:
             return None
-        return Scored(rows, scores) if found == n else Scored(rows[:found], scores[:found])
+        best = Scored(rows, scores) if found == head else Scored(rows[:found], scores[:found])
+        return best if self.reordering is None else self._live_reordered(query, best, n)
+
+    def _live_reordered(self, query: LiveQuery, best: Scored, n: int) -> Scored:
+        queries = one(as_model_query(query))
+        starts = np.array([0, len(best.rows)], np.int64)
+        scores = self._moved(queries, starts, best.rows, best.scores)
+        order = np.lexsort((best.rows, -scores))[:n]
+        return Scored(best.rows[order], scores[order])
+
+    def _moved(self, queries: Queries, starts: Int64s, rows: Int32s, scores: Float32s) -> Float32s:
+        """What re-ordering makes of the linear scores of items, (candidates,)."""
+        if self.reordering is None:
+            return scores
+        return self.reordering.applied(self.parts(), queries, starts, rows, scores)
+
+    def factor(self, queries: Queries, row: int) -> float:
+        """What re-ordering multiplies the linear score of one item for the (one) history by."""
+        starts, rows = np.array([0, 1], np.int64), np.array([row], np.int32)
+        linear = self.linear_scores(queries, starts, rows)
+        moved = self._moved(queries, starts, rows, np.sign(linear) + (linear == 0))
+        return float(np.abs(moved[0]))
+
+    def parts(self) -> Parts:
+        """What re-ordering reads of this mixture; the scratch is this thread's."""
+        marks = self._scratch.marks
+        return Parts(self.stack, self.pair_keys, self.prior, self._readings, marks)
 
     def scores(self, queries: Queries, target_starts: Int64s, targets: Int32s) -> Float32s:
         """The score of each query's targets, (targets,)."""
+        out = self.linear_scores(queries, target_starts, targets)
+        return self._moved(queries, target_starts, targets, out)
+
+    def linear_scores(self, queries: Queries, target_starts: Int64s, targets: Int32s) -> Float32s:
+        """As ``scores``, the weighted sum alone."""
         out = np.empty(len(targets), np.float32)
         kernels.score_rows(
             *self.stack, *self.entries(queries), self.prior, target_starts, targets,
@@ -157,8 +213,8 @@ class Mixture:
         return out
 
     def contributions(self, queries: Queries, row: int) -> Float32s:
-        """What each event of the (one) history gives to the score of item ``row``, by component:
-        (events, components)."""
+        """What each event of the (one) history gives to the linear score of item ``row``, by
+        component: (events, components)."""
         _, rows, weights = self.entries(queries)
         out = np.empty(len(rows), np.float32)
         kernels.contributions(*self.stack, rows, weights, row, out)

@@ -21,11 +21,13 @@ from endcap.models.item_ids import ItemIds, save_ids
 from endcap.models.mixture import NO_PAIRS, NONE, Component, Mixture
 from endcap.models.neighbours import Neighbours
 from endcap.models.queries import LiveQuery, ModelQuery, Queries, Scored, one
+from endcap.models.reorder import Reordering
 
 __all__ = ["ModelQuery", "Queries", "Recipe", "Scored"]
 
-FORMAT = 2
-_WITHOUT_PAIRS = 1  # format of earlier versions, still read
+FORMAT = 3
+_WITHOUT_PAIRS, _LINEAR = 1, 2  # formats of earlier versions, still read
+_REORDERING = "reordering"  # a folder, where the head is re-ordered
 _STACK = ("starts", "columns", "weights")
 
 
@@ -114,10 +116,12 @@ class Recipe:
         return out
 
     def related(self, row: int, n: int, allowed: Bools | None = None) -> Scored:
-        """The best n items beside item ``row``: the answer to it alone, without itself."""
+        """The best n items beside item ``row``: the linear answer to it alone, without itself."""
         own = ModelQuery(np.array([row], np.int32), np.zeros(1, np.uint8), np.zeros(1, "f4"))
         known = own.rows[(own.rows >= 0) & (own.rows < self.mixture.n_items)]
-        return self.candidates(own, n, allowed, known)
+        starts = np.array([0, len(known)], np.int64)
+        rows, scores = self.mixture.linear_top(one(own), n, allowed, starts, known)
+        return _scored(rows[0], scores[0])
 
     def reaches(self, row: int) -> bool:
         """Whether item ``row`` says anything of other items; else ``related`` is the prior."""
@@ -130,14 +134,21 @@ class Recipe:
 
     def contributions(self, query: ModelQuery, row: int) -> Float32s:
         """How much each history entry gave to the score of item ``row``, (len(query.rows),).
-        Their sum is the score less the item's prior."""
-        table = self.mixture.contributions(one(query), row)
-        return np.asarray(table.sum(axis=1), np.float32)
+        Their sum is the score less the item's prior, of which re-ordering makes its own."""
+        return np.asarray(self.account(query, row)[1].sum(axis=1), np.float32)
 
-    def account(self, query: ModelQuery, row: int) -> tuple[float, Float32s]:
+    def account(
+        self, query: ModelQuery, row: int, reordered: bool = True
+    ) -> tuple[float, Float32s]:
         """How the score of item ``row`` comes about: (its prior, what each history entry gave by
-        component (len(query.rows), components)); all of it sums to the score."""
-        return float(self.mixture.prior[row]), self.mixture.contributions(one(query), row)
+        component (len(query.rows), components)); all of it sums to the score. What re-ordering
+        makes of the score multiplies each part. ``reordered`` False: as ``related`` scores."""
+        history = one(query)
+        prior, table = self.mixture.prior[row], self.mixture.contributions(history, row)
+        if not reordered or self.mixture.reordering is None:
+            return float(prior), table
+        factor = self.mixture.factor(history, row)
+        return float(prior * factor), table * factor
 
     @property
     def component_names(self) -> tuple[str, ...]:
@@ -152,9 +163,11 @@ class Recipe:
         np.save(folder / "pair_keys.npy", np.asarray(self.mixture.pair_keys))
         np.save(folder / "prior.npy", self.mixture.prior)
         np.save(folder / "prior_order.npy", self.mixture.prior_order)
+        if self.mixture.reordering is not None:
+            self.mixture.reordering.save(folder / _REORDERING)
         save_ids(folder, self.item_ids)
         manifest = {
-            "format": FORMAT,
+            "format": _LINEAR if self.mixture.reordering is None else FORMAT,
             "components": msgspec.to_builtins(self.mixture.components),
             "info": self.info,
         }
@@ -173,17 +186,21 @@ class Recipe:
 
         try:
             manifest = msgspec.json.decode((folder / "manifest.json").read_bytes())
-            if manifest["format"] not in (_WITHOUT_PAIRS, FORMAT):
+            if manifest["format"] not in (_WITHOUT_PAIRS, _LINEAR, FORMAT):
                 raise ValueError(f"format {manifest['format']}")
             components = msgspec.convert(manifest["components"], tuple[Component, ...])
             stack = Neighbours(*(array(name) for name in _STACK))
             prior, order = array("prior"), array("prior_order")
             ids = ItemIds.load(folder, mmap)
-            keys = array("pair_keys") if manifest["format"] == FORMAT else NO_PAIRS
+            keys = NO_PAIRS if manifest["format"] == _WITHOUT_PAIRS else array("pair_keys")
             _check(stack, len(components), keys, prior, ids)
+            moves = None
+            if manifest["format"] == FORMAT:
+                part = folder / _REORDERING
+                moves = Reordering.load(part, len(components), len(prior), mmap)
         except (OSError, ValueError, KeyError, TypeError, EOFError) as problem:
             raise Damaged("model_unreadable", value=str(folder), reason=str(problem)) from problem
-        return Recipe(ids, Mixture(stack, components, prior, order, keys), manifest["info"])
+        return Recipe(ids, Mixture(stack, components, prior, order, keys, moves), manifest["info"])
 
 
 def _check(stack: Neighbours, components: int, keys: Int64s, prior: Float32s, ids: ItemIds) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ import numpy as np
 from endcap.data.interactions import Interactions
 from endcap.domain.arrays import Float32s
 from endcap.domain.values import EXCLUDE_SEEN
-from endcap.models import blending, item_item
+from endcap.models import blending, item_item, reorder_training
 from endcap.models.choosing import Budget, Chooser, Trial, alone, first_reading
 from endcap.models.holdout import Holdout, excluded, for_search, hold_out, seen_policy
 from endcap.models.item_item import (
@@ -33,8 +34,11 @@ from endcap.models.mixture import NO_PAIRS, Component, Mixture, Reading
 from endcap.models.neighbours import empty, layered
 from endcap.models.popularity import popularity
 from endcap.models.reading import PAIR
+from endcap.models.reorder import Reordering
+from endcap.models.reorder_training import SERVES, Outcome, traits_of
 
 QUERIES = 3000  # held-out queries that settings are judged on
+REORDER_QUERIES = 8000  # held-out queries of the same tail that re-ordering is learnt from
 LEAST_QUERIES = 20  # with fewer nothing can be learnt from them
 SEARCH_WORK_S = 900.0  # estimated work of a search where no budget is given
 TIE_BREAK = 1e-6  # the prior where the blend gave it no weight: orders equal scores
@@ -52,6 +56,7 @@ class Plan(NamedTuple):
     quality: dict[str, float]
     search: list[dict[str, Any]]
     hit_shares: list[float] = []  # noqa: RUF012 - never changed in place
+    reordering: Outcome | None = None
 
 
 def train(
@@ -73,11 +78,21 @@ def train(
         plan = default_plan(data)
     else:
         budget = Budget(SEARCH_WORK_S if budget_s is None else budget_s)
-        plan = search(judge, policy, room, budget, progress)
+        wide = _wide(searched, policy, seed)
+        plan = search(judge, wide, policy, room, budget, progress)
     progress("fitting", 0.8)
-    mixture = fit_plan(plan, data, room)
+    moves = None if plan.reordering is None else plan.reordering.reordering
+    mixture = fit_plan(plan, data, room, apart=moves is not None)
+    if moves is not None:
+        mixture.reordering = replace(moves, traits=traits_of(data))
     progress("done", 1.0)
     return mixture, _info(plan, data, searched, held, rate, policy, seed)
+
+
+def _wide(searched: Interactions, policy: str, seed: int) -> Judge:
+    """More queries of the same tail: what re-ordering is learnt from."""
+    held = hold_out(searched, REORDER_QUERIES, seed)
+    return Judge(held, excluded(held.queries, policy, searched.event_types))
 
 
 def neighbours_kept(n_items: int, memory_mb: int) -> int:
@@ -99,14 +114,17 @@ def families(data: Interactions, policy: str) -> list[str]:
     return names
 
 
-def search(judge: Judge, policy: str, room: Room, budget: Budget, progress: Progress) -> Plan:
-    """Choose settings for each family, then the weights of all."""
+def search(
+    judge: Judge, wide: Judge, policy: str, room: Room, budget: Budget, progress: Progress
+) -> Plan:
+    """Choose settings for each family, then the weights of all, then the order of the head.
+    ``wide``: more queries of the same tail."""
     data = judge.held.fitting
     names = families(data, policy)
     chooser = Chooser(judge, room, budget)
     found: list[tuple[Trial, Fitted]] = []
     for at, name in enumerate(names):
-        share = 0.7 * at / len(names)
+        share = 0.6 * at / len(names)
         tick = partial(_at_share, progress, share)
         chooser.budget = budget.part(len(names) - at)
         if name == SPECTRAL:
@@ -115,20 +133,35 @@ def search(judge: Judge, policy: str, room: Room, budget: Budget, progress: Prog
             found.append(best)
     if not found:
         return default_plan(data)
-    progress("blending", 0.7)
+    progress("blending", 0.6)
+    tried = [trial.record() for trial in chooser.trials]
+    plan, mixture = _blended(judge, found, tried, room)
+    progress("re-ordering", 0.65)
+    outcome = reorder_training.learn(wide, mixture, room.seed, budget.spend)
+    if outcome.hits is not None:
+        plan = plan._replace(hit_shares=blending.shares_of(outcome.hits))
+    return plan._replace(reordering=outcome)
+
+
+def _blended(
+    judge: Judge, found: list[tuple[Trial, Fitted]], tried: list[dict[str, Any]], room: Room
+) -> tuple[Plan, Mixture]:
+    """(the plan, what it answers where the tail is held out)."""
+    data = judge.held.fitting
     half_life, prior = choose_prior(judge)
     mixtures = [alone(t.family, t.reading, fitted, data.n_items) for t, fitted in found]
     pools = blending.gather(judge, mixtures, [prior])
     weights, quality = blending.learn(judge, pools)
-    parts = tuple(
-        (trial.family, Component(trial.family.name, float(weight), trial.reading))
-        for (trial, _), weight in zip(found, weights, strict=False)
+    kept = [
+        (trial.family, Component(trial.family.name, float(weight), trial.reading), fitted)
+        for (trial, fitted), weight in zip(found, weights, strict=False)
         if weight > 0
-    )
+    ]
     figures = {"recall@20": round(quality.recall, 5), "ndcg@20": round(quality.ndcg, 5)}
-    tried = [trial.record() for trial in chooser.trials]
     shares = blending.hit_shares(pools, weights)
-    return Plan(parts, half_life, float(weights[-1]), figures, tried, shares)
+    parts = tuple((family, component) for family, component, _ in kept)
+    plan = Plan(parts, half_life, float(weights[-1]), figures, tried, shares)
+    return plan, assembled(plan, [fitted for _, _, fitted in kept], data, room, apart=True)
 
 
 def _at_share(progress: Progress, share: float, stage: str) -> None:
@@ -160,13 +193,24 @@ def prior_of(data: Interactions, half_life_days: float | None) -> Float32s:
     return np.asarray(counts / max(counts.max(initial=0.0), 1e-12), np.float32)
 
 
-def fit_plan(plan: Plan, data: Interactions, room: Room) -> Mixture:
+def fit_plan(plan: Plan, data: Interactions, room: Room, apart: bool = False) -> Mixture:
     """Fit the chosen components on all of the data."""
+    fitted = item_item.fit_all([family for family, _ in plan.parts], data, room)
+    return assembled(plan, fitted, data, room, apart)
+
+
+def assembled(
+    plan: Plan, fitted: Sequence[Fitted], data: Interactions, room: Room, apart: bool
+) -> Mixture:
+    """The plan's components, fitted on ``data``, and its prior: what answers linearly. ``apart``:
+    those that read alike are not added up, so that re-ordering can tell them from each other."""
     prior = prior_of(data, plan.prior_half_life_days) * max(plan.prior_weight, TIE_BREAK)
     seen = np.bincount(data.item, minlength=data.n_items) > 0
     prior = np.where(seen, prior, np.float32(np.nan)).astype(np.float32)
-    fitted = item_item.fit_all([family for family, _ in plan.parts], data, room)
-    parts, components = merged(fitted, [component for _, component in plan.parts], room.keep)
+    parts: Sequence[Fitted] = fitted
+    components = [component for _, component in plan.parts]
+    if not apart:
+        parts, components = merged(fitted, components, room.keep)
     stack, keys = layered(parts, data.n_items) if parts else (empty(0), NO_PAIRS)
     return Mixture(stack, components, prior, pair_keys=keys)
 
@@ -177,9 +221,11 @@ def refit(
     threads: int,
     memory_mb: int,
     keep: int | None = None,
+    reorder: bool = True,
 ) -> Mixture:
     """What ``info`` of an earlier training chose, fitted on other events of the same items, with
-    ``keep`` neighbours an item (None: as many as training would)."""
+    ``keep`` neighbours an item (None: as many as training would). Where the head was re-ordered,
+    this is learnt anew from the tail of these events, or left out."""
     parts = tuple(
         (
             msgspec.convert(part, Family),  # what an earlier version did not know has its default
@@ -190,7 +236,20 @@ def refit(
     prior = info["prior"]
     chosen = Plan(parts, prior["half_life_days"], prior["weight"], {}, [])
     keep = keep or neighbours_kept(data.n_items, memory_mb)
-    return fit_plan(chosen, data, Room(memory_mb << 20, max(threads, 1), keep, info["seed"]))
+    room = Room(memory_mb << 20, max(threads, 1), keep, info["seed"])
+    moves = reorder and info.get("reordering", {}).get("status") == SERVES
+    mixture = fit_plan(chosen, data, room, apart=moves)
+    if moves:
+        mixture.reordering = _relearnt(chosen, data, room, info["seen_policy"])
+    return mixture
+
+
+def _relearnt(plan: Plan, data: Interactions, room: Room, policy: str) -> Reordering | None:
+    """The order of the head, learnt on the tail of these events."""
+    judge = _wide(for_search(data, room.seed), policy, room.seed)
+    mixture = fit_plan(plan, judge.held.fitting, room, apart=True)
+    found = reorder_training.relearnt(judge, mixture, room.seed)
+    return None if found is None else replace(found, traits=traits_of(data))
 
 
 def _info(
@@ -219,6 +278,7 @@ def _info(
             for family, component in plan.parts
         ],
         "prior": {"half_life_days": plan.prior_half_life_days, "weight": plan.prior_weight},
+        "reordering": {} if plan.reordering is None else plan.reordering.info,
         "search": plan.search,
     }
     return dict(msgspec.json.decode(msgspec.json.encode(facts)))  # as it will be read again
