@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from endcap.bootstrap import lease, make, open_shop, prepare_kernels, stores_of
+from endcap.bootstrap import open_shop, prepare_kernels, stores_of
+from endcap.bootstrap.places import lease, make
 from endcap.control.dataset_groups import groups
 from endcap.domain.errors import Damaged, InvalidInput
 from endcap.settings import Settings, load_settings

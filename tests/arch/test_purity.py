@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "endcap"
-EDGE = ("cli", "entrypoints", "serving", "adapters", "bootstrap.py", "__main__.py")
+EDGE = ("cli", "entrypoints", "serving", "adapters", "bootstrap", "__main__.py")
 
 CLOCKS = (
     "time.time", "time.time_ns", "time.localtime", "time.gmtime", "datetime.now",

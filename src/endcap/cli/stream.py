@@ -83,7 +83,8 @@ def run(
 ) -> None:
     from endcap.app.stream_parts import StreamParts
     from endcap.app.streaming import Consumer
-    from endcap.bootstrap import open_shop, prepare_kernels, sole, stream_of
+    from endcap.bootstrap import open_shop, prepare_kernels, stream_of
+    from endcap.bootstrap.places import sole
 
     prepare_kernels(settings)
     shop = open_shop(settings, process=f"stream-{name}")
@@ -223,7 +224,8 @@ def show(settings: Settings, user: str, name: str) -> None:
 
 def opened(settings: Settings) -> Stream:
     """The stream alone: no shop is loaded."""
-    from endcap.bootstrap import make, stores_of, stream_of
+    from endcap.bootstrap import stores_of, stream_of
+    from endcap.bootstrap.places import make
     from endcap.control.dataset_groups import folder
 
     make(folder(settings.home, settings.group))

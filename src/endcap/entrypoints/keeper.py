@@ -16,7 +16,8 @@ from threading import Event
 
 from endcap.app.compaction import keeper_round
 from endcap.app.shop import Shop
-from endcap.bootstrap import lease, make, open_shop, prepare_kernels
+from endcap.bootstrap import open_shop, prepare_kernels
+from endcap.bootstrap.places import lease, make
 from endcap.control.dataset_groups import folder
 from endcap.domain.errors import EndcapError
 from endcap.entrypoints.apart import settle_apart

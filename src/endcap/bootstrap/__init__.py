@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import secrets
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cache, partial
+from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from endcap.adapters.database_url import DatabaseUrl
@@ -24,27 +20,19 @@ from endcap.adapters.telemetry_files import TELEMETRY, TelemetryFolder
 from endcap.app.published import Published
 from endcap.app.reloading import Loaded, load
 from endcap.app.shop import Shop, Tokens
+from endcap.bootstrap.places import lease, make, pepper_of
+from endcap.bootstrap.vectors import erase_vectors, vectors_of
 from endcap.control.dataset_groups import folder
 from endcap.data.database.dialects import MYSQL
 from endcap.data.lake import Lake
-from endcap.domain.errors import Conflict, InvalidInput, NotFound
+from endcap.domain.errors import InvalidInput
 from endcap.engine.limits import limits_of
-from endcap.ports import (
-    Artifacts,
-    Database,
-    DeadLetters,
-    Documents,
-    EventLog,
-    Stream,
-    VectorIndex,
-)
+from endcap.ports import Artifacts, Database, DeadLetters, Documents, EventLog, Stream
 from endcap.settings import Settings
 from endcap.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from endcap.adapters.otel import OtelTracer
-    from endcap.adapters.postgres import Postgres
-    from endcap.domain.arrays import Float32s
 
 
 def open_shop(
@@ -119,67 +107,6 @@ def open_published(settings: Settings, group: str | None = None) -> Published:
     return Published(stores.documents(), stores.artifacts(), limits_of(settings))
 
 
-def erase_vectors(settings: Settings, group: str, user_id: str) -> int:
-    """How many vectors of the user went. Opens nothing where none were ever loaded."""
-    place = {
-        "folder": folder(settings.home, group) / "vectors" / "users",
-        "embedded": settings.home / "postgres",
-    }.get(settings.vectors)
-    if place is not None and not place.is_dir():
-        return 0
-    try:
-        return vectors_of(settings, group, "users").erase([user_id])
-    except NotFound:  # a database without Endcap's tables
-        return 0
-
-
-def vectors_of(
-    settings: Settings,
-    group: str,
-    kind: str,
-    *,
-    asked: Float32s | None = None,
-    progress: Callable[[str, float], None] = lambda _stage, _share: None,
-) -> VectorIndex:
-    """The vectors of one kind ("items", "users"), where ENDCAP_VECTORS says. ``asked``: vectors
-    (q, d) like those that will be asked, to measure with when a version is loaded.
-
-    Raises InvalidInput (postgres_extra_missing, embedded_extra_missing, embedded_closed,
-    bad_vectors_url) and Unavailable (embedded_not_started).
-    """
-    if settings.vectors == "folder":
-        from endcap.adapters.vector_folder import FolderVectors
-
-        return FolderVectors(
-            make(folder(settings.home, group) / "vectors" / kind), seed=settings.seed
-        )
-    try:
-        from endcap.adapters.pgvector import PgVectors
-    except ModuleNotFoundError:
-        raise InvalidInput("postgres_extra_missing", field="ENDCAP_VECTORS") from None
-    return PgVectors(
-        database_of(settings), group, kind, seed=settings.seed, asked=asked,
-        memory_mb=max(64, settings.memory_mb // 4), progress=progress,
-    )  # fmt: skip
-
-
-def database_of(settings: Settings) -> Postgres:
-    """One pool of connections for each database and process. Raises as ``vectors_of``."""
-    url = str(settings.vectors)
-    if url == "embedded":
-        from endcap.adapters.embedded_postgres import EmbeddedPostgres
-
-        url = EmbeddedPostgres(make(settings.home / "postgres")).start()
-    return _pool(url, max(1.0, settings.vectors_ms / 1000))
-
-
-@cache
-def _pool(url: str, timeout_s: float) -> Postgres:
-    from endcap.adapters.postgres import Postgres
-
-    return Postgres(url, timeout_s=timeout_s)
-
-
 def tokens_of(settings: Settings) -> Tokens | None:
     """What reads JSON Web Tokens; None when no signing keys are set.
 
@@ -246,52 +173,6 @@ def stores_of(settings: Settings, group: str) -> Stores:
         telemetry=lambda: TelemetryFolder(root / TELEMETRY),
         lake=lambda: Lake(root / "lake", settings.memory_mb, settings.cores, pepper_of(make(root))),
     )
-
-
-def pepper_of(root: Path) -> str:
-    """The secret that goes into the hashes of erased users, made at first use."""
-    path = root / "erasure.pepper"
-    if not path.exists():
-        staged = root / f".pepper-{os.getpid()}"
-        staged.touch(mode=0o600)
-        staged.write_text(secrets.token_hex(16))
-        try:
-            os.link(staged, path)
-        except FileExistsError:
-            pass  # another process was quicker
-        finally:
-            staged.unlink()
-    return path.read_text().strip()
-
-
-def make(path: Path) -> Path:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InvalidInput(
-            "home_not_writable", field="ENDCAP_HOME", value=str(path), why=error.strerror
-        ) from error
-    return path
-
-
-@contextmanager
-def lease(path: Path) -> Iterator[None]:
-    """Wait for, then hold, an exclusive lock that ends with the process at the latest."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
-def sole(path: Path, name: str) -> Iterator[None]:
-    """Hold an exclusive lock that ends with the process at the latest. Raises Conflict
-    (consumer_runs) when another process holds it."""
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Conflict("consumer_runs", field="--name", value=name) from None
-        yield
 
 
 def prepare_kernels(settings: Settings) -> None:
