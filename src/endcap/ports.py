@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
+from endcap.domain.streams import Shard, StreamBatch
 from endcap.domain.vectors import LoadedVersion, Nearby
 
 if TYPE_CHECKING:  # numpy and Arrow would make every start slow
@@ -154,46 +155,21 @@ class Jobs(Protocol):
         """Ids in the order of their start."""
 
 
-class Shard(Struct, frozen=True):
-    """One ordered part of a stream. Records of one key lie in one shard; where shards were split
-    or merged, those of ``parents`` come before its own."""
-
-    name: str
-    parents: tuple[str, ...] = ()
-
-
-class StreamRecord(NamedTuple):
-    """``position`` names this record in its shard; reading after it goes on with the next."""
-
-    position: str
-    key: str
-    data: bytes
-    arrived_at: int  # µs, by the clock of whoever stored it
-
-
-class StreamBatch(NamedTuple):
-    """``ended``: nothing will ever come behind these records in this shard."""
-
-    records: tuple[StreamRecord, ...]
-    ended: bool = False
-
-
 class Stream(Protocol):
-    """A durable, partitioned log that several consumers read, each at its own pace."""
+    """A durable log in shards, for several consumers. Records of one key lie in one shard."""
 
     def put(self, records: Sequence[tuple[str, bytes]]) -> None:
-        """Store (partition key, data) each. Durable on return. What was stored before a failure
-        stays, so whoever tries again may store it twice."""
+        """Store (partition key, data) each; durable on return. After a failure some may be."""
 
     def shards(self) -> list[Shard]:
         """Parents before their children."""
 
     def read(self, shard: str, after: str, most: int) -> StreamBatch:
-        """At most ``most`` records behind the position ``after`` ("": from the oldest kept), in
-        order. None: the end is reached for now. Records that are no longer kept are left out."""
+        """At most ``most`` records behind the position ``after`` ("": the oldest kept), in order;
+        those that are no longer kept are left out. None: the end is reached for now."""
 
     def positions(self, consumer: str) -> dict[str, str]:
-        """By shard, how far this consumer has come. Empty for one that never said."""
+        """By shard, how far this consumer has come; empty at first."""
 
     def checkpoint(self, consumer: str, positions: Mapping[str, str]) -> None:
         """Keep these positions; those of other shards stay. Durable on return."""

@@ -14,7 +14,7 @@ from endcap.adapters import kinesis
 from endcap.adapters.kinesis import ATTEMPTS, KinesisStream, chunks, parents_first, pause_s
 from endcap.adapters.sqlite import SqliteDocuments
 from endcap.domain.errors import InvalidInput, NotFound, Unavailable
-from endcap.ports import Shard
+from endcap.domain.streams import Shard
 
 
 class Throttling:

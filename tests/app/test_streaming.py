@@ -19,7 +19,7 @@ from endcap.app.shop import CAMPAIGN
 from endcap.app.stream_parts import StreamParts, Unanswered, lines_of, of_one_day
 from endcap.app.streaming import ENDED, Consumer, lags, ready
 from endcap.domain.records import Pointed
-from endcap.ports import Shard, StreamBatch, StreamRecord
+from endcap.domain.streams import Shard, StreamBatch, StreamRecord
 
 DAY_US = 86_400_000_000
 

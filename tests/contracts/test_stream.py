@@ -13,7 +13,8 @@ from endcap.adapters.kinesis import KinesisStream
 from endcap.adapters.sqlite import SqliteDocuments
 from endcap.adapters.stream_folder import FolderStream
 from endcap.domain.errors import EndcapError, InvalidInput, NotFound
-from endcap.ports import Stream, StreamRecord
+from endcap.domain.streams import StreamRecord
+from endcap.ports import Stream
 
 Open = Callable[[], Stream]
 MINUTE_US = 60_000_000

@@ -25,7 +25,8 @@ from endcap.domain.errors import (
     NotFound,
     Unavailable,
 )
-from endcap.ports import Documents, Shard, StreamBatch, StreamRecord
+from endcap.domain.streams import Shard, StreamBatch, StreamRecord
+from endcap.ports import Documents
 
 KIND = "stream_positions"
 MOST_RECORDS, MOST_BYTES, MOST_RECORD_BYTES = 500, 5 * 2**20, 2**20  # in one PutRecords

@@ -22,7 +22,7 @@ from endcap.adapters.filelock import FileLock
 from endcap.adapters.log import FileLog
 from endcap.adapters.segments import sync_folder
 from endcap.domain.errors import Damaged, InvalidInput, NotFound
-from endcap.ports import Shard, StreamBatch, StreamRecord
+from endcap.domain.streams import Shard, StreamBatch, StreamRecord
 
 _CONSUMER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}", re.ASCII)
 _HOUR_US = 3_600_000_000

@@ -16,8 +16,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from endcap.domain.streams import StreamRecord
 from endcap.domain.times import iso
-from endcap.ports import StreamRecord
 
 ANSWERS, UNANSWERED = "recommendations", "failed"
 SUFFIX = ".jsonl"

@@ -22,8 +22,9 @@ from endcap.app.signals import Signal
 from endcap.app.stream_answers import OK, Incoming, Outgoing, Terms, infer, understood
 from endcap.app.stream_parts import StreamParts, Unanswered, of_one_day
 from endcap.domain.records import EventsPosted
+from endcap.domain.streams import Shard, StreamRecord
 from endcap.domain.values import Answer
-from endcap.ports import Shard, Stream, StreamRecord, VectorIndex
+from endcap.ports import Stream, VectorIndex
 
 ENDED = "ended"  # in place of a position: everything of the shard was read
 LISTED_EVERY_US = 60_000_000
