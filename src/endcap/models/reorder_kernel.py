@@ -98,6 +98,16 @@ def _add_event(
 
 
 @jit
+def _put_shares(totals: Float32s, out: Float32s) -> None:
+    """What each component gives as a share of all that it gives, ``totals`` (components,)."""
+    many = len(totals)
+    for c in range(many):
+        scale = np.float32(1) / totals[c] if totals[c] > 0 else np.float32(0)
+        for k in range(len(out)):
+            out[k, 2 * many + c] = out[k, c] * scale
+
+
+@jit
 def _add_history(
     starts: Int64s,
     columns: Int32s,
@@ -137,10 +147,7 @@ def _add_history(
                 starts, columns, weights, at, weight * readings[c, SHARE], marks, c,
                 many + c if behind == first else -1, 3 * many, seen, behind, out,
             )  # fmt: skip
-    for c in range(many):
-        scale = np.float32(1) / totals[c] if totals[c] > 0 else np.float32(0)
-        for k in range(len(out)):
-            out[k, 2 * many + c] = out[k, c] * scale
+    _put_shares(totals, out)
 
 
 @jit
