@@ -22,6 +22,7 @@ from endcap.control.dataset_groups import folder
 from endcap.domain.errors import EndcapError
 from endcap.entrypoints.apart import settle_apart
 from endcap.entrypoints.bonds import Bonds, end_with_supervisor, tell
+from endcap.entrypoints.heap import give_back
 from endcap.entrypoints.logs import log_to_stderr
 from endcap.entrypoints.preload import Preloaded
 from endcap.settings import Settings, load_settings
@@ -50,6 +51,7 @@ def keep(shop: Shop, stop: Event) -> None:
         if done.snapshot:
             facts = {"snapshot": done.snapshot, "compacted_bytes": done.compacted_bytes}
             log.info("compacted", extra={"facts": facts})
+            give_back()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

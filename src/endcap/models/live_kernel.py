@@ -17,29 +17,16 @@ from endcap.domain.arrays import Bools, Float32s, Float64s, Int32s, Int64s, UInt
 from endcap.features.prefetch import prefetch
 from endcap.models import live_numpy as reference
 from endcap.models.kernels import COMPILED, _best_first, _keep, jit
+from endcap.models.live_history import distinct, model_row, reach, weigh
 from endcap.models.live_numpy import (
-    DECAY,
-    EXPONENT,
-    HALF_LIFE,
-    LAST_N,
-    LEAST_WEIGHT,
     LEFT_OUT_ALL,
     LEFT_OUT_NONE,
     PAIRED,
-    SHARE,
-    TYPES,
     UNKNOWN,
 )  # fmt: skip
 
 AHEAD = 4  # events whose rows are asked for before their turn
 LINE = 16  # 4-byte numbers of a cache line
-
-
-@jit
-def _model_row(items: Int32s, place: int, to_model: Int32s) -> int:
-    """The model row of one event; -1: the model does not know the item."""
-    row = items[place]
-    return int(to_model[row]) if row < len(to_model) else -1
 
 
 @jit
@@ -56,7 +43,7 @@ def _put_own(
     if policy != LEFT_OUT_NONE:
         for place in range(len(items)):
             if policy == LEFT_OUT_ALL or codes[place] == policy:
-                values[_model_row(items, place, to_model)] = value
+                values[model_row(items, place, to_model)] = value
     for row in exclude:
         values[row] = value
 
@@ -75,22 +62,6 @@ def _ask_for(columns: Int32s, weights: Float32s, first: int, last: int) -> None:
     for line in range(first, last, LINE):
         prefetch(columns, line)
         prefetch(weights, line)
-
-
-@jit
-def _distinct(items: Int32s, to_model: Int32s, rows: Int32s, place_of: Int32s) -> int:
-    """The model rows of a history, each once, newest first: ``rows`` (h,); returns how many.
-    ``place_of`` (h,): the place there of the event with so many after it."""
-    found = 0
-    for behind in range(len(items)):
-        row = _model_row(items, len(items) - 1 - behind, to_model)
-        place = 0
-        while place < found and rows[place] != row:
-            place += 1
-        rows[place] = row
-        place_of[behind] = place
-        found = max(found, place + 1)
-    return found
 
 
 @jit
@@ -115,33 +86,6 @@ def _stack_row(
 
 
 @jit
-def _weigh(
-    readings: Float64s,
-    c: int,
-    codes: UInt8s,
-    ts: Int64s,
-    at: int,
-    model_codes: UInt8s,
-    place_of: Int32s,
-    weighed: Float32s,
-) -> None:
-    """What each distinct item of the history counts for component ``c``, all its events together:
-    ``weighed``."""
-    h, half_life, fade = len(codes), readings[c, HALF_LIFE], 1.0
-    counted = _counted(readings, c, h)
-    scale = max(counted, 1.0) ** -readings[c, EXPONENT] if readings[c, EXPONENT] else 1.0
-    weighed[:] = 0
-    for behind in range(counted):
-        place = h - 1 - behind
-        weight = fade * scale * readings[c, TYPES + model_codes[codes[place]]]
-        fade *= readings[c, DECAY]
-        if half_life > 0:
-            weight *= 2.0 ** (-(max(at - ts[place], 0) / 1e6) / half_life)
-        if abs(weight) >= LEAST_WEIGHT and (behind > 0 or readings[c, PAIRED] == 0):
-            weighed[place_of[behind]] += np.float32(weight * readings[c, SHARE])
-
-
-@jit
 def _add_history(
     starts: Int64s,
     columns: Int32s,
@@ -160,8 +104,8 @@ def _add_history(
     n = len(values)
     weighed = np.empty(len(rows), np.float32)
     for c in range(len(readings)):
-        items = _reach(readings, c, place_of)
-        _weigh(readings, c, codes, ts, at, model_codes, place_of, weighed)
+        items = reach(readings, c, place_of)
+        weigh(readings, c, codes, ts, at, model_codes, place_of, weighed)
         for place in range(-AHEAD, items):
             if place + AHEAD < items and weighed[place + AHEAD] != 0:
                 row = _stack_row(rows, place + AHEAD, pair_keys, readings, c, n)
@@ -169,22 +113,6 @@ def _add_history(
             if place >= 0 and weighed[place] != 0:
                 row = _stack_row(rows, place, pair_keys, readings, c, n)
                 _add_row(columns, weights, starts[row], starts[row + 1], weighed[place], values)
-
-
-@jit
-def _counted(readings: Float64s, c: int, h: int) -> int:
-    """How many of h events component ``c`` looks at."""
-    last_n = int(readings[c, LAST_N])
-    return min(h, last_n) if last_n > 0 else h
-
-
-@jit
-def _reach(readings: Float64s, c: int, place_of: Int32s) -> int:
-    """How many distinct items the events have that component ``c`` looks at."""
-    found = 0
-    for behind in range(_counted(readings, c, len(place_of))):
-        found = max(found, place_of[behind] + 1)
-    return found
 
 
 @jit
@@ -237,7 +165,7 @@ def _offer_reached(
     n, k = len(values), len(out_rows)
     enters = _least(out_scores, size, most)
     for c in range(len(readings)):
-        for place in range(_reach(readings, c, place_of)):
+        for place in range(reach(readings, c, place_of)):
             row = _stack_row(rows, place, pair_keys, readings, c, n)
             for at in range(np.uint64(starts[row]), np.uint64(starts[row + 1])):
                 column = np.uint32(columns[at])
@@ -256,7 +184,7 @@ def _offer_reached(
 def _all_known(items: Int32s, to_model: Int32s, starts: Int64s) -> bool:
     """Whether the model knows every item of the history; asks for where their rows begin."""
     for place in range(len(items)):
-        row = _model_row(items, place, to_model)
+        row = model_row(items, place, to_model)
         if row < 0:
             return False
         prefetch(starts, row)
@@ -296,7 +224,7 @@ def _live_top(
         return UNKNOWN
     _put_own(items, codes, to_model, policy, exclude, values, -np.inf)
     rows, place_of = np.empty(len(items), np.int32), np.empty(len(items), np.int32)
-    rows = rows[: _distinct(items, to_model, rows, place_of)]
+    rows = rows[: distinct(items, to_model, rows, place_of)]
     _add_history(
         starts, columns, weights, pair_keys, readings, codes, ts, at, model_codes, rows, place_of,
         values,
