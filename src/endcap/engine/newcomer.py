@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from msgspec.structs import replace
 
 from endcap.domain.arrays import Bools, Float32s, Int32s
 from endcap.domain.values import Attributes
@@ -34,10 +33,7 @@ def for_newcomer(moment: Moment) -> Ranked | None:
         rows = rows[mask[rows]]
     rows, scores = newcomer_scores(moment, rows, told)
     best = np.argsort(-scores, kind="stable")[:wanted]
-    read = {field.name for field in newcomers.fields}
-    page = {name: value for name, value in query.context.items() if name not in read}
-    found = Ranked(rows[best], scores[best], "newcomer")
-    return context_first(state, replace(query, context=page), found)
+    return context_first(state, query, Ranked(rows[best], scores[best], "newcomer"))
 
 
 def newcomer_scores(moment: Moment, rows: Int32s, told: Sequence[Told]) -> tuple[Int32s, Float32s]:
