@@ -144,7 +144,7 @@ def settings(name: str, n_items: int) -> Iterator[dict[str, float]]:
         "als": {"factors": (64, 128), "regularization": (0.01, 10.0), "alpha": (1.0, 10.0)},
         "ease": {"penalty": (30.0, 100.0, 300.0, 1000.0) if n_items < 5000 else (100.0, 300.0)},
         "spop-cornac": {},
-        "bpr-cornac": {"factors": (50, 100), "regularization": (0.001, 0.01)},
+        "bpr-cornac": {"factors": (100,), "regularization": (0.001, 0.01)},
     }
     grid = grids[name]
     for values in itertools.product(*grid.values()):

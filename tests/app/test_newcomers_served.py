@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 from endcap.app.answers import answer
+from endcap.app.compaction import settle
 from endcap.app.explanations import explained, why_not
 from endcap.app.intake import write
 from endcap.app.reloading import MODELS, NEWCOMERS, reload
 from endcap.app.replaying import replay
+from endcap.data.training import load_people
 from endcap.domain.explanations import NEWCOMER, OUTRANKED
-from endcap.domain.records import UsersPut
-from endcap.domain.values import Query, User
+from endcap.domain.records import EventsPosted, UsersPut
+from endcap.domain.values import Event, Query, User
 from endcap.models.newcomer_fields import Field
 from endcap.models.newcomers import Newcomers
 
@@ -71,6 +73,36 @@ def test_whoever_nothing_is_known_of_gets_what_is_popular(known: Any, user: str 
     assert known.answer(user_id=user, k=8) == known.answer("popular", k=8)
     put(known, "odd", taste="none of these")
     assert known.answer(user_id="odd").strategy == "popular"
+
+
+def test_events_tell_of_the_visitor_as_a_query_does(board: Any) -> None:
+    put(board, "both", country="DE", age=30)
+    told: list[tuple[str, int, dict[str, Any] | None]] = [
+        ("both", 2, {"country": "FR", "device": "tablet", "list": "home"}),
+        ("both", 1, {"country": "GB", "position": 3}),
+        ("plain", 1, None),
+        ("only", 1, {"device": "mobile"}),
+    ]
+    board.at += 1_000_000
+    events = tuple(
+        Event(user, "black-1", "view", at, f"{user} {at}", attributes=said)
+        for user, at, said in told
+    )
+    write(board.shop, EventsPosted(board.at, b"", b"", events))
+    settle(board.shop, board.at)
+    assert load_people(board.shop.lake, ["only", "plain", "stranger", "both"]) == [
+        {"device": "mobile"}, {}, {}, {"country": "GB", "age": 30},
+    ]  # fmt: skip
+
+
+def test_what_is_said_of_the_visitor_hides_no_page(known: Any) -> None:
+    page = {"department": "black"}
+    whole = {**page, "device": "mobile", "country": "DE"}
+    for surface in ("popular", "personal"):
+        asked = {"k": 12, "user_id": "fresh"} if surface == "personal" else {"k": 12}
+        assert known.ids(surface, context=whole, **asked) == known.ids(
+            surface, context=page, **asked
+        )
 
 
 def test_the_page_comes_first(known: Any) -> None:

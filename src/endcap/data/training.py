@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import duckdb
+import msgspec
 import numpy as np
 import pyarrow as pa
 from scipy import sparse
@@ -14,8 +15,9 @@ from endcap.data.interactions import Interactions
 from endcap.data.lake import Lake
 from endcap.data.sql import first_row
 from endcap.domain.arrays import Int32s, Int64s
+from endcap.domain.columns import ATTRIBUTES, TS, USER_ID
 from endcap.domain.errors import InvalidInput
-from endcap.domain.values import EVENT_TYPES, Attributes
+from endcap.domain.values import EVENT_TYPES, OF_VISITOR, Attributes
 
 MOST_TYPES = 255  # event types fit into a byte
 _ROWS = 500_000
@@ -122,8 +124,26 @@ def load_catalogue(lake: Lake, item_ids: Sequence[str]) -> list[Attributes]:
 
 
 def load_people(lake: Lake, user_ids: Sequence[str]) -> list[Attributes]:
-    """The attributes of each user, in the order asked for; empty for an unknown user."""
-    return _in_order(((user.user_id, user.attributes) for user in lake.users()), user_ids)
+    """The attributes of each user, in the order asked for; empty for an unknown user. What the
+    first events that say so told of the visitor (``OF_VISITOR``) wins, as in a query."""
+    found = _in_order(((user.user_id, user.attributes) for user in lake.users()), user_ids)
+    for known, told in zip(found, _in_order(_visits(lake), user_ids), strict=True):
+        known.update(told)
+    return found
+
+
+def _visits(lake: Lake) -> Iterator[tuple[str, Attributes]]:
+    """(user, what their first event that has attributes says of the visitor)."""
+    with lake.connect() as connection:
+        reader = connection.sql(
+            f"SELECT {USER_ID}, arg_min({ATTRIBUTES}, {TS}) AS said FROM events "
+            f"WHERE {ATTRIBUTES} IS NOT NULL GROUP BY 1"
+        ).to_arrow_reader(_ROWS)
+        for batch in reader:
+            for row in batch.to_pylist():
+                said = msgspec.json.decode(row["said"])
+                told = {name: said.get(name) for name in OF_VISITOR}
+                yield row[USER_ID], {n: v for n, v in told.items() if isinstance(v, str)}
 
 
 def _in_order(told: Iterable[tuple[str, Attributes]], ids: Sequence[str]) -> list[Attributes]:

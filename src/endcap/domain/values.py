@@ -20,6 +20,10 @@ EVENT_TYPES: tuple[str, ...] = (VIEW, ADD_TO_CART, PURCHASE)
 EXCLUDE_PURCHASED, EXCLUDE_SEEN, EXCLUDE_NONE = "exclude_purchased", "exclude_seen", "none"
 SEEN_POLICIES: tuple[str, ...] = (EXCLUDE_PURCHASED, EXCLUDE_SEEN, EXCLUDE_NONE)
 
+# What the context of a query may say: of the page (items that share it come first), and of whoever
+# asks (which counts as known of them, as these attributes of events do).
+OF_PAGE, OF_VISITOR = ("department", "aisle"), ("country", "device")
+
 PERSONAL, RELATED, TRENDING, POPULAR, RERANK = (
     "personal", "related", "trending", "popular", "rerank",
 )  # fmt: skip

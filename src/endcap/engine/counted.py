@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from endcap.domain.arrays import Float32s, Int32s
-from endcap.domain.values import POPULAR, TRENDING, Query
+from endcap.domain.values import OF_VISITOR, POPULAR, TRENDING, Attributes, Query
 from endcap.engine.guarding import FILL
 from endcap.engine.moment import Moment, Ranked
 from endcap.engine.state import LiveState
@@ -47,18 +47,19 @@ def from_counts(moment: Moment, which: str) -> Ranked:
 
 def context_first(state: LiveState, query: Query, found: Ranked) -> Ranked:
     """Items that match the context come first; the scores of others are capped below theirs."""
-    if not query.context:
+    page = {name: said for name, said in query.context.items() if name not in OF_VISITOR}
+    if not page:
         return found
-    fits = np.array([matches(state, row, query) for row in found.rows.tolist()], bool)
+    fits = np.array([matches(state, row, page) for row in found.rows.tolist()], bool)
     inside = Ranked(found.rows[fits], found.scores[fits], found.strategy)
     if not len(inside.rows):
         return found
     return appended(inside, found.rows[~fits], np.minimum(found.scores[~fits], inside.scores[-1]))
 
 
-def matches(state: LiveState, row: int, query: Query) -> bool:
+def matches(state: LiveState, row: int, page: Attributes) -> bool:
     attributes = state.item_attributes(row)
-    return all(attributes.get(name) == value for name, value in query.context.items())
+    return all(attributes.get(name) == value for name, value in page.items())
 
 
 def fill(moment: Moment, found: Ranked) -> Ranked:

@@ -9,35 +9,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from msgspec.structs import replace
 
 from endcap.domain.arrays import Bools, Float32s, Int32s
 from endcap.domain.values import Attributes
 from endcap.engine.counted import CONTEXT_POOL, context_first
 from endcap.engine.moment import Moment, Ranked
+from endcap.engine.toplist import top_rows
 from endcap.models.newcomers import Told
 
 
 def for_newcomer(moment: Moment) -> Ranked | None:
-    """The items with a count, best first, at most ``CONTEXT_POOL``; None: no model knows anything
-    of the shopper."""
-    newcomers, query, state = moment.live.serving.newcomers, moment.query, moment.live.state
+    """The items with a count, best first, at most k, or ``CONTEXT_POOL`` where a context chooses
+    among them; None: no model knows anything of the shopper."""
+    serving, query, state = moment.live.serving, moment.query, moment.live.state
     told = told_of(moment)
-    if newcomers is None or not told:
+    if serving.newcomers is None or not told:
         return None
     mask = moment.live.sellable.mask()
-    wanted = max(query.k, CONTEXT_POOL)
-    popular, _ = state.popular(query.at, wanted, None, mask)
-    pool = moment.live.serving.to_row.take(newcomers.pool)
-    rows = np.union1d(pool[pool >= 0], popular).astype(np.int32)
+    wanted = max(query.k, CONTEXT_POOL) if query.context else query.k
+    rows = serving.to_row.take(serving.newcomers.pool)  # (p,) -1: the vocabulary lacks it
+    counts = state.popularity(query.at, rows)
+    scores = np.log1p(counts) + serving.newcomers.lift(told)
+    usable = (rows >= 0) & (counts > 0)
     if mask is not None:
-        rows = rows[mask[rows]]
-    rows, scores = newcomer_scores(moment, rows, told)
-    best = np.argsort(-scores, kind="stable")[:wanted]
-    read = {field.name for field in newcomers.fields}
-    page = {name: value for name, value in query.context.items() if name not in read}
-    found = Ranked(rows[best], scores[best], "newcomer")
-    return context_first(state, replace(query, context=page), found)
+        usable &= mask[rows]
+    rows, scores = rows[usable], scores[usable]
+    # Of the items outside the pool, which have popularity alone, no more can be in the list.
+    popular, more = state.popular(query.at, wanted, None, mask)
+    outside = ~_places(moment, popular)[1]
+    rows = np.concatenate((rows, popular[outside]))
+    scores = np.concatenate((scores, np.log1p(more[outside]))).astype(np.float32)
+    best = top_rows(scores.astype(np.float64), wanted)
+    return context_first(state, query, Ranked(rows[best], scores[best], "newcomer"))
 
 
 def newcomer_scores(moment: Moment, rows: Int32s, told: Sequence[Told]) -> tuple[Int32s, Float32s]:

@@ -133,6 +133,9 @@ def stacked(found: Sequence[Table], shapes: Sequence[float]) -> Float32s:
 
 
 def _most(counts: Int64s, n: int) -> Int64s:
-    """Rows of the n greatest of counts (items,) above 0."""
-    rows = np.argsort(-counts, kind="stable")[:n]
-    return rows[counts[rows] > 0]
+    """Rows of the n greatest of counts (items,) above 0; of equal ones the lower row."""
+    rows = np.flatnonzero(counts)
+    if len(rows) > n:
+        own = counts[rows]
+        rows = rows[own >= np.partition(own, len(own) - n)[len(own) - n]]
+    return rows[np.argsort(-counts[rows], kind="stable")[:n]]

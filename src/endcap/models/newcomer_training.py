@@ -51,6 +51,7 @@ def fit_newcomers(
     """(the map, what was found out); None where it does not beat popularity, or nothing is known.
     ``half_life_days``: of the popularity that would be shown instead."""
     fields = learn_fields(people.known, data.timed)
+    data = data.where(np.isin(data.user, people.rows))  # of a large shop, what was drawn
     if not fields or not len(data):
         return None, {"status": SKIPPED, "reason": "nothing is known of shoppers"}
     moments = moments_of(data, people)

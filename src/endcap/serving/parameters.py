@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from urllib.parse import unquote_to_bytes
 
 from endcap.domain.errors import InvalidInput
-from endcap.domain.values import Attributes
+from endcap.domain.values import OF_PAGE, OF_VISITOR, Attributes
 from endcap.serving.shapes import DEFAULT_K, MOST_ID, MOST_K
 
 MOST_QUERY_BYTES = 8192
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
-# What a client may say about the page it asks for: items that share it come first.
-CONTEXT = ("department", "aisle")
+CONTEXT = (*OF_PAGE, *OF_VISITOR)  # what a client may say about the page and about who asks
 
 Parameters = dict[str, str]
 

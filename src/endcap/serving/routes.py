@@ -80,6 +80,9 @@ ASKED = (
 )
 DEPARTMENT = Parameter("department", shapes.Reference, "Items of this department come first.")
 AISLE = Parameter("aisle", shapes.Reference, "Items of this aisle come first.")
+COUNTRY = Parameter("country", shapes.Reference, "Where the shopper is: counts without a history.")
+DEVICE = Parameter("device", shapes.Reference, "What they use: counts without a history.")
+CONTEXT = (DEPARTMENT, AISLE, COUNTRY, DEVICE)
 KEY = Parameter(
     "Idempotency-Key",
     shapes.Key,
@@ -98,7 +101,7 @@ ROUTES: tuple[Route, ...] = (
         "GET", "/v1/recommendations/personalized", "personalized",
         "Items for one shopper, from what the shopper did up to now",
         shapes.PersonalizedAnswer, read=reads.personalized,
-        parameters=(USER, K, SEEN, DEPARTMENT, AISLE, EXPLAIN), ranked=True, twin=True,
+        parameters=(USER, K, SEEN, *CONTEXT, EXPLAIN), ranked=True, twin=True,
     ),
     Route(
         "GET", "/v1/recommendations/related", "related", "Items that go with one item",
@@ -125,13 +128,13 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET", "/v1/why-not", "whyNot",
         "Why an item is not in a shopper's personalized answer, or at which rank it is",
-        Verdict, read=reasons.why_not, parameters=(USER, ITEM, K, SEEN, DEPARTMENT, AISLE),
+        Verdict, read=reasons.why_not, parameters=(USER, ITEM, K, SEEN, *CONTEXT),
     ),
     Route(
         "GET", "/v1/replay", "replay",
         "An answer that was given before, once more: the query is given again",
         shapes.ReplayAnswer, write=reasons.replay,
-        parameters=(*ASKED, K, SEEN, TYPE, DEPARTMENT, AISLE), errors=(400, 404, 503), ranked=True,
+        parameters=(*ASKED, K, SEEN, TYPE, *CONTEXT), errors=(400, 404, 503), ranked=True,
     ),
     Route(
         "POST", "/v1/submit", "submit",
