@@ -74,7 +74,7 @@ def test_it_serves_where_it_wins_on_queries_that_it_did_not_learn_from(recipe: R
     assert found["gain"]["ndcg@20"][1] > 0
     moved, linear = right_at_the_end(recipe, turning(200, seed=9))
     assert linear < 100
-    assert moved > 130
+    assert moved > linear + 20
 
 
 def test_scores_and_candidates_agree_whatever_is_left_out(recipe: Recipe) -> None:

@@ -16,6 +16,7 @@ from endcap.models.reorder_numpy import (
     BEHIND,
     LINEAR,
     NEWEST_PRIOR,
+    NEWEST_TIMES,
     REACHED,
     TIMES,
     TRAITS,
@@ -126,4 +127,5 @@ def test_what_the_columns_say_of_a_history(form: object) -> None:
     assert np.isnan(tail[0, BEHIND])
     assert (tail[1, BEHIND], tail[1, TIMES], tail[1, TYPE]) == (1, 2, 2)
     assert tail[1, NEWEST_PRIOR] == np.float32(0.2)
-    assert tail[1, TRAITS] == np.float32(0.1)
+    assert tail[1, NEWEST_TIMES] == 1
+    assert tail[1, TRAITS:].tolist() == [np.float32(0.1), np.float32(0.2)]

@@ -2,8 +2,8 @@
 
 C components (``live_numpy.packed``) and T traits of items make ``width(C, T)`` columns: for each
 component what it gives to the candidate, what the newest event alone gives, and the first as a
-share of all that the component gives to any item; then the columns from ``LINEAR`` on, and the
-traits. None depends on which other candidates are asked for.
+share of all that the component gives to any item; then the columns from ``LINEAR`` on, the traits
+of the candidate and those of the newest item. None depends on which other candidates are asked for.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from endcap.models.reorder_numpy import (
     LINEAR,
     NEWEST_AGE,
     NEWEST_PRIOR,
+    NEWEST_TIMES,
     NEWEST_TYPE,
     PRIOR,
     REACHED,
@@ -108,6 +109,22 @@ def _put_shares(totals: Float32s, out: Float32s) -> None:
 
 
 @jit
+def _weight(
+    readings: Float64s, c: int, h: int, behind: int, event_type: int, age_s: float
+) -> float:
+    """What component ``c`` counts one of h events, but for what fades with those behind it."""
+    counted = min(h, int(readings[c, LAST_N])) if readings[c, LAST_N] > 0 else h
+    if behind >= counted:
+        return 0.0
+    weight = readings[c, TYPES + event_type]
+    if readings[c, EXPONENT] != 0:
+        weight *= max(counted, 1.0) ** -readings[c, EXPONENT]
+    if readings[c, HALF_LIFE] > 0:
+        weight *= 2.0 ** (-max(age_s, 0.0) / readings[c, HALF_LIFE])
+    return float(weight)
+
+
+@jit
 def _add_history(
     starts: Int64s,
     columns: Int32s,
@@ -129,17 +146,9 @@ def _add_history(
         place = h - 1 - behind
         row = rows[place]
         for c in range(many):
-            counted = min(h, int(readings[c, LAST_N])) if readings[c, LAST_N] > 0 else h
-            fade = fades[c]
+            weight = fades[c] * _weight(readings, c, h, behind, types[place], ages_s[place])
             fades[c] *= readings[c, DECAY]
-            if behind >= counted or row < 0 or row >= n:
-                continue
-            weight = fade * readings[c, TYPES + types[place]]
-            if readings[c, EXPONENT] != 0:
-                weight *= max(counted, 1.0) ** -readings[c, EXPONENT]
-            if readings[c, HALF_LIFE] > 0:
-                weight *= 2.0 ** (-max(ages_s[place], 0.0) / readings[c, HALF_LIFE])
-            if abs(weight) < LEAST_WEIGHT:
+            if row < 0 or row >= n or abs(weight) < LEAST_WEIGHT:
                 continue
             at = _row_of(readings, c, row, rows[h - 1], behind, n, pair_keys)
             first = 1 if readings[c, PAIRED] != 0 else 0
@@ -163,7 +172,11 @@ def _describe(
     out: Float32s,
 ) -> None:
     """The columns from ``LINEAR`` on."""
-    h, n, first = len(rows), len(prior), 3 * many
+    h, n, first, width = len(rows), len(prior), 3 * many, traits.shape[1]
+    known = h > 0 and 0 <= rows[h - 1] < n
+    times = 0
+    for place in range(h):
+        times += rows[place] == rows[h - 1]
     for k in range(len(candidates)):
         row = candidates[k]
         linear = prior[row]
@@ -172,12 +185,13 @@ def _describe(
         out[k, first + LINEAR], out[k, first + PRIOR] = linear, prior[row]
         out[k, first + BEHIND], out[k, first + TYPE] = np.nan, np.nan
         out[k, first + AGE], out[k, first + LENGTH] = np.nan, h
-        for t in range(traits.shape[1]):
-            out[k, first + TRAITS + t] = traits[row, t]
-        known = h > 0 and 0 <= rows[h - 1] < n
         out[k, first + NEWEST_AGE] = ages_s[h - 1] if h > 0 else np.nan
         out[k, first + NEWEST_TYPE] = types[h - 1] if h > 0 else np.nan
         out[k, first + NEWEST_PRIOR] = prior[rows[h - 1]] if known else np.nan
+        out[k, first + NEWEST_TIMES] = times
+        for t in range(width):
+            out[k, first + TRAITS + t] = traits[row, t]
+            out[k, first + TRAITS + width + t] = traits[rows[h - 1], t] if known else np.nan
     for place in range(h):
         if 0 <= rows[place] < n and marks[rows[place]] > 0:
             k = marks[rows[place]] - 1

@@ -7,14 +7,15 @@ import numpy as np
 from endcap.domain.arrays import Float32s, Float64s, Int32s, Int64s, UInt8s
 from endcap.models.live_numpy import PAIRED, stack_rows, weigh
 
-# Columns behind the three of each component; the traits of the item begin at TRAITS.
+# Columns behind the three of each component; at TRAITS the traits of the item begin, then those
+# of the newest item of the history.
 (LINEAR, PRIOR, REACHED, BEHIND, TIMES, TYPE, AGE, LENGTH, NEWEST_AGE, NEWEST_TYPE,
- NEWEST_PRIOR, TRAITS) = range(12)  # fmt: skip
+ NEWEST_PRIOR, NEWEST_TIMES, TRAITS) = range(13)  # fmt: skip
 
 
 def width(components: int, traits: int) -> int:
     """How many columns there are."""
-    return 3 * components + TRAITS + traits
+    return 3 * components + TRAITS + 2 * traits
 
 
 def features(
@@ -91,7 +92,10 @@ def _describe(
     tail[:, NEWEST_AGE] = ages_s[-1] if h else np.nan
     tail[:, NEWEST_TYPE] = types[-1] if h else np.nan
     tail[:, NEWEST_PRIOR] = prior[rows[-1]] if known else np.nan
-    tail[:, TRAITS:] = traits[asked]
+    tail[:, NEWEST_TIMES] = (rows == rows[-1]).sum() if h else 0
+    own = TRAITS + traits.shape[1]
+    tail[:, TRAITS:own] = traits[asked]
+    tail[:, own:] = traits[rows[-1]] if known else np.nan
     for k, row in enumerate(asked):
         own = np.flatnonzero(rows == row)
         newest = own[-1] if len(own) else -1

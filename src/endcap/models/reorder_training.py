@@ -23,7 +23,7 @@ from endcap.statistics.paired import Comparison, compare_paired
 
 SERVES = "serves"
 LEAST_QUERIES = 200
-TRIAL_QUERIES, TRIAL_ROUNDS = 3000, 40
+TRIAL_QUERIES, TRIAL_ROUNDS = 2500, 40
 TRIAL_STEPS = 3e8  # neighbours that are looked at for a trial: fewer queries of long histories
 MOST_ROWS = 600_000  # candidates that trees learn from
 ROUNDS, DEPTH, RATE = 120, 6, 0.2
