@@ -115,6 +115,7 @@ class Import:
             "ENDCAP_MEMORY_MB": "512",
         }  # fmt: skip
         self.lake = home / "groups" / "default" / "lake"
+        self.known = {path.name for path in (self.lake / "events").glob("*/*.parquet")}
         self.peak_mb, self.read_s = 0, 0.0
         self.process = subprocess.Popen(
             [sys.executable, "-m", "endcap", "import",
@@ -131,11 +132,17 @@ class Import:
     def staged(self) -> int:
         return len([*(self.lake / "staging").glob("*/*.parquet")])
 
+    def merging(self) -> bool:
+        """Whether all is read: events of this import are being written into the lake."""
+        return any(
+            path.name not in self.known for path in (self.lake / "events").glob("*/*.parquet")
+        )
+
     def finish(self) -> dict:
         while self.process.poll() is None:
             self.look()
-            if not self.read_s and any((self.lake / "events").glob("*/*")):
-                self.read_s = time.monotonic() - self.began  # the merge has begun
+            if not self.read_s and self.merging():
+                self.read_s = time.monotonic() - self.began
             time.sleep(0.1)
         assert self.process.stdout is not None
         assert self.process.returncode == 0
