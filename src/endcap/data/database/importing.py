@@ -66,7 +66,9 @@ def import_database(
 
     def rows(reading: Reading, start: Position, _folder: Path) -> Iterator[Chunk]:
         since = standing.get(reading.file.path)
-        return read_chunks(database, reads[reading.index], mapping.time_zone, since, start)
+        yield from read_chunks(database, reads[reading.index], mapping.time_zone, since, start)
+        if reading.index == len(reads) - 1:
+            database.close()  # all is read: the lake is written without holding its snapshot
 
     notes = tuple(
         note for read in reads for note in _notes(read, standing.get(_source(database, read)))
