@@ -196,6 +196,16 @@ def lambda_host() -> Any:
     return beside("aws/lambda_host.py").LambdaHost
 
 
+@pytest.fixture
+def s3_url(aws: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    """``s3://bucket/some/prefix`` of a new bucket, which this process reaches as its own."""
+    for name, value in aws.environment.items():
+        monkeypatch.setenv(name, value)
+    bucket: str = aws.name("bucket")
+    aws.client("s3").create_bucket(Bucket=bucket)
+    return f"s3://{bucket}/some/prefix"
+
+
 Endcap = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -73,6 +73,16 @@ SETTINGS: dict[str, Setting] = {
     "retention_days": _number(
         0, 0, 36_500, "days after which events leave the lake for good; 0: never"
     ),
+    "lake_hours": _number(
+        24, 0, 87_600, "how long one can go back to earlier versions of the lake"
+    ),
+    "lake": _text("", "where the lake's files lie: s3://BUCKET/PREFIX; empty: below the home"),
+    "artifacts": _text(
+        "", "where models, snapshots and reports lie: s3://BUCKET/PREFIX; empty: below the home"
+    ),
+    "cache_mb": _number(
+        4096, 16, 100_000_000, "local copies of artifacts that lie on S3; the oldest go first"
+    ),
     "max_batch": _number(500, 1, 10_000, "most events, items or users in one request"),
     "deadline_ms": _number(250, 1, 600_000, "time after which popular items are answered instead"),
     "keep_versions": _number(5, 2, 1000, "model versions kept beside the one that serves"),
@@ -106,6 +116,8 @@ SETTINGS: dict[str, Setting] = {
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
+_S3 = (re.compile(r"|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?"), "empty or s3://BUCKET/PREFIX")
+
 # name → (the form of a text, in words)
 FORMS: dict[str, tuple[re.Pattern[str], str]] = {
     "log_level": (re.compile("|".join(LOG_LEVELS)), "one of " + ", ".join(LOG_LEVELS)),
@@ -123,6 +135,8 @@ FORMS: dict[str, tuple[re.Pattern[str], str]] = {
         re.compile(r"folder|embedded|postgres(ql)?://\S+"),
         "folder, embedded or a URL like postgresql://USER@HOST/DATABASE",
     ),
+    "lake": _S3,
+    "artifacts": _S3,
     "jwks": (re.compile(r"(?!http:).*", re.IGNORECASE), "a file or an https URL"),
 }
 
@@ -149,6 +163,10 @@ class Settings(Struct, frozen=True):
     purge_hours: float
     keep_snapshots: int
     retention_days: int
+    lake_hours: float
+    lake: str
+    artifacts: str
+    cache_mb: float
     max_batch: int
     deadline_ms: float
     keep_versions: int

@@ -85,7 +85,7 @@ def whole_run(board: Any, sources: list[Source]) -> None:
             rows = list(batch.answers(shop, None, 5, at))
             for row in rows:
                 writer(*row)
-        remember_file(shop, file, form, "userId", at)
+        remember_file(shop, str(file), form, "userId", at)
     batch.store(shop, rows, at)
     for form in ("csv", "jsonl", "parquet"):
         folder = board.home / "tables"
@@ -93,7 +93,7 @@ def whole_run(board: Any, sources: list[Source]) -> None:
             shop.lake, folder, ("events", "users"), form, replace=False, progress=lambda *_: None
         )
         for table in ("events", "users"):
-            remember_file(shop, folder / f"{table}.{form}", form, "user_id", at)
+            remember_file(shop, str(folder / f"{table}.{form}"), form, "user_id", at)
     remember(shop.documents, NAME, "garden", "Bonn", at)
     shop.dead.add(DeadLetter(at, 1, "unknown", NAME.encode(), (NAME,)))
     shop.dead.add(DeadLetter(at, 2, "unknown", b"s2", ("s2",)))

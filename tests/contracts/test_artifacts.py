@@ -8,17 +8,23 @@ from pathlib import Path
 import pytest
 
 from endcap.adapters.folder import FolderArtifacts
+from endcap.adapters.s3_artifacts import S3Artifacts
 from endcap.domain.errors import Conflict, InvalidInput, NotFound
 from endcap.ports import Artifacts
 
-STORES: dict[str, Callable[[Path], Artifacts]] = {"folder": FolderArtifacts}
+# name → (where, local folder) → store
+STORES: dict[str, Callable[[str, Path], Artifacts]] = {
+    "folder": lambda _, folder: FolderArtifacts(folder / "artifacts"),
+    "s3": lambda url, folder: S3Artifacts(url, folder / "cache"),
+}
 
 BAD_NAMES = ["", ".", "..", "../x", "a/b", "/etc", "a\0b", ".staging", "-a", "a b", "ä", "x" * 129]
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.server)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Artifacts:
-    return STORES[request.param](tmp_path / "artifacts")
+    url = request.getfixturevalue("s3_url") if request.param == "s3" else ""
+    return STORES[request.param](url, tmp_path)
 
 
 def publish(store: Artifacts, name: str, content: bytes = b"content") -> None:

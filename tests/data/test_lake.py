@@ -1,26 +1,61 @@
 """The lake: what is appended is read, repeats and erased users are not."""
 
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 
+from endcap.adapters.s3_lake import S3LakeFiles
 from endcap.data.lake import Erasure, Lake
 from endcap.data.sql import first_row
 from endcap.data.training import load_catalogue, load_interactions
-from endcap.domain.errors import Damaged
+from endcap.domain.errors import Damaged, NotFound
 from endcap.domain.records import content_id
 from endcap.domain.values import Event, Item, User
 
 DAY = 86_400_000_000
 
 
+Open = Callable[[], Lake]
+
+
+@pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.server)])
+def open_lake(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+    """Each call opens the same lake again, as another process would."""
+    root = tmp_path / "it's [a] lake"
+    if request.param == "folder":
+        return lambda: Lake(root, 256, 2)
+    url, machines = request.getfixturevalue("s3_url"), count()
+
+    def machine() -> Lake:
+        local = root / f"machine {next(machines)}"
+        return Lake(local, 256, 2, files=S3LakeFiles(url, local))
+
+    return machine
+
+
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(tmp_path / "it's [a] lake", 256, 2)
+def lake(open_lake: Open) -> Lake:
+    return open_lake()
+
+
+@pytest.fixture
+def folder_lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "lake", 256, 2)
+
+
+def contents(lake: Lake) -> bytes:
+    """All bytes that the lake keeps, here and elsewhere."""
+    kept = b"".join(path.read_bytes() for path in lake.root.rglob("*") if path.is_file())
+    if isinstance(lake.files, S3LakeFiles):
+        bucket = lake.files._bucket
+        kept += b"".join(bucket.get(found.key) for found in bucket.objects())
+    return kept
 
 
 def event(user: str, item: str, ts: int, event_id: str = "", value: float | None = None) -> Event:
@@ -119,13 +154,13 @@ def test_purge_leaves_no_byte_of_the_erased_user(lake: Lake) -> None:
     lake.append([event(name, "I1", 5), event("U2", "I1", 6)], [], [User(name, {})], [], 10)
     lake.append([event("U3", "I1", DAY)], [], [], [name], 20)
     kept = lake.manifest().events[1]
-    assert any(name.encode() in f.read_bytes() for f in lake.root.rglob("*") if f.is_file())
+    assert name.encode() in contents(lake)
     purged = lake.purge()
     assert (purged.rows, purged.files) == (2, 2)
     assert purged.manifest.erasures == ()
     assert kept in purged.manifest.events
     assert rows(lake) == [("U2", "I1", 6), ("U3", "I1", DAY)]
-    assert not any(name.encode() in f.read_bytes() for f in lake.root.rglob("*") if f.is_file())
+    assert name.encode() not in contents(lake)
 
 
 def test_concurrent_publishers_lose_nothing(lake: Lake) -> None:
@@ -145,9 +180,9 @@ def test_concurrent_publishers_lose_nothing(lake: Lake) -> None:
     assert len({e.sequence for e in manifest.erasures}) == 40
 
 
-def test_concurrent_appends_repeat_nothing(lake: Lake) -> None:
+def test_concurrent_appends_repeat_nothing(lake: Lake, open_lake: Open) -> None:
     shared = event("U0", "I0", 1)
-    others = [Lake(lake.root, 256, 1) for _ in range(3)]
+    others = [open_lake() for _ in range(3)]
     with ThreadPoolExecutor(3) as pool:
         [
             *pool.map(
@@ -157,19 +192,19 @@ def test_concurrent_appends_repeat_nothing(lake: Lake) -> None:
     assert rows(lake) == [("U0", "I0", 1)]
 
 
-def test_files_that_no_manifest_names_are_not_read(lake: Lake) -> None:
-    manifest = lake.append([event("U1", "I1", 5)], [], [], [], 10)
-    part = lake.root / manifest.events[0].path
+def test_files_that_no_manifest_names_are_not_read(folder_lake: Lake) -> None:
+    manifest = folder_lake.append([event("U1", "I1", 5)], [], [], [], 10)
+    part = folder_lake.root / manifest.events[0].path
     part.with_name("left-over.parquet").write_bytes(part.read_bytes())
-    assert len(rows(lake)) == 1
+    assert len(rows(folder_lake)) == 1
 
 
-def test_a_damaged_manifest_is_named(lake: Lake) -> None:
-    lake.append([event("U1", "I1", 5)], [], [], [], 10)
-    path = lake.root / "manifest" / f"{1:020d}.json"
+def test_a_damaged_manifest_is_named(folder_lake: Lake) -> None:
+    folder_lake.append([event("U1", "I1", 5)], [], [], [], 10)
+    path = folder_lake.root / "manifest" / f"{1:020d}.json"
     path.write_text(json.dumps({"version": "x"}))
     with pytest.raises(Damaged) as caught:
-        lake.manifest()
+        folder_lake.manifest()
     assert (caught.value.code, caught.value.field) == ("damaged_manifest", str(path))
 
 
@@ -213,3 +248,40 @@ def test_what_does_not_fit_into_memory_goes_to_disk(tmp_path: Path) -> None:
             "ORDER BY text LIMIT 2900000 OFFSET 1)",
         )
     assert rows == 2_900_000
+
+
+def test_an_earlier_version_is_read_as_it_was(lake: Lake, open_lake: Open) -> None:
+    lake.append([event("U1", "I1", 5), event("U2", "I1", 6)], [Item("I1", {"p": 1})], [], [], 10)
+    lake.append([event("U2", "I2", 7)], [Item("I1", {"p": 2})], [], [], 20)
+    for seen in (lake, open_lake()):
+        assert rows(seen.at(1)) == [("U1", "I1", 5), ("U2", "I1", 6)]
+        assert [item.attributes for item in seen.at(1).items()] == [{"p": 1}]
+        assert len(load_interactions(seen.at(1))) == 2
+        assert rows(seen.at(2)) == rows(lake)
+    with pytest.raises(ValueError, match="earlier"):
+        lake.at(1).append([event("U3", "I1", 5)], [], [], [], 30)
+
+
+def test_no_way_back_in_time_leads_to_an_erased_user(lake: Lake) -> None:
+    lake.append([event("U1", "I1", 5), event("U2", "I1", 6)], [], [User("U1", {})], [], 10)
+    lake.append([event("U2", "I2", 7)], [], [], {"U1": 99}, 20)
+    assert rows(lake.at(1)) == [("U2", "I1", 6)]
+    assert [*lake.at(1).users()] == []
+    lake.append([event("U1", "I9", 9)], [], [], [], 30)
+    assert rows(lake.at(1)) == [("U2", "I1", 6)]
+    version = lake.purge().manifest.version
+    for gone in (1, 2, 3, version + 1):
+        with pytest.raises(NotFound) as caught:
+            lake.at(gone)
+        assert (caught.value.code, caught.value.value) == ("lake_version_gone", gone)
+    assert rows(lake.at(version)) == rows(lake)
+
+
+def test_versions_are_kept_for_a_time(lake: Lake) -> None:
+    lake._kept_s = -60.0
+    for number in range(3):
+        lake.append([event("U1", "I1", number)], [], [], [], number + 1)
+    assert lake.files.versions() == [3]
+    lake._kept_s = 60.0
+    lake.append([event("U1", "I1", 9)], [], [], [], 9)
+    assert lake.files.versions() == [3, 4]

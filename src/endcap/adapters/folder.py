@@ -49,7 +49,7 @@ class FolderArtifacts:
         self._root = root
 
     def staging(self, kind: str) -> Path:
-        path = self._staging / f"{_checked(kind)}-{secrets.token_hex(8)}"
+        path = self._staging / f"{check_name(kind)}-{secrets.token_hex(8)}"
         with self._full_disk():
             path.mkdir(parents=True)
         return path
@@ -83,8 +83,7 @@ class FolderArtifacts:
         """
         folder = self._path(kind, name)
         try:
-            for path, (size, checksum) in _checksums(folder).files.items():
-                _check(folder / path, size, checksum if verify else None)
+            check_sums(folder, _checksums(folder).files, verify)
         except FileNotFoundError as error:
             if not folder.is_dir():
                 raise NotFound("unknown_artifact", field=kind, value=name) from error
@@ -92,7 +91,7 @@ class FolderArtifacts:
         return folder
 
     def names(self, kind: str) -> list[str]:
-        folder = self._root / _checked(kind)
+        folder = self._root / check_name(kind)
         if not folder.is_dir():
             return []
         return sorted(path.name for path in folder.iterdir() if _NAME.fullmatch(path.name))
@@ -115,7 +114,7 @@ class FolderArtifacts:
         return self._root / STAGING
 
     def _path(self, kind: str, name: str) -> Path:
-        return self._root / _checked(kind) / _checked(name)
+        return self._root / check_name(kind) / check_name(name)
 
     def _remove_leftovers(self) -> None:
         oldest = time.time() - LEFTOVER_AFTER_S
@@ -133,10 +132,29 @@ class FolderArtifacts:
             raise Unavailable("disk_full", retry_after_s=10, field=str(self._root)) from error
 
 
-def _checked(name: str) -> str:
+def check_name(name: str) -> str:
+    """A kind or name that may stand in a path. Raises InvalidInput (bad_artifact_name)."""
     if not _NAME.fullmatch(name):
         raise InvalidInput("bad_artifact_name", field="name", value=name)
     return name
+
+
+def checksums_of(folder: Path) -> dict[str, tuple[int, int]]:
+    """(bytes, CRC-32) of every file by its path, in order. Raises InvalidInput
+    (bad_staged_file)."""
+    paths = [path for path in sorted(folder.rglob("*")) if not _is_dir(path)]
+    return {str(p.relative_to(folder)): (p.stat().st_size, _checksum(p)) for p in paths}
+
+
+def check_sums(folder: Path, files: dict[str, tuple[int, int]], verify: bool) -> None:
+    """Compare sizes and, where ``verify``, checksums. Raises Damaged (artifact_damaged)."""
+    for path, (size, checksum) in files.items():
+        try:
+            _check(folder / path, size, checksum if verify else None)
+        except FileNotFoundError as error:
+            if not folder.is_dir():
+                raise
+            raise _damaged(folder / path, "it is missing") from error
 
 
 def _seal(folder: Path) -> None:

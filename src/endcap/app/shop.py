@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from endcap.control.access import Access
 from endcap.data.lake import Lake
@@ -53,6 +54,8 @@ class Shop:
     vectors: Vectors
     # Which products speak of a word: made at the first offers.
     words: WordIndex = field(default_factory=WordIndex)
+    # A local copy of a file or s3://… that was written for somebody; changes go back.
+    edited: Callable[[str], AbstractContextManager[Path]] = lambda path: nullcontext(Path(path))
     # Names announced by the log since the last reload; ``on_pointer`` is told at once.
     moved: set[str] = field(default_factory=set)
     on_pointer: Callable[[], None] = lambda: None

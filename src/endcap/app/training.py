@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import platform
 from collections.abc import Callable
 from pathlib import Path
@@ -46,21 +47,26 @@ def train(
     serve: bool = True,
     ranker: bool = True,
     force: str = "",
+    lake_version: int | None = None,
 ) -> SolutionVersion:
     """Train the default recipe on everything the shop knows; register it; serve it, unless the
     gate refuses it.
 
     ``ranker``: also learn to re-order what the recipe answers. ``force``: the reason to serve
-    even what the gate refuses, which the registry keeps.
+    even what the gate refuses, which the registry keeps. ``lake_version``: learn from the lake as
+    it was then.
 
-    Raises InvalidInput (nothing_to_train_on). A failure leaves a version with status "failed"
-    and its reason; what served before goes on serving.
+    Raises InvalidInput (nothing_to_train_on), NotFound (lake_version_gone). A failure leaves a
+    version with status "failed" and its reason; what served before goes on serving.
     """
     progress("reading the log", 0.0)
     settle(shop, at)
+    source = shop
+    if lake_version is not None:
+        source = dataclasses.replace(shop, lake=shop.lake.at(lake_version))
     version = solution_versions.reserve(shop.documents, at)
     try:
-        version = fit(shop, version, progress, budget_s, ranker)
+        version = fit(source, version, progress, budget_s, ranker)
         version = replace(version, forced=force)
     except BaseException as error:
         failed = replace(version, status="failed", reason=str(error) or type(error).__name__)

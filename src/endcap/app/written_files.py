@@ -28,9 +28,11 @@ class WrittenFile(Struct, frozen=True):
     at: int
 
 
-def remember_file(shop: Shop, path: Path, form: str, column: str, at: int) -> None:
-    """Note a file that holds ids of users. A second one of the name replaces the first."""
-    made = WrittenFile(str(path.absolute()), form, column, at)
+def remember_file(shop: Shop, path: str, form: str, column: str, at: int) -> None:
+    """Note a file (or s3://…) that holds ids of users. A second one of the name replaces the
+    first."""
+    place = path if "://" in path else str(Path(path).expanduser().absolute())
+    made = WrittenFile(place, form, column, at)
     shop.documents.put(WRITTEN, made.path, msgspec.to_builtins(made))
 
 
@@ -50,8 +52,11 @@ def erase_from_written(shop: Shop, erasures: Mapping[str, int]) -> int:
     changed = 0
     for file in written_files(shop):
         gone = {user_id for user_id, at in erasures.items() if at >= file.at}
+        if not gone:
+            continue
         try:
-            changed += without_users(Path(file.path), file.form, file.column, gone) > 0
+            with shop.edited(file.path) as local:
+                changed += without_users(local, file.form, file.column, gone) > 0
         except (BadForm, FileNotFoundError):
             shop.documents.delete(WRITTEN, file.path)
     return changed

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from endcap.adapters.database_url import DatabaseUrl
 from endcap.adapters.dead_letters import DeadLetterFiles
-from endcap.adapters.folder import FolderArtifacts
 from endcap.adapters.log import FileLog
 from endcap.adapters.rates import RateTable
+from endcap.adapters.remote_files import edited
 from endcap.adapters.sqlite import SqliteDocuments
 from endcap.adapters.subprocesses import SubprocessJobs
 from endcap.adapters.telemetry_files import TELEMETRY, TelemetryFolder
 from endcap.app.published import Published
 from endcap.app.reloading import Loaded, load
 from endcap.app.shop import Shop, Tokens
-from endcap.bootstrap.places import lease, make, pepper_of
+from endcap.bootstrap.buckets import artifacts_of, lake_of
+from endcap.bootstrap.places import lease, make
 from endcap.bootstrap.vectors import erase_vectors, vectors_of
 from endcap.control.dataset_groups import folder
 from endcap.data.database.dialects import MYSQL
@@ -73,6 +74,7 @@ def open_shop(
         maintenance=lambda: lease(root / "maintenance.lock"),
         rates=RateTable(root / "rates"),
         readings=shared.readings if process else list,
+        edited=edited,
         renew=lambda: load(log, documents, artifacts, limits).live,
         vectors=partial(vectors_of, settings, name),
         erasers={"vectors": partial(erase_vectors, settings, name)},
@@ -168,10 +170,10 @@ def stores_of(settings: Settings, group: str) -> Stores:
     return Stores(
         log=lambda: FileLog(make(root / "log"), int(settings.segment_mb * 2**20)),
         documents=lambda: SqliteDocuments(root / "documents.sqlite"),
-        artifacts=lambda: FolderArtifacts(make(root / "artifacts")),
+        artifacts=lambda: artifacts_of(settings, group, root),
         dead=lambda: DeadLetterFiles(root / "dead"),
         telemetry=lambda: TelemetryFolder(root / TELEMETRY),
-        lake=lambda: Lake(root / "lake", settings.memory_mb, settings.cores, pepper_of(make(root))),
+        lake=lambda: lake_of(settings, group, root),
     )
 
 

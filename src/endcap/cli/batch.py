@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,8 @@ FORMATS = ("jsonl", "parquet")
 
 @click.command(
     "batch",
-    help="Write recommendations for all users, or those of a list, to OUTPUT (- for stdout), and "
+    help="Write recommendations for all users, or those of a list, to OUTPUT (a file, "
+    "s3://BUCKET/FILE, - for stdout), and "
     "store them for GET /v1/users/{userId}/recommendations.",
 )
 @click.argument("output")
@@ -53,12 +55,24 @@ def command(
     shop = open_shop(settings)
     at = time.time_ns() // 1000
     total = len(shop.now.state.users) if listed is None else len(listed)
-    with progress("batch") as report, writing(output, form) as writer:
+    with progress("batch") as report, _place(output) as local, writing(local, form) as writer:
         answers = _written(batch.answers(shop, listed, k, at), writer, report, total)
         count = sum(1 for _ in answers) if no_store else batch.store(shop, answers, at)
     if output != "-":
-        remember_file(shop, Path(output), form, "userId", at)
+        remember_file(shop, output, form, "userId", at)
     note(f"{count} users" + ("" if output == "-" else f" in {output}"))
+
+
+@contextmanager
+def _place(output: str) -> Iterator[str]:
+    """Where to write: stdout, or a local file, which may be on its way to s3://…."""
+    from endcap.adapters.remote_files import sent
+
+    if output == "-":
+        yield output
+        return
+    with sent(output) as local:
+        yield str(local)
 
 
 def _written(

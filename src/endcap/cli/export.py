@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import click
 
@@ -15,10 +14,11 @@ TABLES, FORMATS = ("events", "items", "users"), ("parquet", "csv", "jsonl")
 
 @click.command(
     "export",
-    help="Write all events, items and users, up to this moment, to files in FOLDER that other "
-    "tools read and that `endcap import` takes back. Erased users are not in them.",
+    help="Write all events, items and users, up to this moment, to files in FOLDER (or "
+    "s3://BUCKET/FOLDER) that other tools read and that `endcap import` takes back. Erased users "
+    "are not in them.",
 )
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder")
 @click.option(
     "--table",
     "tables",
@@ -34,18 +34,21 @@ TABLES, FORMATS = ("events", "items", "users"), ("parquet", "csv", "jsonl")
     show_default=True,
     help="How the files are written.",
 )
+@click.option("--lake-version", type=int, help="The lake as it was, minus who was erased since.")
 @click.option("--force", is_flag=True, help="Replace files that are there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers of rows as JSON.")
 @click.pass_obj
 def command(
     settings: Settings,
     *,
-    folder: Path,
+    folder: str,
     tables: tuple[str, ...],
     form: str,
+    lake_version: int | None,
     force: bool,
     as_json: bool,
 ) -> None:
+    from endcap.adapters.remote_files import sent
     from endcap.app.compaction import settle
     from endcap.app.written_files import remember_file
     from endcap.bootstrap import open_shop, prepare_kernels
@@ -53,16 +56,15 @@ def command(
 
     prepare_kernels(settings)
     shop = open_shop(settings)
-    with progress("export") as report:
+    with progress("export") as report, sent(folder, replace=force) as local:
         at = time.time_ns() // 1000
         settle(shop, at)
-        counts = export_tables(
-            shop.lake, folder, tables or TABLES, form, replace=force, progress=report
-        )
+        lake = shop.lake if lake_version is None else shop.lake.at(lake_version)
+        counts = export_tables(lake, local, tables or TABLES, form, replace=force, progress=report)
         for table in {"events", "users"}.intersection(counts):
-            remember_file(shop, folder / f"{table}.{form}", form, "user_id", at)
+            remember_file(shop, f"{folder.rstrip('/')}/{table}.{form}", form, "user_id", at)
     if as_json:
         print_json(counts)
     else:
-        rows = [(str(folder / f"{table}.{form}"), rows) for table, rows in counts.items()]
+        rows = [(f"{folder.rstrip('/')}/{table}.{form}", rows) for table, rows in counts.items()]
         print_table(("file", "rows"), rows)

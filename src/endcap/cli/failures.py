@@ -7,6 +7,7 @@ An exception that nobody foresaw leaves its traceback in a file, which the sente
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 import time
@@ -18,6 +19,7 @@ import click
 from endcap.domain.errors import Conflict, EndcapError, InvalidInput, NotFound, shorten
 
 MENDABLE = (InvalidInput, NotFound, Conflict)
+_RAISED = re.compile(r"^(\w+): (.+)$", re.MULTILINE)
 GLOBAL_OPTIONS = ("--home", "--group", "--debug")
 
 
@@ -28,9 +30,22 @@ def explain(error: Exception, home: Path | None, *, debug: bool) -> int:
     if isinstance(error, EndcapError):
         _print(str(error), str(error.facts.get("hint", "")))
         return 2 if isinstance(error, MENDABLE) else 1
+    if told := told_inside(error):
+        _print(told)
+        return 1
     what = f"unexpected {type(error).__name__}: {shorten(str(error), 200)}".rstrip(": ")
     _print(f"{what} (traceback: {write_traceback(error, home)})")
     return 1
+
+
+def told_inside(error: Exception) -> str:
+    """The sentence of an error of ours that DuckDB passes on as the text of a traceback, because
+    it was raised by what DuckDB reads with; "" where there is none."""
+    names = {kind.__name__ for kind in EndcapError.__subclasses__()}
+    for name, sentence in _RAISED.findall(str(error)):
+        if name in names and type(error).__module__ == "_duckdb":
+            return str(sentence)
+    return ""
 
 
 def explain_usage(error: click.ClickException) -> int:

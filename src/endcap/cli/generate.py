@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
+from msgspec.structs import replace
 
 from endcap.cli.output import note, print_json, print_table, progress, say
 
 
 @click.command(
     "generate",
-    help="Write a synthetic shop to a folder: users, items, interactions, and in truth.json the "
-    "best recall that any recommender could reach on its last days.",
+    help="Write a synthetic shop to a folder or a bucket: users, items, interactions, and in "
+    "truth.json the best recall that any recommender could reach on its last days.",
 )
-@click.option("--out", "folder", metavar="DIR", required=True, help="Folder; made if missing.")
+@click.option(
+    "--out",
+    "folder",
+    metavar="DIR",
+    required=True,
+    help="Folder, made if missing, or s3://BUCKET/FOLDER.",
+)
 @click.option("--users", type=int, default=2_000, show_default=True, help="Shoppers.")
 @click.option("--items", type=int, default=1_000, show_default=True, help="Products.")
 @click.option(
@@ -56,16 +61,16 @@ def command(
     force: bool,
     as_json: bool,
 ) -> None:
+    from endcap.adapters.remote_files import sent
     from endcap.data.synthetic.generate import generate
     from endcap.data.synthetic.plan import DAY_S, Plan
     from endcap.domain.times import parse_iso
 
     start_s = parse_iso(start, "start") // 1_000_000
     plan = Plan(users, items, events, days, seed, start_s - start_s % DAY_S)
-    with progress("generate") as report:
-        summary = generate(
-            plan, Path(folder).expanduser(), file_format=file_format, force=force, progress=report
-        )
+    with progress("generate") as report, sent(folder, replace=force) as local:
+        summary = generate(plan, local, file_format=file_format, force=force, progress=report)
+        summary = replace(summary, folder=folder)
     if as_json:
         print_json(summary)
         return

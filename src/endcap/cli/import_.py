@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,9 @@ OF_FILES = (*TABLES, "map", "event_type", "delimiter")  # what says nothing of a
     help="Read users, items and interactions from CSV, JSON or Parquet files (plain or .gz), "
     "folders or globs. Rows that cannot be used are kept in a rejects file; the others go in. "
     "Run again after an interruption it goes on; importing a file twice adds nothing. "
-    "With the URL of a MySQL, MariaDB or PostgreSQL database it reads that instead: what is new "
-    "since the last time.",
+    "With a folder (or s3://BUCKET/FOLDER) that holds users.*, items.* and interactions.* it reads "
+    "these. With the URL of a MySQL, MariaDB or PostgreSQL database it reads that instead: what is "
+    "new since the last time.",
 )
 @click.argument("url", required=False)
 @click.option("--users", metavar="FILE", multiple=True, help="Users; may be repeated.")
@@ -67,7 +69,7 @@ OF_FILES = (*TABLES, "map", "event_type", "delimiter")  # what says nothing of a
 def command(settings: Settings, /, **given: Any) -> None:
     options = _options(given)
     asked = Asked(*(given[name] for name in Asked._fields))
-    if asked.of_database():
+    if asked.of_database() and not _is_folder(asked.url or ""):
         of_files = [f"--{name.replace('_', '-')}" for name in OF_FILES if given[name]]
         result = import_url(settings, asked, of_files, options)
     else:
@@ -95,26 +97,50 @@ def _options(given: dict[str, Any]) -> ImportOptions:
 def _import_files(
     settings: Settings, given: dict[str, Any], options: ImportOptions
 ) -> ImportReport:
+    from endcap.adapters.remote_files import drop_fetched, fetched
     from endcap.app.importing import import_into
     from endcap.bootstrap import open_shop, prepare_kernels
     from endcap.data.mapping import parse_mapping, read_mapping
 
-    sources = _sources(given)
     file, pairs = given["mapping"], parse_mapping(given["map"])
     mapping = (read_mapping(Path(file)) if file else {}) | pairs
     prepare_kernels(settings)
     shop = open_shop(settings)
     with progress("import") as report:
-        return import_into(shop, sources, mapping, options, shown(report))
+        sources = _sources(given, lambda path: fetched(path, shop.lake.root))
+        result = import_into(shop, sources, mapping, options, shown(report))
+    for path in _given_paths(given):
+        drop_fetched(path, shop.lake.root)
+    return result
 
 
-def _sources(given: dict[str, Any]) -> list[Source]:
+def _given_paths(given: dict[str, Any]) -> list[str]:
+    whole = [given["url"]] if given["url"] else []
+    return [*whole, *(path for name in TABLES for path in given[name])]
+
+
+def _sources(given: dict[str, Any], local: Callable[[str], str]) -> list[Source]:
+    """``local``: a path as given → where its files lie on this machine."""
     from endcap.data.sources import Source
 
-    sources = [Source(table, path) for name, table in TABLES.items() for path in given[name]]
+    sources = [Source(table, local(p)) for name, table in TABLES.items() for p in given[name]]
+    if given["url"]:
+        folder = Path(local(given["url"]))
+        sources += [
+            Source(table, str(path))
+            for name, table in TABLES.items()
+            for path in sorted(folder.glob(f"{name}.*"))
+        ]
     if not sources:
-        raise click.UsageError("give at least one of --users, --items, --interactions")
+        raise click.UsageError(
+            "give at least one of --users, --items, --interactions, or a folder with files of "
+            "these names"
+        )
     return sources
+
+
+def _is_folder(url: str) -> bool:
+    return url.startswith("s3://") or Path(url).is_dir()
 
 
 def _print(result: ImportReport) -> None:

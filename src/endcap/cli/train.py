@@ -36,6 +36,7 @@ NOT_PROMOTED = 3  # exit code: all went well, and the gate kept what served
 @click.option("--no-promote", is_flag=True, help="Register the version without serving it.")
 @click.option("--force", is_flag=True, help="Serve it also where the gate refuses it.")
 @click.option("--reason", default="", metavar="TEXT", help="Why; kept in the registry.")
+@click.option("--lake-version", type=int, help="Learn from an earlier version of the lake.")
 @click.option("--no-ranker", is_flag=True, help="Leave the order to the recipe alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print the version as JSON.")
 @click.pass_obj
@@ -47,6 +48,7 @@ def command(
     force: bool,
     reason: str,
     no_ranker: bool,
+    lake_version: int | None,
     as_json: bool,
 ) -> None:
     check_force(force, reason, no_promote)
@@ -67,6 +69,7 @@ def command(
             serve=not no_promote,
             ranker=not no_ranker,
             force=reason.strip(),
+            lake_version=lake_version,
         )
         page = training_report(shop, version)
     note(f"trained {version.name} in {time.monotonic() - begun:.1f} s; report: {page}")

@@ -55,7 +55,7 @@ def rewritten(
         if _count(connection, sql) == part.rows:
             events.append(part)
             continue
-        stem = Path(part.path).stem
+        stem = f"purged-{base.version + 1:020d}"  # a name that no part of the base has
         events += _write_events(
             connection,
             root,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,20 +21,17 @@ import pyarrow as pa
 from endcap.data.compact import merge_crowded, rewritten
 from endcap.data.entities import upsert_rows
 from endcap.data.forgetting import remember
+from endcap.data.lake_files import FolderFiles, LakeFiles
 from endcap.data.manifest import (
     Erasure,
     Manifest,
     Part,
-    read_newest,
-    remove_replaced,
-    remove_unread,
-    unnamed,
-    write_next,
 )
 from endcap.data.merge import merge_events
 from endcap.data.staging import STAGING, discard_all
 from endcap.data.views import create_views
 from endcap.domain.columns import ITEM_ID, USER_ID
+from endcap.domain.errors import NotFound
 from endcap.domain.records import content_id
 from endcap.domain.values import Event, Item, User
 
@@ -42,6 +40,7 @@ __all__ = ["UNFIT", "Erasure", "Lake", "Manifest", "Part"]
 # What an append raises for what a row holds, and not for the state of disk or memory.
 UNFIT = (duckdb.DataError, OverflowError, TypeError, ValueError)
 
+MOST_LISTED = 20  # versions that an error names
 _ROWS = 10_000  # rows of a batch when items and users are streamed
 _connections = itertools.count()
 
@@ -65,31 +64,57 @@ class Moved(Exception):
 
 
 class Lake:
-    def __init__(self, root: Path, memory_mb: int, threads: int, pepper: str = "") -> None:
-        """``root`` need not exist. The limits hold for each connection. ``pepper``: goes into the
-        hashes of erased users; it must stay the same."""
+    def __init__(
+        self,
+        root: Path,
+        memory_mb: int,
+        threads: int,
+        pepper: str = "",
+        files: LakeFiles | None = None,
+        kept_hours: float = 24,
+    ) -> None:
+        """``root``: a local folder, which need not exist; ``files``: where the lake's files lie
+        (default: there). The limits hold for each connection. ``pepper``: goes into the hashes of
+        erased users; it must stay the same. ``kept_hours``: how long one can go back in time."""
         self.root = root
         self.memory_mb = memory_mb
         self.threads = threads
         self.pepper = pepper
+        self.files: LakeFiles = files or FolderFiles(root)
+        self.where = self.files.where
+        self._kept_s = kept_hours * 3600
+        self._pinned: Manifest | None = None
 
-    def where(self, path: str) -> str:
-        """Where a part is read from."""
-        return str(self.root / path)
+    def at(self, version: int) -> Lake:
+        """The lake as it was, to read from only, minus who was erased since.
+
+        Raises NotFound (lake_version_gone): never there, or no longer kept.
+        """
+        newest = self.manifest()
+        try:
+            then = newest if version == newest.version else self.files.version(version)
+        except KeyError:
+            kept = ", ".join(map(str, self.files.versions()[-MOST_LISTED:])) or "none"
+            raise NotFound("lake_version_gone", field="version", value=version, kept=kept) from None
+        pinned = copy(self)
+        pinned._pinned = msgspec.structs.replace(then, erasures=newest.erasures)
+        return pinned
 
     def manifest(self) -> Manifest:
         """The newest; an empty one (version 0) on an empty folder. Damaged if unreadable."""
-        return read_newest(self.root / "manifest")
+        return self._pinned or self.files.newest()
 
     def publish(self, change: Callable[[Manifest], Manifest]) -> Manifest:
         """Publish ``change(newest)``, again when another writer was quicker. Durable when it
         returns. Files that the new manifest names must be synced already."""
+        if self._pinned:
+            raise ValueError("an earlier version of the lake cannot be changed")
         while True:
             current = self.manifest()
-            wanted = change(current)
+            wanted = self.files.take_over(change(current), current.paths())
             following = msgspec.structs.replace(wanted, version=current.version + 1)
-            if write_next(self.root / "manifest", following):
-                remove_unread(self.root, following)
+            if self.files.write_next(following):
+                self.files.remove_unread(following, self._kept_s)
                 return following
 
     def connect(self, manifest: Manifest | None = None) -> duckdb.DuckDBPyConnection:
@@ -109,6 +134,7 @@ class Lake:
             }
         )
         connection.execute("SET TimeZone = 'UTC'")
+        self.files.prepare(connection)
         create_views(connection, self.where, manifest or self.manifest())
         return connection
 
@@ -186,14 +212,14 @@ class Lake:
             except Moved:
                 continue
             replaced = base.paths() - manifest.paths()
-            remove_replaced(self.root, manifest, replaced)
+            self.files.remove_replaced(manifest, replaced)
             return Purged(manifest, rows, len(replaced))
 
     def sweep(self) -> None:
         """Remove all files and manifests but the newest and what it names: what a crash left, and
         what readers of an older one would still read. Nobody may write to the lake meanwhile."""
         manifest = self.manifest()
-        remove_replaced(self.root, manifest, unnamed(self.root, manifest))
+        self.files.remove_replaced(manifest, self.files.unnamed(manifest))
 
 
 class _Change(NamedTuple):

@@ -18,7 +18,6 @@ from msgspec import Struct
 
 from endcap.domain.errors import Damaged
 
-KEPT_S = 3600  # how long a reader may keep working from a manifest that was replaced
 ORPHAN_S = 86_400  # a younger file that no manifest names may belong to a running import
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FOLDERS = ("events", "items", "users", "forgotten")
@@ -83,7 +82,7 @@ def read_newest(folder: Path) -> Manifest:
 
     Raises Damaged (damaged_manifest) when the file is not what was written.
     """
-    while numbers := _numbers(folder):
+    while numbers := versions_in(folder):
         try:
             return read_version(folder, numbers[-1])
         except FileNotFoundError:  # replaced and removed since we listed the folder
@@ -93,10 +92,15 @@ def read_newest(folder: Path) -> Manifest:
 
 def read_version(folder: Path, version: int) -> Manifest:
     path = _path(folder, version)
+    return decoded(path.read_bytes(), str(path))
+
+
+def decoded(raw: bytes, where: str) -> Manifest:
+    """Raises Damaged (damaged_manifest)."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Manifest)
+        return msgspec.json.decode(raw, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Damaged("damaged_manifest", field=str(path)) from error
+        raise Damaged("damaged_manifest", field=where) from error
 
 
 def write_next(folder: Path, manifest: Manifest) -> bool:
@@ -153,18 +157,18 @@ def sync_file(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def remove_unread(root: Path, newest: Manifest) -> int:
+def remove_unread(root: Path, newest: Manifest, kept_s: float) -> int:
     """Remove old manifests, and old data files that no kept manifest names. Old: by so much
     before the newest manifest was written. Returns how many data files went."""
     folder = root / "manifest"
     if newest.version == 0:
         return 0
     at = _path(folder, newest.version).stat().st_mtime
-    for version in _numbers(folder):
-        if version < newest.version and _older(_path(folder, version), at - KEPT_S):
+    for version in versions_in(folder):
+        if version < newest.version and _older(_path(folder, version), at - kept_s):
             _path(folder, version).unlink(missing_ok=True)
     for path in folder.glob(".*.tmp"):
-        if _older(path, at - KEPT_S):
+        if _older(path, at - kept_s):
             path.unlink(missing_ok=True)
     for left in (root / "tmp").glob("*"):  # of a process that was killed
         if _older(left, at - ORPHAN_S):
@@ -181,7 +185,7 @@ def remove_unread(root: Path, newest: Manifest) -> int:
 def remove_replaced(root: Path, newest: Manifest, replaced: set[str]) -> None:
     """Remove these files and every older manifest at once, whoever may be reading them."""
     folder = root / "manifest"
-    for version in _numbers(folder):
+    for version in versions_in(folder):
         if version < newest.version:
             _path(folder, version).unlink(missing_ok=True)
     for path in replaced - newest.paths():
@@ -194,7 +198,7 @@ def unnamed(root: Path, manifest: Manifest) -> set[str]:
 
 
 def _named_by_all(folder: Path) -> set[str]:
-    versions = (read_version(folder, version) for version in _numbers(folder))
+    versions = (read_version(folder, version) for version in versions_in(folder))
     return set().union(*(manifest.paths() for manifest in versions))
 
 
@@ -212,7 +216,8 @@ def _unnamed(root: Path, named: set[str]) -> Iterator[Path]:
                 yield file
 
 
-def _numbers(folder: Path) -> list[int]:
+def versions_in(folder: Path) -> list[int]:
+    """Numbers of the manifests in a folder, in order."""
     try:
         names = [path.name for path in folder.iterdir()]
     except FileNotFoundError:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from endcap.data.lake import Lake
-from endcap.data.manifest import Manifest, Part, remove_replaced
+from endcap.data.manifest import Manifest, Part
 from endcap.domain.times import iso
 
 
@@ -28,7 +28,7 @@ def expire(lake: Lake, before: int) -> Expired:
         return Expired(base, 0, 0)
     gone: list[Part] = []
     manifest = lake.publish(partial(_without, before=before, gone=gone))
-    remove_replaced(lake.root, manifest, {part.path for part in gone})
+    lake.files.remove_replaced(manifest, {part.path for part in gone})
     return Expired(manifest, sum(part.rows for part in gone), len(gone))
 
 

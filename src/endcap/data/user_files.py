@@ -22,9 +22,7 @@ class BadForm(Exception):
 
 def without_users(path: Path, form: str, column: str, gone: Collection[str]) -> int:
     """Remove the rows whose ``column`` is one of ``gone``; how many there were. The file is
-    replaced as a whole, and only when it changes. Raises BadForm, OSError."""
-    if not gone or not path.exists():
-        return 0
+    replaced as a whole, and only when it changes. Raises BadForm, FileNotFoundError."""
     staged = path.with_name(f".{path.name}.part")
     try:
         removed = COPIES[form](path, staged, column, frozenset(gone))

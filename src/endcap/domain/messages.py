@@ -61,6 +61,8 @@ MESSAGES: dict[str, str] = {
     # data
     "damaged_manifest": "{field} is not a manifest of the lake; restore it from a backup, or "
     "remove it to go back to the one before",
+    "lake_version_gone": "the lake has no version {value} that can still be read (kept: {kept}); "
+    "ENDCAP_LAKE_HOURS says how long versions are kept, and a purge drops them all",
     "too_many_event_types": "{field} has {count} different values; at most {most} are permitted",
     "no_such_file": "there is no file, folder or match for {field}",
     "not_a_file": "{field} is not a file or a folder",

@@ -25,6 +25,11 @@ STORE_MESSAGES: dict[str, str] = {
     "bad_staged_file": "{field} is neither a file nor a folder and cannot be published",
     "artifact_exists": "{field} has {value!r} already; published folders never change",
     "artifact_damaged": "{field} is damaged: {reason}; use another version, or restore it",
+    "bad_s3_url": "{field} must be an address like s3://bucket/folder, not {value!r}",
+    "unknown_bucket": "{field}: there is no bucket {value!r}; make it, or correct the address",
+    "s3_denied": "{field}: access is denied ({reason}); give these credentials the right to list, "
+    "read, write and delete there",
+    "s3_unavailable": "{field} cannot be reached ({reason}); nothing was changed, try again",
     "unknown_artifact": "{field} has no {value!r}",
     "no_vectors": "no version of the vectors in {field} answers yet; load one and switch to it",
     "unknown_vectors": "there is no version {value!r} of the vectors in {field}",

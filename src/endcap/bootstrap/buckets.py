@@ -1,0 +1,35 @@
+"""Lake and artifacts where the settings say: in the home, or in a bucket on S3."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from endcap.adapters.folder import FolderArtifacts
+from endcap.adapters.remote_files import need_aws
+from endcap.bootstrap.places import make, pepper_of
+from endcap.data.lake import Lake
+from endcap.ports import Artifacts
+from endcap.settings import Settings
+
+
+def artifacts_of(settings: Settings, group: str, root: Path) -> Artifacts:
+    """In the home, or in a bucket below the group's name, with copies in the home."""
+    if not settings.artifacts:
+        return FolderArtifacts(make(root / "artifacts"))
+    need_aws("ENDCAP_ARTIFACTS")
+    from endcap.adapters.s3_artifacts import S3Artifacts
+
+    cache = make(root / "artifacts-cache")
+    return S3Artifacts(f"{settings.artifacts.rstrip('/')}/{group}", cache, settings.cache_mb)
+
+
+def lake_of(settings: Settings, group: str, root: Path) -> Lake:
+    """As for artifacts; the lake writes in the home first."""
+    local, files = root / "lake", None
+    if settings.lake:
+        need_aws("ENDCAP_LAKE")
+        from endcap.adapters.s3_lake import S3LakeFiles
+
+        files = S3LakeFiles(f"{settings.lake.rstrip('/')}/{group}", local)
+    pepper, hours = pepper_of(make(root)), settings.lake_hours
+    return Lake(local, settings.memory_mb, settings.cores, pepper, files, hours)
