@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from endcap.adapters.stream_folder import FolderStream, place
+from endcap.adapters.stream_folder import FolderStream, blank, place
 from endcap.domain.errors import Damaged, InvalidInput
+from endcap.domain.streams import StreamRecord
 
 PUTTER = """
 import sys
@@ -94,3 +95,32 @@ def test_keys_spread_over_shards_as_in_kinesis() -> None:
     assert {found.count(shard) // 100 for shard in range(4)} <= {9, 10}
     # MD5 of "a" begins with 0x0c, of "b" with 0x92.
     assert [place("a", 2), place("b", 2), place("a", 256), place("b", 256)] == [0, 1, 0x0C, 0x92]
+
+
+@pytest.mark.parametrize("length", [*range(13, 60), *range(250, 300), 65_540, 65_550, 65_556])
+def test_a_blank_record_has_any_length(length: int) -> None:
+    assert len(blank(1_760_000_000_000_000, length)) == length
+
+
+def test_erasing_leaves_no_byte_of_a_user_and_everything_of_others(tmp_path: Path) -> None:
+    stream = FolderStream(tmp_path, shards=2)
+    about = [("erin-77", b'{"userId":"erin-77"}'), ("x", b'{"user_id": "erin\\u002d77"}'),
+             ("erin-77", b"not JSON"), ("y", b"{broken erin-77")]  # fmt: skip
+    others = [("erin-777", b'{"userId":"erin-777"}'), ("z", b'{"userId":"z","itemId":"erin-7"}')]
+    stream.put([*about, *others])
+    before = {s.name: stream.read(s.name, "", 99).records for s in stream.shards()}
+    assert FolderStream(tmp_path).erase("erin-77") == 4
+    assert not any(b"erin-77" in p.read_bytes().replace(b"erin-777", b"") for p in logs(tmp_path))
+    after = {s.name: stream.read(s.name, "", 99).records for s in stream.shards()}
+    assert positions(after) == positions(before)
+    left = [(r.key, r.data) for records in after.values() for r in records if r.data.strip()]
+    assert sorted(left) == sorted(others)
+    assert stream.erase("erin-77") == 0
+
+
+def logs(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.log"))
+
+
+def positions(found: dict[str, tuple[StreamRecord, ...]]) -> dict[str, list[str]]:
+    return {shard: [record.position for record in records] for shard, records in found.items()}

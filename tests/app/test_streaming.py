@@ -14,9 +14,10 @@ import pytest
 from endcap.adapters.stream_folder import FolderStream
 from endcap.app import stream_parts
 from endcap.app.batch import stored
+from endcap.app.erasure import erase_user
 from endcap.app.intake import write
 from endcap.app.shop import CAMPAIGN
-from endcap.app.stream_parts import StreamParts, Unanswered, lines_of, of_one_day
+from endcap.app.stream_parts import STREAM, StreamParts, Unanswered, lines_of, of_one_day
 from endcap.app.streaming import ENDED, Consumer, lags, ready
 from endcap.domain.records import Pointed
 from endcap.domain.streams import Shard, StreamBatch, StreamRecord
@@ -272,3 +273,20 @@ def test_a_model_that_is_promoted_meanwhile_is_taken_up(board: Any, stream: Fold
     stream.put([view("s1", "white-1", 1)])
     until_empty(one)
     assert board.shop.now is not served
+
+
+def test_an_erased_user_is_in_no_file_of_the_stream_and_is_not_brought_back(board: Any) -> None:
+    stream = FolderStream(board.home / "groups" / "default" / "stream", shards=2)
+    root = board.shop.lake.root / STREAM / "one"
+    one = Consumer(board.shop, stream, StreamParts(root), "one", lambda: board.at)
+    stream.put([view("erin-77", "white-2", 1), view("s1", "white-1", 2), ("k", b"{erin-77")])
+    until_empty(one)
+    stream.put([view("erin-77", "white-3", 3), view("s1", "white-3", 4)])
+    receipt = erase_user(board.shop, "erin-77", board.at + 1)
+    assert receipt.forgotten["records of the stream"] == 3
+    assert receipt.forgotten["answers to a stream"] == 2
+    until_empty(one)
+    assert board.shop.now.state.users.row("erin-77") < 0
+    files = [*root.rglob("*.jsonl"), *(board.home / "groups/default/stream").rglob("*.*")]
+    assert not [path for path in files if b"erin-77" in path.read_bytes()]
+    assert len([*lines_of(root, "s1")]) == 2

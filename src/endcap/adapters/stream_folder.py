@@ -22,7 +22,7 @@ from endcap.adapters.filelock import FileLock
 from endcap.adapters.log import FileLog
 from endcap.adapters.segments import sync_folder
 from endcap.domain.errors import Damaged, InvalidInput, NotFound
-from endcap.domain.streams import Shard, StreamBatch, StreamRecord
+from endcap.domain.streams import Shard, StreamBatch, StreamRecord, is_about
 
 _CONSUMER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}", re.ASCII)
 _HOUR_US = 3_600_000_000
@@ -108,6 +108,16 @@ class FolderStream:
             _replace(path, self._positions(path) | dict(positions))
         self._drop_old(positions)
 
+    def erase(self, user_id: str) -> int:
+        """Blank out, physically, every record about this user; how many. Consumers drop them."""
+
+        def change(_: int, payload: bytes) -> bytes:
+            kept = _decode(payload)
+            about = kept.key == user_id or is_about(kept.data, user_id)
+            return blank(kept.arrived_at, len(payload)) if about else payload
+
+        return sum(log.rewrite(log.end(), change) for log in self._logs.values())
+
     def _append(self, shard: str, payloads: list[bytes]) -> int:
         log = self._logs[shard]
         return log.append(lambda _: payloads, log.end())
@@ -154,6 +164,17 @@ def place(key: str, shards: int) -> int:
     """The shard of a key, as Kinesis finds it: its MD5 in equal ranges of 128 bits."""
     digest = hashlib.md5(key.encode(), usedforsecurity=False).digest()
     return int.from_bytes(digest, "big") * shards >> 128
+
+
+def blank(arrived_at: int, length: int) -> bytes:
+    """A record without content of exactly this length: MessagePack's headers have steps, so a
+    short key takes up what spaces cannot."""
+    for key in ("-" * n for n in range(8)):
+        spaces = length - len(_encode(_Kept(arrived_at, key, b"")))
+        for n in range(max(0, spaces - 4), spaces + 1):
+            if len(made := _encode(_Kept(arrived_at, key, b" " * n))) == length:
+                return made
+    raise ValueError(f"no record has {length} bytes")
 
 
 def _record(end: int, payload: bytes) -> StreamRecord:

@@ -16,6 +16,7 @@ from endcap.app.batch import STORED
 from endcap.app.intake import write
 from endcap.app.reloading import SNAPSHOTS
 from endcap.app.shop import Shop
+from endcap.app.stream_parts import erase_answers
 from endcap.app.written_files import written_files
 from endcap.data.forgetting import hash_of
 from endcap.data.rejects import erase_rejects
@@ -38,6 +39,7 @@ PLACES: tuple[Place, ...] = (
     Place("stored recommendations", lambda shop, user: int(shop.documents.delete(STORED, user))),
     Place("interests and preferences", lambda shop, user: forget(shop.documents, user)),
     Place("dead letters", lambda shop, user: shop.dead.erase(user)),
+    Place("answers to a stream", lambda shop, user: erase_answers(shop.lake.root, user)),
     Place("rejected rows", lambda shop, user: erase_rejects(shop.lake.root, user)),
 )
 

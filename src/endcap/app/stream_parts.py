@@ -16,9 +16,10 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from endcap.domain.streams import StreamRecord
+from endcap.domain.streams import StreamRecord, is_about
 from endcap.domain.times import iso
 
+STREAM = "stream"  # the folder in the lake, with one for each consumer
 ANSWERS, UNANSWERED = "recommendations", "failed"
 SUFFIX = ".jsonl"
 _NAME = re.compile(r"[^A-Za-z0-9_-]")
@@ -65,10 +66,34 @@ def of_one_day(records: Sequence[StreamRecord]) -> Sequence[StreamRecord]:
 def lines_of(root: Path, user_id: str) -> Iterator[bytes]:
     """The answers that were written for a user, by day; those of one day in the order of their
     files."""
-    start = b'{"userId":' + _encode(user_id) + b","
+    start = _start(user_id)
     for path in sorted((root / ANSWERS).glob(f"date=*/*{SUFFIX}")):
         with path.open("rb") as file:
             yield from (line for line in file if line.startswith(start))
+
+
+def erase_answers(lake: Path, user_id: str) -> int:
+    """Take the lines about a user out of the files of every consumer; how many there were."""
+    start, removed = _start(user_id), 0
+    for kind in (ANSWERS, UNANSWERED):
+        for path in sorted((lake / STREAM).glob(f"*/{kind}/date=*/*{SUFFIX}")):
+            lines = path.read_bytes().splitlines(keepends=True)
+            kept = [line for line in lines if not _about(line, kind, start, user_id)]
+            if len(kept) < len(lines):
+                removed += len(lines) - len(kept)
+                replace_file(path, b"".join(kept))
+    return removed
+
+
+def _about(line: bytes, kind: str, start: bytes, user_id: str) -> bool:
+    if kind == ANSWERS:
+        return line.startswith(start)
+    return is_about(msgspec.json.decode(line, type=Unanswered).data, user_id)
+
+
+def _start(user_id: str) -> bytes:
+    """What a line of answers to this user begins with."""
+    return b'{"userId":' + _encode(user_id) + b","
 
 
 def replace_file(path: Path, content: bytes) -> None:

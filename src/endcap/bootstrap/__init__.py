@@ -22,13 +22,14 @@ from endcap.app.reloading import Loaded, load
 from endcap.app.shop import Shop, Tokens
 from endcap.bootstrap.buckets import artifacts_of, lake_of
 from endcap.bootstrap.places import lease, make
+from endcap.bootstrap.streams import erase_stream
 from endcap.bootstrap.vectors import erase_vectors, vectors_of
 from endcap.control.dataset_groups import folder
 from endcap.data.database.dialects import MYSQL
 from endcap.data.lake import Lake
 from endcap.domain.errors import InvalidInput
 from endcap.engine.limits import limits_of
-from endcap.ports import Artifacts, Database, DeadLetters, Documents, EventLog, Stream
+from endcap.ports import Artifacts, Database, DeadLetters, Documents, EventLog
 from endcap.settings import Settings
 from endcap.telemetry import Telemetry
 
@@ -77,28 +78,11 @@ def open_shop(
         edited=edited,
         renew=lambda: load(log, documents, artifacts, limits).live,
         vectors=partial(vectors_of, settings, name),
-        erasers={"vectors": partial(erase_vectors, settings, name)},
+        erasers={
+            "vectors": partial(erase_vectors, settings, name),
+            "records of the stream": partial(erase_stream, settings, name),
+        },
     )
-
-
-def stream_of(settings: Settings, group: str, documents: Documents) -> Stream:
-    """The stream that ENDCAP_STREAM names. Raises InvalidInput (aws_extra_missing,
-    aws_not_configured), Damaged."""
-    if settings.stream == "folder":
-        from endcap.adapters.stream_folder import FolderStream
-
-        return FolderStream(
-            make(folder(settings.home, group) / "stream"),
-            shards=settings.stream_shards,
-            segment_bytes=int(settings.segment_mb * 2**20),
-            retention_hours=settings.stream_retention_hours,
-        )
-    try:
-        from endcap.adapters import kinesis
-    except ModuleNotFoundError:
-        raise InvalidInput("aws_extra_missing", field="ENDCAP_STREAM") from None
-    name = settings.stream.removeprefix("kinesis://")
-    return kinesis.KinesisStream(name, kinesis.client(), documents)
 
 
 def open_published(settings: Settings, group: str | None = None) -> Published:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 NAME = "recommendations"
 PUT_AT_ONCE = 500
 LONGEST_PAUSE_S = 30.0
-FOLDER = "stream"  # in the lake
 
 named = click.option(
     "--name", default=NAME, show_default=True, help="The consumer; each has its own positions."
@@ -81,16 +80,17 @@ def run(
     poll: float,
     as_json: bool,
 ) -> None:
-    from endcap.app.stream_parts import StreamParts
+    from endcap.app.stream_parts import STREAM, StreamParts
     from endcap.app.streaming import Consumer
-    from endcap.bootstrap import open_shop, prepare_kernels, stream_of
+    from endcap.bootstrap import open_shop, prepare_kernels
     from endcap.bootstrap.places import sole
+    from endcap.bootstrap.streams import stream_of
 
     prepare_kernels(settings)
     shop = open_shop(settings, process=f"stream-{name}")
     stream = stream_of(settings, shop.group, shop.documents)
     stream.positions(name)  # a bad name is told before anything is made of it
-    parts = StreamParts(shop.lake.root / FOLDER / name)
+    parts = StreamParts(shop.lake.root / STREAM / name)
     with sole(shop.lake.root.parent / f"consumer-{name}.lock", name), interrupted() as stop:
         consumer = Consumer(
             shop, stream, parts, name, lambda: time.time_ns() // 1000, batch, k, not no_store
@@ -214,18 +214,20 @@ def status(settings: Settings, *, name: str, as_json: bool) -> None:
 @named
 @click.pass_obj
 def show(settings: Settings, user: str, name: str) -> None:
+    from endcap.app.stream_parts import STREAM
     from endcap.app.stream_parts import lines_of as answers_of
     from endcap.bootstrap import stores_of
 
     root = stores_of(settings, settings.group).lake().root
-    for line in answers_of(root / FOLDER / name, user):
+    for line in answers_of(root / STREAM / name, user):
         say(line.decode().rstrip())
 
 
 def opened(settings: Settings) -> Stream:
     """The stream alone: no shop is loaded."""
-    from endcap.bootstrap import stores_of, stream_of
+    from endcap.bootstrap import stores_of
     from endcap.bootstrap.places import make
+    from endcap.bootstrap.streams import stream_of
     from endcap.control.dataset_groups import folder
 
     make(folder(settings.home, settings.group))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import msgspec
 from msgspec import Struct
 
 
@@ -28,3 +29,23 @@ class StreamBatch(NamedTuple):
 
     records: tuple[StreamRecord, ...]
     ended: bool = False
+
+
+class _Naming(Struct):
+    """Of a record, who it is about. Other types than text are nobody."""
+
+    userId: Any = None  # noqa: N815 - as on the wire
+    user_id: Any = None
+
+
+_decode = msgspec.json.Decoder(_Naming).decode
+
+
+def is_about(data: bytes, user_id: str) -> bool:
+    """Whether a record's data is about this user: in doubt (it cannot be read), where the id
+    stands in it."""
+    try:
+        naming = _decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return user_id.encode() in data
+    return user_id in (naming.userId, naming.user_id)
