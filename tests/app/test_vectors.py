@@ -11,6 +11,7 @@ import pytest
 
 from endcap.app import user_vectors, vectors
 from endcap.app.erasure import erase_places, erase_user
+from endcap.app.nearby import asked_with
 from endcap.app.user_vectors import fold_users
 from endcap.bootstrap import open_shop
 from endcap.domain.errors import Conflict, InvalidInput, NotFound, Unavailable
@@ -29,7 +30,7 @@ def test_items_are_found_by_a_shopper_of_their_taste(board: Any) -> None:
     told = load(board, vectors.ITEMS, labels=("department", "size"))
     vectors.switch(board.shop, vectors.ITEMS, told.version)
     model = vectors.embeddings_of(board.shop, told.version)
-    asked = vectors.factors_of(model, list(model.item_ids).index("black-0"))
+    asked = asked_with(model, list(model.item_ids).index("black-0"))
     index = board.shop.vectors(vectors.ITEMS)
     assert all(i.startswith("black") for i in index.nearest(asked, 8).lists[0].ids)
     white = index.nearest(asked, 3, {"department": ["white"], "size": [""]}).lists[0].ids

@@ -13,6 +13,7 @@ from endcap.app.shop import Shop
 from endcap.domain.values import Answer, Query
 from endcap.engine import fallback as engine
 from endcap.engine.guarding import Deadline, TimedWatch, Watch, reason_of
+from endcap.models.queries import Scored
 from endcap.telemetry import SPANS
 
 log = logging.getLogger("endcap.answers")
@@ -20,17 +21,20 @@ log = logging.getLogger("endcap.answers")
 TIMED_EVERY = 64
 
 
-def answer(shop: Shop, query: Query, deadline: Deadline | None = None) -> Answer:
+def answer(
+    shop: Shop, query: Query, deadline: Deadline | None = None, near: Scored | None = None
+) -> Answer:
     """Apply what the log holds by now, then answer. Sees every event any worker acknowledged.
 
-    Never raises: ``fallback`` of the answer says what failed, and what was done instead.
+    Never raises: ``fallback`` of the answer says what failed, and what was done instead. ``near``:
+    what ``nearby`` found in a vector database.
     """
     lacking = catch_up(shop)
     if shop.lacking:
         shop.telemetry.count("fallbacks_total", stage="model", reason=shop.lacking)
         lacking.append(f"model:{shop.lacking}")
     watch = watch_of(shop, deadline)
-    result = engine.guarded(shop.now, query, watch, lambda *what: note(shop, *what))
+    result = engine.guarded(shop.now, query, watch, lambda *what: note(shop, *what), near)
     if isinstance(watch, TimedWatch):
         note_stages(shop, watch)
     told = result.fallback

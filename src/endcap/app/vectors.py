@@ -17,7 +17,6 @@ from endcap.app.shop import Shop
 from endcap.app.user_vectors import fold_users
 from endcap.control.campaigns import campaign
 from endcap.control.solution_versions import version as find_version
-from endcap.domain.arrays import Float32s
 from endcap.domain.errors import InvalidInput, NotFound
 from endcap.models.embeddings import Embeddings
 
@@ -123,8 +122,3 @@ def erase_since(shop: Shop, sequence: int, at: int) -> int:
     settle(shop, at)
     gone = {e.user_id for e in shop.lake.manifest().erasures if e.sequence > sequence}
     return shop.vectors(USERS).erase(gone) if gone else 0
-
-
-def factors_of(embeddings: Embeddings, item_row: int) -> Float32s:
-    """What an item asks with, (1, d): what it adds to a shopper who had it."""
-    return embeddings.folding[item_row : item_row + 1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from endcap.bootstrap.places import make
@@ -13,6 +14,7 @@ from endcap.ports import VectorIndex
 from endcap.settings import Settings
 
 if TYPE_CHECKING:
+    from endcap.adapters.embedded_postgres import EmbeddedPostgres
     from endcap.adapters.postgres import Postgres
     from endcap.domain.arrays import Float32s
 
@@ -65,10 +67,27 @@ def database_of(settings: Settings) -> Postgres:
     """One pool of connections for each database and process. Raises as ``vectors_of``."""
     url = str(settings.vectors)
     if url == "embedded":
-        from endcap.adapters.embedded_postgres import EmbeddedPostgres
-
-        url = EmbeddedPostgres(make(settings.home / "postgres")).start()
+        url = _embedded(settings.home / "postgres").url
     return _pool(url, max(1.0, settings.vectors_ms / 1000))
+
+
+@cache
+def _embedded(place: Path) -> EmbeddedPostgres:
+    from endcap.adapters.embedded_postgres import EmbeddedPostgres
+
+    server = EmbeddedPostgres(make(place))
+    server.start()
+    _servers.append(server)
+    return server
+
+
+_servers: list[EmbeddedPostgres] = []  # that this process uses
+
+
+def close_servers() -> None:
+    """For processes that end without the interpreter's own end, as forked ones do."""
+    while _servers:
+        _servers.pop().stop()
 
 
 @cache

@@ -44,6 +44,11 @@ METRICS: dict[str, Metric] = {
     "fallbacks_total": _count("Stages that failed or were late while an answer was made",
                               "stage", "reason"),
     "stage_seconds": _times("Time in each stage of an answer, of one answer in 64", "stage"),
+    "vector_lookups_total": _count(
+        "Questions for what is near an item: answered by PostgreSQL, or why the model answered",
+        "outcome",
+    ),
+    "vector_lookup_seconds": _times("A question to PostgreSQL for what is near an item"),
     "submissions_total": _count("Submissions answered, by where the probabilities came from",
                                 "probability"),
     "InsertSuccess": _count("Customer preferences stored"),

@@ -14,17 +14,20 @@ from endcap.engine.guarding import Watch, reason_of
 from endcap.engine.histories import NO_HISTORY
 from endcap.engine.moment import NO_QUERY, Live, Moment, Ranked, observe
 from endcap.engine.surfaces import rerank
+from endcap.models.queries import Scored
 
 # Told of each failure: stage, reason, and what was raised.
 Failed = Callable[[str, str, Exception], None]
 
 
-def guarded(now: Live, query: Query, watch: Watch, failed: Failed) -> Answer:
+def guarded(
+    now: Live, query: Query, watch: Watch, failed: Failed, near: Scored | None = None
+) -> Answer:
     """``answer`` that never raises. ``fallback`` of the answer is ``stage:reason`` when it is
     made of popular items because of a failure, or in the recipe's order because the ranker
-    failed; nothing of it stays for the next query."""
+    failed; nothing of it stays for the next query. ``near`` as in ``Moment``."""
     try:
-        return told(compose(observe(now, query, watch)), watch, failed)
+        return told(compose(observe(now, query, watch, near=near)), watch, failed)
     except Exception as error:
         stage, reason = watch.stage, reason_of(error)
         failed(stage, reason, error)

@@ -24,7 +24,7 @@ from endcap.engine.sellable import Sellable, SellableByModel
 from endcap.engine.serving import Serving
 from endcap.engine.state import LiveState
 from endcap.models.live_numpy import LEFT_OUT_ALL, LEFT_OUT_NONE
-from endcap.models.queries import LiveQuery, ModelQuery
+from endcap.models.queries import LiveQuery, ModelQuery, Scored
 
 PURCHASE_CODE = EVENT_TYPES.index(PURCHASE)
 
@@ -86,7 +86,9 @@ class Moment:
     """Everything that one answer knows at ``query.at``. Most answers need neither ``known`` nor
     ``left_out``: they are worked out when somebody asks."""
 
-    __slots__ = ("_known", "_left_out", "history", "live", "query", "ranking", "watch", "without")
+    __slots__ = (
+        "_known", "_left_out", "history", "live", "near", "query", "ranking", "watch", "without",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -97,10 +99,12 @@ class Moment:
         known: ModelQuery | None = None,
         watch: Watch = UNWATCHED,
         without: tuple[str, ...] = (),
+        near: Scored | None = None,
     ) -> None:
-        """``without``: stages that are left out."""
+        """``without``: stages that are left out. ``near``: model rows near the item asked about,
+        best first, where something else than the model has found them already."""
         self.query, self.live, self.history, self.watch = query, now, history, watch
-        self.without = without
+        self.without, self.near = without, near
         self.ranking: Ranking | None = None
         self._known = known
         self._left_out = left_out
@@ -127,8 +131,9 @@ class Moment:
     def leaving_out(self, rows: Int32s) -> Moment:
         """The same moment with ``rows`` in place of ``left_out``."""
         return Moment(
-            self.query, self.live, self.history, rows, self._known, self.watch, self.without
-        )
+            self.query, self.live, self.history, rows, self._known, self.watch, self.without,
+            self.near,
+        )  # fmt: skip
 
     def live_query(self) -> LiveQuery:
         """What ``Recipe.live_candidates`` takes: the history as it is."""
@@ -147,11 +152,15 @@ POLICY_CODES = {
 
 
 def observe(
-    now: Live, query: Query, watch: Watch = UNWATCHED, without: tuple[str, ...] = ()
+    now: Live,
+    query: Query,
+    watch: Watch = UNWATCHED,
+    without: tuple[str, ...] = (),
+    near: Scored | None = None,
 ) -> Moment:
     """The shopper's history, read once."""
     history = now.state.history(query.user_id) if query.user_id else NO_HISTORY
-    return Moment(query, now, history, watch=watch, without=without)
+    return Moment(query, now, history, watch=watch, without=without, near=near)
 
 
 NO_ROWS = np.zeros(0, np.int32)

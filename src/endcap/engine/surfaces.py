@@ -85,7 +85,7 @@ def related_to(moment: Moment, row: int) -> Ranked:
     """What the model, or the content, says of the item at vocabulary ``row``."""
     now, wanted = moment.live, moment.query.k + len(moment.left_out)
     if moment.query.by == EMBEDDING and (placed := now.serving.embedded_row(row)) >= 0:
-        return without(near(now, placed, wanted), moment.left_out)
+        return without(near(moment, placed, wanted), moment.left_out)
     recipe, content = now.serving.recipe, now.serving.content
     if recipe is None:
         return NOTHING
@@ -98,11 +98,19 @@ def related_to(moment: Moment, row: int) -> Ranked:
     return without(in_vocabulary(now.serving, alike(now, row, wanted), "content"), moment.left_out)
 
 
-def near(now: Live, placed: int, n: int) -> Ranked:
-    """The sellable items whose embeddings are near that of row ``placed``."""
+def near(moment: Moment, placed: int, n: int) -> Ranked:
+    """The sellable items whose embeddings are near that of row ``placed``: those that were found
+    elsewhere, if they are enough."""
+    now, permitted = moment.live, moment.live.permitted.mask()
+    if (found := moment.near) is not None:
+        if permitted is not None:
+            kept = permitted[found.rows]
+            found = Scored(found.rows[kept], found.scores[kept])
+        if len(found.rows) >= n:
+            return in_vocabulary(now.serving, Scored(found.rows[:n], found.scores[:n]), "embedding")
     embeddings = now.serving.embeddings
     assert embeddings is not None  # noqa: S101 - somebody found the row in them
-    found = embeddings.related(placed, n, now.permitted.mask())
+    found = embeddings.related(placed, n, permitted)
     return in_vocabulary(now.serving, found, "embedding")
 
 

@@ -21,6 +21,7 @@ from endcap.app.intake import Intake
 from endcap.app.shop import Shop
 from endcap.app.vitals import Vitals
 from endcap.bootstrap import open_shop, prepare_kernels, tokens_of, tracer_of
+from endcap.bootstrap.vectors import close_servers
 from endcap.domain.errors import EndcapError
 from endcap.entrypoints.bonds import DRAIN_S, Bonds, end_with_supervisor, tell
 from endcap.entrypoints.logs import log_to_stderr
@@ -148,6 +149,7 @@ def run(
         uvloop.run(serve(shop, sock, bonds.status, prefix, tracer))
     if tracer is not None:
         tracer.close()
+    close_servers()
     return 0
 
 

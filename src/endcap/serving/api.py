@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from endcap.app.intake import Intake
+from endcap.app.nearby import Nearby
 from endcap.app.shop import Shop
 from endcap.domain.errors import EndcapError, NotFound
 from endcap.serving.bodies import Disconnected, Message, Receive
@@ -50,7 +51,9 @@ class Api:
     def __init__(
         self, shop: Shop, intake: Intake, now: Callable[[], int], prefix: str = ""
     ) -> None:
-        self._desk = Desk(shop, intake, now)
+        elsewhere = shop.settings.vectors != "folder"  # a folder holds what the model has anyway
+        nearby = Nearby(shop, time.monotonic) if elsewhere else None
+        self._desk = Desk(shop, intake, now, nearby=nearby)
         self._guard = Guard(shop, now)
         self._prefix = prefix.encode()
         self._meters: dict[tuple[str, int], tuple[Histogram, Counter]] = {}

@@ -10,7 +10,7 @@ from endcap.app.batch import stored as stored_of
 from endcap.app.explanations import explained
 from endcap.app.shop import Shop
 from endcap.domain.errors import NotFound
-from endcap.domain.values import POPULAR, TRENDING, Answer, Query
+from endcap.domain.values import EMBEDDING, POPULAR, TRENDING, Answer, Query
 from endcap.engine.guarding import Deadline
 from endcap.serving.parameters import Parameters, check_id, read_flag
 from endcap.serving.queries import listed_query, personal_query, related_query
@@ -31,10 +31,16 @@ def personalized(desk: Desk, request: Request) -> Reply:
     return answer_reply(PersonalizedAnswer(query.user_id or "", found.items), found)
 
 
-def related(desk: Desk, request: Request) -> Reply:
+async def related(desk: Desk, request: Request) -> Reply:
+    """Where a vector database may know what is near, it is asked first. Reasons come from the
+    model, hence so do answers with reasons."""
     asked = request.query
-    query = related_query(asked, desk.now())
-    found = asked_of(asked)(desk.shop, query, desk.deadline())
+    query, deadline = related_query(asked, desk.now()), desk.deadline()
+    if query.by == EMBEDDING and not read_flag(asked, "explain"):
+        near = await desk.nearby.ask(query) if desk.nearby is not None else None
+        found = answer(desk.shop, query, deadline, near)
+    else:
+        found = asked_of(asked)(desk.shop, query, deadline)
     return answer_reply(RelatedAnswer(query.item_id or "", found.items), found)
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from endcap.app.intake import Intake
+from endcap.app.nearby import Nearby
 from endcap.app.shop import Shop
 from endcap.domain.errors import EndcapError, InvalidInput, OverRate, Unavailable
 from endcap.domain.records import digest
@@ -39,12 +40,13 @@ class Reply(NamedTuple):
 @dataclass(frozen=True)
 class Desk:
     """What every route works with. ``now`` gives µs since 1970: the edge's clock; ``clock`` gives
-    seconds that only grow, for deadlines."""
+    seconds that only grow, for deadlines. ``nearby`` asks a vector database."""
 
     shop: Shop
     intake: Intake
     now: Callable[[], int]
     clock: Callable[[], float] = time.monotonic
+    nearby: Nearby | None = None
     replaying: asyncio.Lock = field(default_factory=asyncio.Lock)  # held by one replay at a time
 
     def deadline(self) -> Deadline:

@@ -105,7 +105,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "GET", "/v1/recommendations/related", "related", "Items that go with one item",
-        shapes.RelatedAnswer, read=reads.related, parameters=(ITEM, K, BY, EXPLAIN), ranked=True,
+        shapes.RelatedAnswer, write=reads.related, parameters=(ITEM, K, BY, EXPLAIN), ranked=True,
         twin=True,
     ),
     Route(
