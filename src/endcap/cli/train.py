@@ -13,6 +13,7 @@ from endcap.evaluation.results import NOT_JUDGED
 from endcap.settings import Settings
 
 if TYPE_CHECKING:
+    from endcap.app.shop import Shop
     from endcap.control.solution_versions import SolutionVersion
 
 
@@ -38,6 +39,12 @@ NOT_PROMOTED = 3  # exit code: all went well, and the gate kept what served
 @click.option("--reason", default="", metavar="TEXT", help="Why; kept in the registry.")
 @click.option("--lake-version", type=int, help="Learn from an earlier version of the lake.")
 @click.option("--no-ranker", is_flag=True, help="Leave the order to the recipe alone.")
+@click.option(
+    "--from-tables",
+    is_flag=True,
+    help="Read what endcap etl counted instead of all events, for shops whose events do not fit "
+    "one machine. The version serves where nothing does yet; else --force and --reason.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the version as JSON.")
 @click.pass_obj
 def command(
@@ -49,36 +56,74 @@ def command(
     reason: str,
     no_ranker: bool,
     lake_version: int | None,
+    from_tables: bool,
     as_json: bool,
 ) -> None:
     check_force(force, reason, no_promote)
-    from endcap.app import training
     from endcap.app.gating import may_serve
-    from endcap.app.reports import training_report
     from endcap.bootstrap import open_shop, prepare_kernels
 
     prepare_kernels(settings)
     shop = open_shop(settings)
-    begun = time.monotonic()
-    with progress("train") as report:
-        version = training.train(
-            shop,
-            time.time_ns() // 1000,
-            progress=report,
-            budget_s=budget_s,
-            serve=not no_promote,
-            ranker=not no_ranker,
-            force=reason.strip(),
-            lake_version=lake_version,
-        )
-        page = training_report(shop, version)
-    note(f"trained {version.name} in {time.monotonic() - begun:.1f} s; report: {page}")
+    if from_tables:
+        if lake_version is not None:
+            raise click.UsageError("--from-tables reads tables, --lake-version events: choose one")
+        train_counted(shop, not no_promote, reason.strip(), as_json)
+        return
+    version = train_on_events(
+        shop, budget_s, not no_promote, not no_ranker, reason.strip(), lake_version
+    )
     if as_json:
         print_json(version)
     else:
         print_version(version, no_promote)
     if not may_serve(version) and not no_promote:
         sys.exit(NOT_PROMOTED)
+
+
+def train_on_events(
+    shop: Shop,
+    budget_s: float | None,
+    serve: bool,
+    ranker: bool,
+    force: str,
+    lake_version: int | None,
+) -> SolutionVersion:
+    """The default recipe on all events, and its report."""
+    from endcap.app.reports import training_report
+    from endcap.app.training import train
+
+    begun, at = time.monotonic(), time.time_ns() // 1000
+    with progress("train") as report:
+        version = train(
+            shop, at, progress=report, budget_s=budget_s, serve=serve, ranker=ranker, force=force,
+            lake_version=lake_version,
+        )  # fmt: skip
+        page = training_report(shop, version)
+    note(f"trained {version.name} in {time.monotonic() - begun:.1f} s; report: {page}")
+    return version
+
+
+def train_counted(shop: Shop, serve: bool, force: str, as_json: bool) -> None:
+    """A version made from tables, and what became of it."""
+    from endcap.app.table_training import train_from_tables
+
+    at = time.time_ns() // 1000
+    with progress("train") as report:
+        version = train_from_tables(shop, at, progress=report, serve=serve, force=force)
+    print_counted(shop, version, as_json)
+
+
+def print_counted(shop: Shop, version: SolutionVersion, as_json: bool) -> None:
+    """What became of a version made from tables."""
+    from endcap.control import campaigns
+
+    if as_json:
+        print_json(version)
+    elif campaigns.campaign(shop.documents).version == version.name:
+        say(f"{version.name} serves: endcap versions")
+    else:
+        say(f"{version.name} is registered; to serve it: endcap rollback {version.name}")
 
 
 def check_force(force: bool, reason: str, no_promote: bool) -> None:

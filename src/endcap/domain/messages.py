@@ -103,6 +103,7 @@ MESSAGES: dict[str, str] = {
     "the tables, and endcap etl makes them anew from the lake",
     "job_argument_missing": "the job needs {field} with {permitted}",
     "spark_extra_missing": "--engine spark needs the extra endcap[spark]: {value} is not installed",
+    "tables_missing": "the tables in {value} hold no {field} yet; make them with endcap etl",
     "java_missing": "Spark needs Java 17: {reason}; install it, or set JAVA_HOME to where it is",
     "spark_unreachable": "no Spark master answers at {value}: {reason}",
     "spark_failed": "Spark could not run the statement of {field}: {reason}",

@@ -16,6 +16,8 @@ from endcap.features.past import PRIOR
 from endcap.features.times import HOUR_US
 
 MOST_PER_USER = 1000  # items of one user that co-occurrence counts, as ``models/item_item.py``
+SHRINKAGE = 1.0  # users by which a count is doubted
+NEIGHBOURS_KEPT = 500  # of each item
 MOST_EVENTS_A_DAY = 1000  # a user with more is hardly a person
 YEAR_2000_US = 946_684_800_000_000
 _MONDAY = 3  # days from 1970-01-01, a Thursday, back to the Monday before
@@ -41,6 +43,8 @@ def parameters(as_of: int) -> dict[str, int | float]:
         "pair_half_life_days": PAIR_HALF_LIFE_DAYS,
         "prior": PRIOR,
         "most_per_user": MOST_PER_USER,
+        "shrinkage": SHRINKAGE,
+        "neighbours_kept": NEIGHBOURS_KEPT,
         "most_events_a_day": MOST_EVENTS_A_DAY,
         "year_2000_us": YEAR_2000_US,
     }

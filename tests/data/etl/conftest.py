@@ -28,22 +28,19 @@ START = 20_000 * DAY  # 2024-10-04, a Friday
 AS_OF = START + 9 * DAY + 5 * 3_600_000_000
 
 
-def generated(root: Path) -> Lake:
+def generated(lake: Lake) -> None:
     """A synthetic shop of 1,500 events."""
-    files = root.parent / f"{root.name}-files"
-    generate(
-        Plan(users=60, items=120, events=1_500, days=12, seed=4, start_s=START // 10**6), files
-    )
-    lake = Lake(root, 256, 1)
+    files = lake.root.parent / f"{lake.root.name}-files"
+    begin = START // 10**6
+    generate(Plan(users=60, items=120, events=1_500, days=12, seed=4, start_s=begin), files)
     names = {"users": "users", "items": "items", "events": "interactions"}
     sources = [Source(table, str(files / f"{name}.parquet")) for table, name in names.items()]
     import_files(lake, sources, {}, ImportOptions(AS_OF), lambda _: None)
-    return lake
 
 
-def invoices(root: Path) -> Lake:
+def invoices(lake: Lake) -> None:
     """Like Online Retail: purchases only, many lines at one minute, returns as negative numbers."""
-    draw, lake = random.Random(7), Lake(root, 256, 1)
+    draw = random.Random(7)
     codes = [f"{draw.randrange(10_000, 99_999)}{draw.choice(['', 'A', 'B'])}" for _ in range(80)]
     events = []
     for invoice in range(150):
@@ -54,40 +51,50 @@ def invoices(root: Path) -> Lake:
             events.append(
                 Event(user, code, "purchase", minute, f"{536_365 + invoice}-{line}", quantity)
             )
-    items = [Item(code, {"name": f"SET OF {n} T-LIGHTS", "price": 0.5 * n})
-             for n, code in enumerate(codes)]  # fmt: skip
+    items = [
+        Item(code, {"name": f"SET OF {n} T-LIGHTS", "price": 0.5 * n})
+        for n, code in enumerate(codes)
+    ]
     users = [User(str(12_000 + n), {"country": "United Kingdom"}) for n in range(30)]
-    lake.append(events, items, users, [], 10)
-    return lake
+    lake.append(events, items, users, [], after(lake))
+
+
+def after(lake: Lake) -> int:
+    """Where the log would end next."""
+    return lake.manifest().log_offset + 10
 
 
 STRANGE = (
     "a", "A", "\u00e9", "e\u0301", "日本", "🛒", "o'neil", 'say "x"', "back\\slash", " x", "x ",
     "%s", "$as_of",
 )  # fmt: skip
+TYPES = ("view", "view", "add_to_cart", "purchase", "purchase", "rate", "Purchase")
+VALUES = (None, 0.0, -0.0, -3.5, 1e30, math.inf, -math.inf, math.nan)
 
 
-def awkward(root: Path) -> Lake:
+def awkward(lake: Lake) -> None:
     """Nulls, Unicode, ties, an emptied date, clocks that are wrong, numbers that are none."""
-    draw, lake = random.Random(3), Lake(root, 256, 1)
-    times = [START + n * DAY + draw.choice([0, 1, DAY - 1, draw.randrange(DAY)])
-             for n in range(10) for _ in range(30)]  # fmt: skip
+    draw = random.Random(3)
+    times = [
+        START + n * DAY + draw.choice([0, 1, DAY - 1, draw.randrange(DAY)])
+        for n in range(10)
+        for _ in range(30)
+    ]
     times += [START + 3 * DAY] * 60  # all at once
     times += [LEAST_TS, -1, 0, 1, MOST_TS, AS_OF, AS_OF - 1, START + 3_000 * DAY]
-    types = ("view", "view", "add_to_cart", "purchase", "purchase", "rate", "Purchase")
-    values = (None, 0.0, -0.0, -3.5, 1e30, math.inf, -math.inf, math.nan)
-    sessions = (None, None, "s1", "s2", "ß")
     events = [
-        Event(draw.choice(STRANGE), draw.choice([*STRANGE, "unlisted"]), draw.choice(types), ts,
-              f"e{n}", draw.choice(values), draw.choice(sessions), draw.choice([None, {"k": "v"}]))
+        Event(
+            draw.choice(STRANGE), draw.choice([*STRANGE, "unlisted"]), draw.choice(TYPES), ts,
+            f"e{n}", draw.choice(VALUES), draw.choice((None, None, "s1", "s2", "ß")),
+            draw.choice([None, {"k": "v"}]),
+        )
         for n, ts in enumerate(times)
     ]  # fmt: skip
-    lonely = [Event("erased", "a", "view", START + 40 * DAY + n, f"l{n}") for n in range(5)]
-    lake.append([*events, *lonely], strange_items(), [User("a", {"née": "x"})], ["erased"], 10)
+    events += [Event("erased", "a", "view", START + 40 * DAY + n, f"l{n}") for n in range(5)]
+    lake.append(events, strange_items(), [User("a", {"née": "x"})], ["erased"], after(lake))
     late = [Event("日本", "🛒", "purchase", START + DAY + n, f"late{n}", 2.0) for n in range(9)]
     users = [User("é", {"age": 30, "tags": ["x", "y"]}), User("A", {"AGE": 2.5, "ok": True})]
-    lake.append(late, [Item("A", {"price": 9, "new": False})], users, ["%s"], 20)
-    return lake
+    lake.append(late, [Item("A", {"price": 9, "new": False})], users, ["%s"], after(lake))
 
 
 def strange_items() -> list[Item]:
@@ -103,20 +110,20 @@ def strange_items() -> list[Item]:
     return [Item(name, odd[n % len(odd)]) for n, name in enumerate(STRANGE[:-2])]
 
 
-def nothing(root: Path) -> Lake:
-    """A shop before its first event."""
-    return Lake(root, 256, 1)
-
-
-SHOPS: dict[str, Callable[[Path], Lake]] = {
-    "generated": generated, "invoices": invoices, "awkward": awkward, "nothing": nothing,
+SHOPS: dict[str, Callable[[Lake], None]] = {
+    "generated": generated, "invoices": invoices, "awkward": awkward,
 }  # fmt: skip
 
 
 @pytest.fixture(scope="session")
 def lakes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Lake]:
+    """One of each kind, and ``all`` of them in one."""
     root = tmp_path_factory.mktemp("lakes")
-    return {name: make(root / name) for name, make in SHOPS.items()}
+    made = {name: Lake(root / name, 256, 1) for name in (*SHOPS, "all")}
+    for name, fill in SHOPS.items():
+        fill(made[name])
+        fill(made["all"])
+    return made
 
 
 class Etl:
@@ -168,13 +175,13 @@ def etl(tmp_path: Path) -> Etl:
     return Etl(Lake(tmp_path / "it's a lake", 256, 1), tmp_path / "it's tables")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def etl_of() -> type[Etl]:
     """``etl_of(lake, root)``."""
     return Etl
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def rows_of() -> Callable[..., list[dict[str, Any]]]:
     """``rows_of(root, table, columns)``."""
     return table_rows

@@ -24,7 +24,8 @@ START = 20_000 * DAY  # 2024-10-04, as there
 AS_OF = START + 9 * DAY + 5 * 3_600_000_000
 
 FEATURES = {"history", "user_features", "product_features", "user_product_features", "quality"}
-WHOLE = FEATURES | {"items", "users", "cooccurrence"}
+COUNTS = {"cooccurrence", "neighbours"}
+WHOLE = FEATURES | COUNTS | {"items", "users"}
 DATED = {"events", "training", "sessions"}
 
 
@@ -66,7 +67,7 @@ def test_a_late_event_touches_its_date_alone(shop: Etl) -> None:
     shop.run()
     others = [file for file in shop.files("events") if file.date != "2024-10-05"]
     shop.lake.append([view("u3", "i2", 1, 5)], [], [], [], 20)
-    assert shop.made() == dict.fromkeys(FEATURES | {"cooccurrence"} | DATED, 1)
+    assert shop.made() == dict.fromkeys(FEATURES | COUNTS | DATED, 1)
     assert set(others) < set(shop.files("events"))
     assert [row["user_id"] for row in shop.rows("events") if row["date"] == "2024-10-05"] == [
         "u2", "u3",
@@ -179,7 +180,7 @@ def test_a_run_that_was_cut_short_leaves_whole_tables_and_goes_on(shop: Etl, mon
     assert len(shop.files("sessions")) == 1
     assert not (shop.root / ".staging").exists()
     monkeypatch.undo()
-    assert shop.made() == dict.fromkeys(FEATURES | {"cooccurrence"}, 1) | {"sessions": 2}
+    assert shop.made() == dict.fromkeys(FEATURES | COUNTS, 1) | {"sessions": 2}
     records = [json.loads(path.read_text()) for path in sorted((shop.root / "runs").iterdir())]
     assert [(r["status"], r["reason"]) for r in records] == [("failed", "OSError"), ("done", "")]
 
@@ -242,7 +243,7 @@ def test_quality_finds_what_is_wrong(lakes, tmp_path, etl_of) -> None:
 
 def test_a_shop_without_anything_has_empty_tables(etl: Etl) -> None:
     record = etl.run()
-    assert [made.rows for made in record.tables if made.table != "quality"] == [0] * 10
+    assert [made.rows for made in record.tables if made.table != "quality"] == [0] * 11
     assert len(record.tables) == len(TABLES)
 
 

@@ -17,9 +17,9 @@ PERMITTED = {
     "And", "Or", "Not", "EQ", "NEQ", "LT", "LTE", "GT", "GTE", "Is", "Add", "Sub", "Mul", "Div",
     "Mod", "Case", "If", "Cast", "DataType", "DataTypeParam", "Coalesce", "Nullif", "Ln", "Pow",
     "Count", "Sum", "Min", "Max", "Avg", "Distinct", "Star", "Window", "WindowSpec", "Order",
-    "Ordered", "RowNumber", "Lag",
+    "Ordered", "RowNumber", "Lag", "Sqrt",
 }  # fmt: skip
-UNIQUE = {"arrival", "back", "item_id", "place"}  # what ends an order of rows
+UNIQUE = {"arrival", "back", "item_id", "other_id", "place"}  # what ends an order of rows
 LISTS = {name: ["colour", "size"] for name in ("raw_attributes", "item_attributes",
                                                "user_attributes")}  # fmt: skip
 AS_OF = 1_750_000_000_000_000

@@ -41,6 +41,7 @@ TABLES: tuple[Table, ...] = (
     Table("product_features", ("events", "items"), "… of each product", timed=True),
     Table("user_product_features", ("history",), "… of each user × product", timed=True),
     Table("cooccurrence", ("events",), "users who had both of two items"),
+    Table("neighbours", ("cooccurrence",), "the items that go best with each"),
     Table("quality", ("events", "items", "users"), "data-quality checks", timed=True),
 )  # fmt: skip
 BY_NAME = {table.name: table for table in TABLES}

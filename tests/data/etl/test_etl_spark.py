@@ -1,0 +1,204 @@
+"""Every table on DuckDB and on Spark: the same rows, in local mode and on a cluster.
+
+Spark runs in Pythons of its own (``make setup-spark``), one session for each version and mode.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from endcap.data.etl.tables import BY_NAME, with_inputs
+from endcap.data.lake import Lake
+from endcap.domain.times import iso
+from endcap.domain.values import Event
+
+ROOT = Path(__file__).parents[3]
+JOB = Path(__file__).with_name("spark_job.py")
+DAY = 86_400_000_000
+START = 20_000 * DAY
+AS_OF = START + 9 * DAY + 5 * 3_600_000_000  # as in conftest.py
+TOLERANCE = 1e-9
+LATER = ("events", "sessions", "user_features")  # made again after the lake went on
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
+
+
+def python_of(spark: str) -> Path:
+    found = ROOT / f".venv-spark{spark}" / "bin" / "python"
+    assert found.exists(), "make setup-spark makes the Pythons that these tests need"
+    return found
+
+
+def environment() -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("ENDCAP_", "SPARK_"))}
+    return {
+        **kept,
+        "PYTHONPATH": str(ROOT / "src"),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        # Small data: compiling for speed would take most of the time.
+        "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    }
+
+
+@contextmanager
+def cluster(spark: str, folder: Path) -> Iterator[str]:
+    """A standalone master and two workers on loopback; yields the master's address."""
+    home = next((python_of(spark).parents[1] / "lib").glob("python*/site-packages/pyspark"))
+    deploy, started = "org.apache.spark.deploy", []
+    log = folder / "master.log"
+
+    def start(role: str, name: str, *words: str) -> None:
+        with (folder / f"{name}.log").open("w") as out:
+            process = subprocess.Popen(
+                [home / "bin" / "spark-class", f"{deploy}.{role.lower()}.{role}",
+                 "--host", "127.0.0.1", "--webui-port", "0", *words],
+                env={**environment(), "SPARK_HOME": str(home)}, start_new_session=True,
+                stdout=out, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        started.append(process)
+
+    try:
+        start("Master", "master", "--port", "0")
+        address = awaited(log, r"Starting Spark master at (spark://\S+)", 1)[0]
+        for number in range(2):
+            folder_of = str(folder / f"worker{number}")
+            start("Worker", f"worker{number}", "-c", "1", "-m", "1g", "-d", folder_of, address)
+        awaited(log, r"Registering worker (\S+)", 2)
+        yield address
+    finally:
+        for process in reversed(started):
+            os.killpg(process.pid, signal.SIGTERM)
+        for process in started:
+            process.wait(30)
+
+
+def awaited(log: Path, pattern: str, times: int) -> list[str]:
+    """What a log says, once it has said it so many times."""
+    with subprocess.Popen(["tail", "-n", "+1", "-F", log], stdout=subprocess.PIPE, text=True) as f:
+        found: list[str] = []
+        assert f.stdout is not None
+        for line in f.stdout:
+            found += re.findall(pattern, line)
+            if len(found) == times:
+                break
+        f.terminate()
+    return found
+
+
+def jobs(spark: str, lakes: dict[str, Lake], root: Path) -> list[dict[str, str]]:
+    """The whole shop, then some tables after it went on. Spark 3.5 goes through Hadoop's files."""
+    scheme = "file://" if spark == "35" else ""
+    shared = {"output": f"{scheme}{root / 'tables'}", "as-of": iso(AS_OF)}
+    first = {"lake": f"{scheme}{lakes['all'].root}", **shared}
+    return [first, {"lake": f"{scheme}{lakes['later'].root}", **shared, "tables": ",".join(LATER)}]
+
+
+@pytest.fixture(scope="module")
+def both(lakes: dict[str, Lake]) -> dict[str, Lake]:
+    """The lake of all shops, and the same after a late event."""
+    later = Lake(lakes["all"].root.parent / "later", 256, 1)
+    shutil.copytree(lakes["all"].root, later.root, dirs_exist_ok=True)
+    late = [Event("日本", "a", "view", START + 2 * DAY + 7, "very late")]
+    later.append(late, [], [], [], later.manifest().log_offset + 10)
+    return {"all": lakes["all"], "later": later}
+
+
+class Ran:
+    """What one session made, and the tables that DuckDB makes of the same lakes."""
+
+    def __init__(self, root: Path, records: list[dict[str, Any]]) -> None:
+        self.root, self.records = root, records
+
+
+@pytest.fixture(scope="module", params=["35-local", "4-local", "35-cluster", "4-cluster"])
+def ran(request, both, tmp_path_factory) -> Ran:
+    spark, mode = request.param.split("-")
+    root = tmp_path_factory.mktemp(request.param)
+    plan = {"jobs": jobs(spark, both, root)}
+    if mode == "cluster":
+        with cluster(spark, root) as master:
+            return Ran(root, run(spark, {"jobs": plan["jobs"][:1], "master": master}))
+    return Ran(root, run(spark, {**plan, "master": "local[2]"}))
+
+
+def run(spark: str, plan: dict[str, Any]) -> list[dict[str, Any]]:
+    done = subprocess.run(
+        [python_of(spark), JOB], input=json.dumps(plan), env=environment(), check=False,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+@pytest.fixture(scope="module")
+def duckdb_tables(both, tmp_path_factory, etl_of) -> dict[str, Path]:
+    roots = {name: tmp_path_factory.mktemp(f"duckdb-{name}") for name in both}
+    for name, lake in both.items():
+        etl_of(lake, roots[name]).run()
+    return roots
+
+
+def differences(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> list[Any]:
+    """Rows that are not the same; numbers to a relative 1e-9."""
+    found: list[Any] = [] if len(one) == len(other) else [(len(one), len(other))]
+    for a, b in zip(in_order(one), in_order(other), strict=False):
+        if list(a) != list(b) or not all(same(x, y) for x, y in zip(a.values(), b.values())):  # noqa: B905
+            found.append((a, b))
+    return found
+
+
+def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def key(row: dict[str, Any]) -> tuple[list[str], list[str]]:
+        exact = [repr(v) for v in row.values() if not isinstance(v, float)]
+        return exact, [f"{v:.6g}" for v in row.values() if isinstance(v, float)]
+
+    return sorted(({k: row[k] for k in sorted(row)} for row in rows), key=key)
+
+
+def same(one: Any, other: Any) -> bool:
+    if isinstance(one, float) and isinstance(other, float):
+        return abs(one - other) <= TOLERANCE * max(1.0, abs(one))
+    return type(one) is type(other) and one == other
+
+
+def test_rows_are_the_same(ran: Ran, duckdb_tables, rows_of) -> None:
+    again = {table.name for table in with_inputs(LATER)} if len(ran.records) > 1 else set()
+    for table in BY_NAME:
+        expected = rows_of(duckdb_tables["later" if table in again else "all"], table)
+        assert expected
+        assert differences(expected, rows_of(ran.root / "tables", table))[:3] == [], table
+
+
+def test_only_what_changed_is_made_anew(ran: Ran) -> None:
+    if len(ran.records) == 1:  # on the cluster the shop does not go on
+        assert {m["partitions_kept"] for m in ran.records[0]["tables"]} == {0}
+        return
+    made = {m["table"]: (m["partitions"], m["partitions_kept"]) for m in ran.records[1]["tables"]}
+    touched, kept = made["events"]
+    assert touched == 1
+    assert kept > 10
+    assert made["sessions"] == made["events"]
+
+
+def test_a_date_is_one_file(ran: Ran) -> None:
+    for folder in (ran.root / "tables" / "sessions").iterdir():
+        assert len(list(folder.glob("*.parquet"))) == 1
+
+
+def test_a_difference_is_seen() -> None:
+    rows = [{"k": "a", "x": 1.0}, {"k": "b", "x": None}]
+    assert differences(rows, [{"k": "b", "x": None}, {"k": "a", "x": 1.0 + 1e-12}]) == []
+    assert differences(rows, [{"k": "a", "x": 1.0 + 1e-7}, {"k": "b", "x": None}])
+    assert differences(rows, [{"k": "a", "x": 1.0}, {"k": "b", "x": 0.0}])
+    assert differences(rows, rows[:1])
