@@ -301,9 +301,13 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _own_logging() -> Iterator[None]:
-    """What runs as a process in production sets the root logger up; the next test finds its own."""
+    """What runs as a process in production sets the root logger up, and libraries that configure
+    logging turn loggers off that are there already; the next test finds its own."""
     root = logging.getLogger()
     level, handlers = root.level, root.handlers[:]
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.startswith("endcap") and isinstance(logger, logging.Logger):
+            logger.disabled = False
     yield
     root.setLevel(level)
     root.handlers[:] = handlers

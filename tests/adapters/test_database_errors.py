@@ -9,7 +9,8 @@ import psycopg
 import pymysql
 import pytest
 
-from endcap.adapters import mysql_errors, postgres_errors
+from endcap.adapters import mysql_errors
+from endcap.adapters import postgres_source_errors as postgres_errors
 from endcap.adapters.database_url import parse_url
 from endcap.domain.errors import InvalidInput, Unavailable
 
