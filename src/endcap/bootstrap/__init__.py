@@ -78,11 +78,16 @@ def open_shop(
         edited=edited,
         renew=lambda: load(log, documents, artifacts, limits).live,
         vectors=partial(vectors_of, settings, name),
-        erasers={
-            "vectors": partial(erase_vectors, settings, name),
-            "records of the stream": partial(erase_stream, settings, name),
-        },
+        erasers=erasers_of(settings, name),
     )
+
+
+def erasers_of(settings: Settings, group: str) -> dict[str, Callable[[str], int]]:
+    """By place, what forgets one user there and says how many entries that were."""
+    return {
+        "vectors": partial(erase_vectors, settings, group),
+        "records of the stream": partial(erase_stream, settings, group),
+    }
 
 
 def open_published(settings: Settings, group: str | None = None) -> Published:
