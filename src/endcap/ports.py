@@ -245,6 +245,9 @@ class Relation(Struct, frozen=True):
     path: tuple[str, ...] = ()  # schema and table; empty: the name is all
 
 
+MOST_BYTES = 32 * 2**20  # of text that a database hands over at once
+
+
 class Database(Protocol):
     """A shop's own database, read only and as it was at one moment: what others change meanwhile
     is not seen. ``name``: the URL without user and password. ``dialect``: mysql or postgresql.
@@ -264,7 +267,8 @@ class Database(Protocol):
         ``query``: SQL with %s for each parameter."""
 
     def read(self, query: str, parameters: Sequence[object], rows: int) -> Iterator[pa.Table]:
-        """All rows, streamed, in tables of about ``rows`` rows; every column as text (string)."""
+        """All rows, streamed, in tables of about ``rows`` rows, or about MOST_BYTES where that is
+        less; every column as text (string)."""
 
     def close(self) -> None:
         """Leave the database. Nothing is raised."""

@@ -9,8 +9,7 @@ import psycopg
 import pymysql
 import pytest
 
-from endcap.adapters import mysql_errors
-from endcap.adapters import postgres_source_errors as postgres_errors
+from endcap.adapters import mysql_errors, postgres_source_errors
 from endcap.adapters.database_url import parse_url
 from endcap.domain.errors import InvalidInput, Unavailable
 
@@ -81,11 +80,11 @@ def test_mysql(error: Exception, code: str) -> None:
 
 @pytest.mark.parametrize(("said", "code"), POSTGRES)
 def test_postgresql_by_its_words(said: str, code: str) -> None:
-    assert postgres_errors.explained(psycopg.OperationalError(said), URL).code == code
+    assert postgres_source_errors.explained(psycopg.OperationalError(said), URL).code == code
 
 
 @pytest.mark.parametrize(("kind", "code"), STATES, ids=str)
 def test_postgresql_by_its_state(kind: type[Exception], code: str) -> None:
-    found = postgres_errors.explained(kind("said"), URL)
+    found = postgres_source_errors.explained(kind("said"), URL)
     assert found.code == code
     assert isinstance(found, Unavailable | InvalidInput)

@@ -16,6 +16,7 @@ from pymysql.err import OperationalError, raise_mysql_exception
 
 from endcap.adapters import mysql_packets as packets
 from endcap.domain.arrays import UInt8s
+from endcap.ports import MOST_BYTES
 
 _BLOCK = 2**20  # bytes read at once
 _ROWS = 16_384  # rows split at once
@@ -63,7 +64,8 @@ def stream(connection: pymysql.Connection[Any], query: str, rows: int) -> Iterat
         held: list[pa.Table] = []
         for table in _tables(inside):
             held.append(table)
-            if sum(one.num_rows for one in held) >= rows:
+            enough = sum(one.nbytes for one in held) >= MOST_BYTES
+            if enough or sum(one.num_rows for one in held) >= rows:
                 yield pa.concat_tables(held).combine_chunks()
                 held = []
         if held:

@@ -17,7 +17,7 @@ from pyarrow import csv
 from endcap.adapters.database_url import DatabaseUrl
 from endcap.adapters.postgres_source_errors import explained
 from endcap.data.database.dialects import POSTGRESQL, kind_of
-from endcap.ports import Column, ForeignKey, Relation
+from endcap.ports import MOST_BYTES, Column, ForeignKey, Relation
 
 _MODES = {"verify": "verify-full", "verify-ca": "verify-ca", "require": "require", "off": "disable"}
 _SESSION = (
@@ -114,15 +114,16 @@ class PostgresDatabase:
                 self._connection.cursor() as cursor,
                 cursor.copy(_sql(statement), tuple(parameters)) as lines,
             ):
-                held: list[bytes] = []
+                held, size = list[bytes](), 0
                 for line in lines:
                     held.append(bytes(line))
-                    if len(held) == rows:
+                    size += len(held[-1])
+                    if len(held) == rows or size >= MOST_BYTES:
                         yield _parsed(held)
-                        held = []
+                        held, size = [], 0
                 if held:
                     yield _parsed(held)
-        except (psycopg.Error, OSError) as error:
+        except (psycopg.Error, OSError, pa.ArrowInvalid) as error:
             raise explained(error, self._url) from None
 
     def close(self) -> None:
@@ -138,23 +139,24 @@ class PostgresDatabase:
 
 def _parsed(lines: list[bytes]) -> pa.Table:
     """CSV as PostgreSQL writes it: null is nothing, an empty text is in quotes."""
-    text = b"".join(lines)
-    first = csv.read_csv(io.BytesIO(text[: len(lines[0])]), read_options=_HEADLESS)
-    names = first.column_names
+    reading = csv.ReadOptions(
+        autogenerate_column_names=True,
+        use_threads=False,
+        block_size=max(2**20, 2 * max(map(len, lines))),  # a row has to fit
+    )
+    parsing = csv.ParseOptions(newlines_in_values=True)
+    first = csv.read_csv(io.BytesIO(lines[0]), read_options=reading, parse_options=parsing)
     return csv.read_csv(
-        io.BytesIO(text),
-        read_options=csv.ReadOptions(autogenerate_column_names=True, use_threads=False),
-        parse_options=csv.ParseOptions(newlines_in_values=True),
+        io.BytesIO(b"".join(lines)),
+        read_options=reading,
+        parse_options=parsing,
         convert_options=csv.ConvertOptions(
-            column_types={name: pa.string() for name in names},
+            column_types=dict.fromkeys(first.column_names, pa.string()),
             null_values=[""],
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
         ),
     )
-
-
-_HEADLESS = csv.ReadOptions(autogenerate_column_names=True)
 
 
 def _sql(text: str) -> sql.SQL:

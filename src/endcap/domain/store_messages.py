@@ -122,6 +122,8 @@ STORE_MESSAGES: dict[str, str] = {
     "database_column_type": "{field}: {column} is of type {value}; permitted is {permitted}",
     "database_key_missing": "{field}: {value} has no primary key; name columns that are unique "
     'together, as key = ["id"]',
+    "database_key_null": "{field}: the key of a row of {value} is null; name columns that are "
+    'unique and never null, as key = ["id"]',
     "database_time_zone": "the database does not know the time zone {value!r}; load its time zone "
     "tables, or give an offset like +01:00",
     "database_query_failed": "{field} could not answer (error {value}): {reason}",

@@ -10,6 +10,7 @@ import pytest
 from endcap.adapters.database_url import parse_url
 from endcap.bootstrap import open_database
 from endcap.data.database import rows
+from endcap.domain.errors import InvalidInput
 
 pytestmark = pytest.mark.server
 
@@ -201,3 +202,27 @@ def test_what_is_written_meanwhile_is_not_seen(fresh) -> None:
     counts = [database.value(f"SELECT COUNT(*) FROM {table}") for table in "ab"]
     database.close()
     assert counts == ["1", "0"]
+
+
+def test_rows_of_any_size_come_a_few_at_a_time(fresh) -> None:
+    server, name = fresh
+    kind = "LONGTEXT" if server.dialect == "mysql" else "TEXT"
+    server.sql(f"CREATE TABLE a (id INT PRIMARY KEY, words {kind})", name)
+    for number in range(6):
+        server.sql(f"INSERT INTO a VALUES ({number}, REPEAT('wörd,\n', 1500000))", name)
+    database = open_database(parse_url(server.url(name), password="reAd:er/@ %secret"))
+    tables = [*database.read("SELECT id, words FROM a ORDER BY id", (), 100_000)]
+    database.close()
+    assert len(tables) > 1
+    assert [str(v) for t in tables for v in t.column(0).to_pylist()] == [*map(str, range(6))]
+    assert {v for t in tables for v in t.column(1).to_pylist()} == {"wörd,\n" * 1_500_000}
+
+
+def test_a_key_that_is_null_is_refused(fresh, importing) -> None:
+    server, name = fresh
+    server.sql("CREATE TABLE views (id INT, who INT, what INT, at INT, much INT)", name)
+    server.rows(name, "views", [(None, 1, 1, 1_700_000_000, 1)])
+    text = VIEWS.format("at").replace("overlap", 'key = ["id"]\noverlap')
+    with pytest.raises(InvalidInput) as caught:
+        importing(server, name, text)
+    assert (caught.value.code, caught.value.value) == ("database_key_null", "views")

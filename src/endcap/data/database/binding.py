@@ -15,6 +15,7 @@ from endcap.domain.errors import InvalidInput
 from endcap.ports import Column, Database, Relation
 
 _SHOWN = 30
+_STEPPED = ("whole", "big", "number")
 _WATERMARKS = ("whole", "big", *TIMES)
 
 
@@ -78,8 +79,9 @@ def _fits(entry: Entry, ours: str, bound: Bound) -> None:
     kind = bound.column.kind
     if ours == TS and kind not in (*TIMES, *NUMBERS, "text"):
         raise _wrong_type(entry, bound, "a time, a date, a number or text")
-    stepped = isinstance(entry.section.columns[ours], Stepped)
-    if (ours == VALUE or stepped) and kind not in (*NUMBERS, "text"):
+    if isinstance(entry.section.columns[ours], Stepped) and kind not in _STEPPED:
+        raise _wrong_type(entry, bound, "a number, to have steps")
+    if ours == VALUE and kind not in (*NUMBERS, "text"):
         raise _wrong_type(entry, bound, "a number")
     if kind == "other":
         raise _wrong_type(entry, bound, "a number, text, time, date, boolean, JSON or bytes")

@@ -15,6 +15,7 @@ from endcap.data.database.mapping import Stepped
 from endcap.data.database.select import Query, names_of, outputs_of, select_rows
 from endcap.data.entities import TEXT, TEXTS, WHOLE
 from endcap.domain.columns import EVENT_ID, EVENT_TYPE, ITEM_ID, SESSION_ID, TS, USER_ID
+from endcap.domain.errors import InvalidInput
 from endcap.ports import Database
 
 ROWS = 100_000  # of a chunk
@@ -36,10 +37,14 @@ def read_chunks(
 
 
 def make_chunk(table: pa.Table, read: Read, query: Query, at: Position) -> Chunk:
-    """``table``: text columns in the order of ``query.names``, rows in order of the key."""
+    """``table``: text columns in the order of ``query.names``, rows in order of the key. Raises
+    InvalidInput (database_key_null)."""
     n, outputs = table.num_rows, outputs_of(read)
     ours = {name: our for our, name in names_of(read).items()}
     keys = [table.column(i) for i in range(query.keys)]
+    if any(key.null_count for key in keys):
+        name = next(iter(read.relations.values())).name
+        raise InvalidInput("database_key_null", field=f"[{read.entry.path}]", value=name)
     columns: dict[str, pa.ChunkedArray] = {}
     for place, (name, bound) in enumerate(outputs.items(), query.keys):
         given = read.entry.section.columns[ours[name]]
