@@ -178,6 +178,16 @@ def test_the_default_recipe_finds_out_by_itself() -> None:
         np.testing.assert_array_equal(a, b)
 
 
+def test_what_the_history_does_not_reach_keeps_its_score(recipe: Recipe) -> None:
+    own = np.arange(SIZE, dtype=np.int32)
+    for rows in (np.arange(ITEMS, dtype=np.int32), np.arange(SIZE, ITEMS, dtype=np.int32)):
+        asked = np.array([0, len(rows)], np.int64)
+        linear = recipe.mixture.linear_scores(batch([ask(1, 3)]), asked, rows)
+        kept = recipe.score(ask(1, 3), rows) == linear
+        assert kept[~np.isin(rows, own)].all()
+        assert not kept[np.isin(rows, own)].any()
+
+
 def test_queries_of_one_owner_count_as_one_witness() -> None:
     values = by_owner(np.array([1.0, 1.0, 0.0, 4.0]), np.array([3, 3, 3, 8]))
     assert values.tolist() == [1.0, 2.0]

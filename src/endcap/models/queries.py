@@ -51,14 +51,10 @@ class Queries(NamedTuple):
 
 
 def as_model_query(query: LiveQuery) -> ModelQuery:
-    """The same history in model rows, -1 unknown."""
-    known = query.items < len(query.to_model)
-    rows = query.to_model[np.where(known, query.items, 0)]
+    """The same history in model rows; the model knows every item of it."""
     ages_s = np.maximum(query.at - query.ts, 0) * 1e-6
     return ModelQuery(
-        np.where(known, rows, -1).astype(np.int32),
-        query.model_codes[query.codes],
-        ages_s.astype(np.float32),
+        query.to_model[query.items], query.model_codes[query.codes], ages_s.astype(np.float32)
     )
 
 

@@ -2,8 +2,9 @@
 
 score(j) = s · exp(±m / w): s the linear score of the mixture, m what the trees say of the history
 and item j (``reorder_kernel``), w the sharpness at which s alone told the held-out targets best;
-+ for a positive s, − for a negative one, so that a higher m is always better. m depends on the
-history and the item alone, so ``score`` and ``candidates`` agree whatever is left out.
++ for a positive s, − for a negative one, so that a higher m is always better, and m = 0 for an item
+that no event of the history reaches. m depends on the history and the item alone, so ``score`` and
+``candidates`` agree whatever is left out.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from endcap.domain.errors import Damaged
 from endcap.models import reorder_kernel as kernel
 from endcap.models.neighbours import Neighbours
 from endcap.models.queries import Queries
-from endcap.models.reorder_numpy import width
+from endcap.models.reorder_numpy import REACHED, width
 from endcap.models.trees import Trees
 
 HEAD = 100  # items that are looked at anew, the best by the linear score
@@ -48,12 +49,17 @@ class Reordering:
 
     def factors(self, parts: Parts, queries: Queries, starts: Int64s, rows: Int32s) -> Float32s:
         """What multiplies a positive score and divides a negative one, (candidates,): items
-        ``rows`` by ``starts`` (queries + 1,)."""
-        out = np.empty(len(rows), np.float32)
+        ``rows`` by ``starts`` (queries + 1,). 1 for what the history does not reach."""
+        out = np.zeros(len(rows), np.float32)
+        place = 3 * len(parts.readings) + REACHED
         for first, last in blocks(starts):
-            asked = slice(starts[first], starts[last])
             cells = features(parts, self.traits, queries, starts, rows, first, last)
-            out[asked] = self.trees.margins(cells)
+            reached = cells[:, place] > 0
+            asked = out[starts[first] : starts[last]]  # a view
+            if reached.all():
+                asked[:] = self.trees.margins(cells)
+            else:
+                asked[reached] = self.trees.margins(cells[reached])
         out /= np.float32(self.sharpness)
         return np.exp(np.clip(out, -FARTHEST, FARTHEST, out), out)
 

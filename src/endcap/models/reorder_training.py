@@ -18,6 +18,7 @@ from endcap.domain.arrays import Bools, Float32s, Float64s, Int32s, Int64s
 from endcap.models.judging import Judge, K
 from endcap.models.mixture import Mixture
 from endcap.models.reorder import FARTHEST, HEAD, Reordering, features, moved_by
+from endcap.models.reorder_numpy import REACHED
 from endcap.models.trees import Trees, read_xgboost
 from endcap.statistics.paired import Comparison, compare_paired
 
@@ -44,6 +45,7 @@ class Lists(NamedTuple):
     scores: Float32s  # (candidates,) linear
     cells: Float32s  # (candidates, columns)
     hits: Bools  # (candidates,)
+    reached: Bools  # (candidates,) by an event of the history
     owners: Int64s  # (queries,) ascending: whose they are
 
     @property
@@ -123,7 +125,8 @@ def gathered(judge: Judge, mixture: Mixture, traits: Float32s) -> Lists:
     flat = rows[found]
     cells = features(mixture.parts(), traits, queries, starts, flat, 0, queries.size)
     hits = judge.hits(rows)[found]
-    return Lists(starts, flat, scores[found], cells, hits, judge.held.owners)
+    reached = cells[:, 3 * len(mixture.components) + REACHED] > 0
+    return Lists(starts, flat, scores[found], cells, hits, reached, judge.held.owners)
 
 
 def _judged(
@@ -140,6 +143,7 @@ def _judged(
             continue
         trees, sharpness = boosted(lists, taught, rounds, seed)
         moved[asked] = trees.margins(lists.cells[asked]) / sharpness
+    moved[~lists.reached] = 0
     linear = _in_order(lists, lists.scores)
     hits = _in_order(lists, moved_by(lists.scores, np.exp(np.clip(moved, -FARTHEST, FARTHEST))))
     before, after = judge.by_query(linear[:, :K]), judge.by_query(hits[:, :K])
