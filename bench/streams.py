@@ -29,7 +29,8 @@ from pathlib import Path
 from typing import Any
 
 USERS, ITEMS, SHOP_EVENTS = 2_000, 1_000, 60_000
-BATCH, RATE, LATENCY_S = 500, 100, 20
+VISITS = 20  # at the same time
+RATE, LATENCY_S = 50, 20
 
 Environment = Mapping[str, str]
 
@@ -42,7 +43,7 @@ def endcap(environment: Environment, *words: str) -> str:
 
 
 def consumer(environment: Environment, *words: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "endcap", "stream", "run", "--batch", str(BATCH), *words]
+    command = [sys.executable, "-m", "endcap", "stream", "run", *words]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
@@ -66,11 +67,18 @@ def lines(home: Path) -> int:
 
 
 def events(path: Path, count: int) -> None:
+    """Visits of 5 to 15 events, twenty at a time."""
     draw = random.Random(5)
+    visits: list[list[Any]] = []
     with path.open("w") as file:
         for number in range(count):
+            if len(visits) < VISITS:
+                visits.append([f"u{draw.randrange(USERS) + 1:04d}", draw.randrange(5, 16)])
+            visit = draw.choice(visits)
+            visit[1] -= 1
+            visits = [v for v in visits if v[1]]
             body = {
-                "userId": f"u{draw.randrange(USERS) + 1:04d}",
+                "userId": visit[0],
                 "itemId": f"p{min(draw.randrange(ITEMS), draw.randrange(ITEMS)) + 1:04d}",
                 "event_type": "view",
                 "event_id": f"stream-{number}",
@@ -106,6 +114,7 @@ def through(home: Path, environment: Environment, file: Path, count: int) -> dic
     seconds = time.perf_counter() - began
     return {
         "records": count,
+        "shoppers": len({json.loads(line)["userId"] for line in file.read_bytes().splitlines()}),
         "put a second": round(count / put_s),
         "answered when killed": at_kill,
         **compared(home, environment),

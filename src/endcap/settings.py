@@ -97,6 +97,9 @@ SETTINGS: dict[str, Setting] = {
     "otel": _text("off", "on: traces go where the OTEL_… variables say; needs endcap[otel]"),
     "database_password": _text("", "password of the database that `endcap import` reads"),
     "stream": _text("folder", "where `endcap stream` reads and writes: folder, or kinesis://NAME"),
+    "stream_neighbours": _text(
+        "off", "on: answers to a stream are the neighbours that ENDCAP_VECTORS finds"
+    ),
     "stream_shards": _number(4, 1, 256, "shards that a new stream in the folder gets"),
     "stream_retention_hours": _number(
         24, 0, 87_600, "how long the stream in the folder keeps what every consumer has read"
@@ -127,6 +130,7 @@ FORMS: dict[str, tuple[re.Pattern[str], str]] = {
         re.compile(r"(\s*https?://[^\s,/*?#@]+\s*(,|$))*"),
         "origins like https://shop.example, with commas between them",
     ),
+    "stream_neighbours": (re.compile("off|on"), "one of off, on"),
     "stream": (
         re.compile(r"folder|kinesis://[A-Za-z0-9_.-]{1,128}", re.ASCII),
         "folder or kinesis://NAME",
@@ -181,6 +185,7 @@ class Settings(Struct, frozen=True):
     otel: str
     database_password: Hidden
     stream: str
+    stream_neighbours: str
     stream_shards: int
     stream_retention_hours: float
     vectors: Hidden  # a URL may hold a password

@@ -89,6 +89,17 @@ def test_what_earlier_records_of_the_batch_tell_counts_too(board: Any) -> None:
     assert colours(second) == {"white"}
 
 
+def test_records_that_tell_nothing_new_share_one_answer(board: Any) -> None:
+    batch = [record(n, userId="s1") for n in range(2)]
+    batch += [viewed("s1", "black-1", 2), record(3, userId="s1")]
+    batch += [record(4, userId="s1", k=3), record(5, userId="s2")]
+    found = [o.answer for o in infer(board.shop.now, batch, Terms(board.at))]
+    assert found[0] is found[1]
+    assert found[2] is found[3]
+    assert len({id(answer) for answer in found}) == 4
+    assert len(found[4].items) == 3
+
+
 def test_a_history_in_the_record_stands_in_for_one_that_is_not_known(board: Any) -> None:
     past = ["black-1", "no such item", "black-2"]
     assert colours(one(board, record(userId="somebody", history=past))) == {"black"}

@@ -9,10 +9,15 @@ from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
+from endcap.app.vectors import ITEMS, USERS, load, switch
+from endcap.bootstrap import open_shop
 from endcap.entrypoints.lambdas import firehose
+from endcap.settings import load_settings
 
 HERE = Path(__file__).parent
 HANDLER = "endcap.entrypoints.lambdas.firehose.handler"
@@ -156,6 +161,30 @@ def test_stores_out_of_reach_fail_the_call_so_that_it_is_tried_again(
         answer = host.invoke(payload("normal"))
     assert answer.failed
     assert answer.payload["errorType"] == "InvalidInput"
+
+
+@pytest.mark.server
+def test_candidates_come_from_pgvector(
+    board: Any, postgres: str, lambda_host: Any, tmp_path: Path
+) -> None:
+    found = conninfo_to_dict(postgres)
+    url = (
+        f"postgresql://{found['user']}@/{found['dbname']}?host={quote(str(found['host']), safe='')}"
+    )
+    wanted = {"ENDCAP_VECTORS": url, "ENDCAP_STREAM_NEIGHBOURS": "on"}
+    shop = open_shop(load_settings({**environment(board.home), **wanted}))
+    for kind in (ITEMS, USERS):
+        load(shop, kind, "v0001", board.at, progress=lambda *_: None)
+        switch(shop, kind, "v0001")
+    event, told = payload("unknown_user"), tmp_path / "told"
+    with lambda_host(HANDLER, {**environment(board.home), **wanted}, told, 250) as host:
+        answer = host.invoke(event)
+    assert not answer.failed, told.read_text("utf-8")
+    check(event, answer.payload["records"])
+    lines = [line(record) for record in answer.payload["records"]]
+    assert [t["strategy"] for t in lines] == ["popular", "embedding", "embedding", "popular"]
+    assert [colours(r) for r in answer.payload["records"][1:3]] == [{"white"}, {"black"}]
+    assert not any("fallback" in t for t in lines)
 
 
 def test_a_warm_function_follows_what_is_published(

@@ -11,7 +11,7 @@ from endcap.control.campaigns import campaign
 from endcap.domain.errors import Unavailable
 from endcap.engine.moment import Live
 from endcap.engine.state import StateLimits
-from endcap.ports import Artifacts, Documents
+from endcap.ports import Artifacts, Documents, VectorIndex
 
 
 @dataclass
@@ -21,6 +21,7 @@ class Published:
     documents: Documents
     artifacts: Artifacts
     limits: StateLimits
+    vectors: VectorIndex | None = None
     names: tuple[str, str] | None = None
     loaded: Loaded | None = None
 

@@ -88,6 +88,7 @@ def infer(now: Live, records: Sequence[Incoming], terms: Terms) -> list[Outgoing
     signals = [understood(record) for record in records]
     moments = moments_of(now, signals, terms)
     near = neighbours(now, [m for m in moments if m is not None], terms)
+    known: dict[tuple[str | None, int, int], Answer] = {}
     done: list[Outgoing] = []
     for record, signal, moment in zip(records, signals, moments, strict=True):
         if moment is None or isinstance(signal, Outgoing):
@@ -96,7 +97,7 @@ def infer(now: Live, records: Sequence[Incoming], terms: Terms) -> list[Outgoing
         elif terms.last is not None and terms.last.passed():
             done.append(Outgoing(record.record_id, FAILED, reason="deadline"))
         else:
-            done.append(answered(now, record, moment, near, terms))
+            done.append(answered(record, moment, answer_of(now, moment, near, terms, known)))
     return done
 
 
@@ -192,15 +193,31 @@ def nearest(
     return Near({id(moments[m]): near for m, near in zip(placed.tolist(), ids, strict=True)})
 
 
-def answered(now: Live, record: Incoming, moment: Moment, near: Near, terms: Terms) -> Outgoing:
-    found = recommended(now, moment, near.by_moment.get(id(moment), ()), terms.failed)
-    if near.lacking:
-        found = replace(found, fallback=", ".join(filter(None, (near.lacking, found.fallback))))
-    if not found.items and not now.serving.version:
+def answer_of(
+    now: Live,
+    moment: Moment,
+    near: Near,
+    terms: Terms,
+    known: dict[tuple[str | None, int, int], Answer],
+) -> Answer:
+    """Of ``known``, where the batch asked the same of the same history before."""
+    asked = (moment.query.user_id, moment.query.k, id(moment.history))
+    found = known.get(asked)
+    if found is None:
+        found = recommended(now, moment, near.by_moment.get(id(moment), ()), terms.failed)
+        if near.lacking:
+            told = ", ".join(filter(None, (near.lacking, found.fallback)))
+            found = replace(found, fallback=told)
+        known[asked] = found
+    return found
+
+
+def answered(record: Incoming, moment: Moment, found: Answer) -> Outgoing:
+    if not found.items and not found.model_version:
         return Outgoing(record.record_id, FAILED, reason="no_model")
     user_id = moment.query.user_id or ""
     line = Line(
-        user_id, found.items, found.strategy, found.model_version, iso(terms.at),
+        user_id, found.items, found.strategy, found.model_version, iso(moment.query.at),
         record.record_id, found.fallback,
     )  # fmt: skip
     partition = (("date", iso(record.arrived_at)[:10]),)

@@ -22,7 +22,7 @@ from endcap.app.reloading import Loaded, load
 from endcap.app.shop import Shop, Tokens
 from endcap.bootstrap.buckets import artifacts_of, lake_of
 from endcap.bootstrap.places import lease, make
-from endcap.bootstrap.streams import erase_stream
+from endcap.bootstrap.streams import erase_stream, neighbours_of
 from endcap.bootstrap.vectors import erase_vectors, vectors_of
 from endcap.control.dataset_groups import folder
 from endcap.data.database.dialects import MYSQL
@@ -95,7 +95,8 @@ def open_published(settings: Settings, group: str | None = None) -> Published:
     name = group or settings.group
     make(folder(settings.home, name))
     stores = stores_of(settings, name)
-    return Published(stores.documents(), stores.artifacts(), limits_of(settings))
+    neighbours = neighbours_of(settings, name)
+    return Published(stores.documents(), stores.artifacts(), limits_of(settings), neighbours)
 
 
 def tokens_of(settings: Settings) -> Tokens | None:

@@ -1,11 +1,13 @@
-"""Which stream ENDCAP_STREAM names: the one in the shop's folder, or one of Amazon Kinesis."""
+"""Which stream ENDCAP_STREAM names: the one in the shop's folder, or one of Amazon Kinesis; and
+where its answers take their candidates."""
 
 from __future__ import annotations
 
 from endcap.bootstrap.places import make
+from endcap.bootstrap.vectors import vectors_of
 from endcap.control.dataset_groups import folder
 from endcap.domain.errors import InvalidInput
-from endcap.ports import Documents, Stream
+from endcap.ports import Documents, Stream, VectorIndex
 from endcap.settings import Settings
 
 
@@ -27,6 +29,12 @@ def stream_of(settings: Settings, group: str, documents: Documents) -> Stream:
         raise InvalidInput("aws_extra_missing", field="ENDCAP_STREAM") from None
     name = settings.stream.removeprefix("kinesis://")
     return kinesis.KinesisStream(name, kinesis.client(), documents)
+
+
+def neighbours_of(settings: Settings, group: str) -> VectorIndex | None:
+    """Where answers to a stream take their candidates; None: from the model itself. Raises as
+    ``vectors_of``."""
+    return None if settings.stream_neighbours == "off" else vectors_of(settings, group, "items")
 
 
 def erase_stream(settings: Settings, group: str, user_id: str) -> int:

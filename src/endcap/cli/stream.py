@@ -84,7 +84,7 @@ def run(
     from endcap.app.streaming import Consumer
     from endcap.bootstrap import open_shop, prepare_kernels
     from endcap.bootstrap.places import sole
-    from endcap.bootstrap.streams import stream_of
+    from endcap.bootstrap.streams import neighbours_of, stream_of
 
     prepare_kernels(settings)
     shop = open_shop(settings, process=f"stream-{name}")
@@ -93,8 +93,9 @@ def run(
     parts = StreamParts(shop.lake.root / STREAM / name)
     with sole(shop.lake.root.parent / f"consumer-{name}.lock", name), interrupted() as stop:
         consumer = Consumer(
-            shop, stream, parts, name, lambda: time.time_ns() // 1000, batch, k, not no_store
-        )
+            shop, stream, parts, name, lambda: time.time_ns() // 1000, most=batch, k=k,
+            store=not no_store, vectors=neighbours_of(settings, shop.group),
+        )  # fmt: skip
         note(f"reading {settings.stream} as {name}")
         consume(consumer, stop, poll, until_empty)
     results = dict(sorted(consumer.results.items()))

@@ -38,6 +38,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     now = opened().look()
     terms = Terms(
         began_at,
+        vectors=opened().vectors,
         late=Deadline(time.monotonic, began + left_s * LATE),
         last=Deadline(time.monotonic, began + left_s * LAST),
     )
