@@ -14,12 +14,14 @@ from endcap.adapters.vector_folder import FolderVectors
 from endcap.app import batch
 from endcap.app.compaction import settle
 from endcap.app.erasure import erase_user, receipts_of
+from endcap.app.etl import make_tables
 from endcap.app.importing import import_into
 from endcap.app.intake import write
 from endcap.app.reports import training_report
 from endcap.app.training import train
 from endcap.app.written_files import remember_file
 from endcap.cli.batch_files import writing
+from endcap.data.etl.run import Request
 from endcap.data.export import export_tables
 from endcap.data.importer import ImportOptions
 from endcap.data.sources import Source
@@ -94,6 +96,7 @@ def whole_run(board: Any, sources: list[Source]) -> None:
         )
         for table in ("events", "users"):
             remember_file(shop, str(folder / f"{table}.{form}"), form, "user_id", at)
+    make_tables(shop, Request(at=at, as_of=at + 60_000_000), lambda *_: None)
     remember(shop.documents, NAME, "garden", "Bonn", at)
     shop.dead.add(DeadLetter(at, 1, "unknown", NAME.encode(), (NAME,)))
     shop.dead.add(DeadLetter(at, 2, "unknown", b"s2", ("s2",)))
@@ -133,9 +136,10 @@ def test_no_byte_of_an_erased_user_is_left(board: Any, tmp_path: Path) -> None:
     assert left["log records not in the lake"] == 2
     assert left["written files"] == 8
     assert left["deleted documents"] == 2
+    assert left["files of tables"] > 10
     settle(shop, board.at)
     root = shop.lake.root.parent.relative_to(board.home)
-    said = ("lake", "log", "artifacts/snapshots", "documents.sqlite")
+    said = ("lake", "tables", "log", "artifacts/snapshots", "documents.sqlite")
     for path in holders(board.home, NAME):
         inside = [f"{root}/{place}" for place in said]
         assert path.startswith((*inside, "batch.", "tables/")), path
@@ -146,6 +150,10 @@ def test_no_byte_of_an_erased_user_is_left(board: Any, tmp_path: Path) -> None:
     assert done.purged["rows of the lake"] == 8 + 2  # events, and two writings of the user
     assert done.purged["written files"] == 8
     assert done.purged["log records"] >= 5
+    assert done.purged["rows of tables"] > 7 * 4
+    made = make_tables(shop, Request(at=board.at, as_of=board.at), lambda *_: None)
+    assert sum(table.partitions for table in made.tables) > 7
+    assert holders(board.home, NAME) == set()
     (closed,) = receipts_of(shop, NAME)
     assert (closed.receipt, closed.purged_at, closed.until_purge) == (receipt.receipt, board.at, {})
     for other in ("other-9", "s2"):
