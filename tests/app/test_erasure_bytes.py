@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pyarrow import parquet
 
 from endcap.adapters.vector_folder import FolderVectors
 from endcap.app import batch
@@ -31,27 +29,6 @@ from endcap.engagement.interests import remember
 from endcap.ports import DeadLetter
 
 NAME = "somebody-7f3a"
-
-
-def holders(root: Path, name: str) -> set[str]:
-    """Files below ``root`` in which the id stands: raw, in decoded Parquet, in SQLite's rows."""
-    return {
-        str(path.relative_to(root))
-        for path in sorted(root.rglob("*"))
-        if path.is_file() and any(name.encode() in text for text in contents(path))
-    }
-
-
-def contents(path: Path) -> list[bytes]:
-    found = [path.read_bytes(), str(path).encode()]
-    if path.suffix in (".parquet", ".part"):
-        found.append(str(parquet.read_table(path).to_pylist()).encode())
-    if path.suffix == ".sqlite":
-        with sqlite3.connect(path) as connection:
-            for (table,) in connection.execute("SELECT name FROM sqlite_master").fetchall():
-                found.append(str(connection.execute(f"SELECT * FROM {table}").fetchall()).encode())
-        connection.close()
-    return found
 
 
 def shop_rows(folder: Path, *users: str) -> list[Source]:
@@ -114,7 +91,7 @@ def vectors_of(board: Any) -> FolderVectors:
 
 
 @pytest.mark.server
-def test_no_byte_of_an_erased_user_is_left(board: Any, tmp_path: Path) -> None:
+def test_no_byte_of_an_erased_user_is_left(board: Any, tmp_path: Path, holders: Any) -> None:
     sources = shop_rows(tmp_path / "old files", NAME, "other-9")
     whole_run(board, sources)
     shop = board.shop
