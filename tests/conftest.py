@@ -206,6 +206,13 @@ def s3_url(aws: Any, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"s3://{bucket}/some/prefix"
 
 
+@pytest.fixture
+def holders() -> Callable[[Path, str], set[str]]:
+    """``holders(folder, text)``: the files in which a text stands, however they are packed."""
+    found: Callable[[Path, str], set[str]] = beside("bytes_on_disk.py").holders
+    return found
+
+
 Endcap = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -74,7 +74,7 @@ SETTINGS: dict[str, Setting] = {
         0, 0, 36_500, "days after which events leave the lake for good; 0: never"
     ),
     "lake_hours": _number(
-        24, 0, 87_600, "how long one can go back to earlier versions of the lake"
+        24, 1, 87_600, "how long one can go back to earlier versions of the lake"
     ),
     "lake": _text("", "where the lake's files lie: s3://BUCKET/PREFIX; empty: below the home"),
     "artifacts": _text(

@@ -25,10 +25,13 @@ STEPS = (
     ("artifacts", "publish"),
     ("artifacts", "delete"),
     ("documents", "put"),
+    ("documents", "delete"),
+    ("documents", "scrub"),
     ("lake", "publish"),
     ("log", "append"),
     ("log", "sync"),
     ("log", "trim"),
+    ("log", "rewrite"),
 )
 
 

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pyarrow import parquet
 
 from endcap.adapters.vector_folder import FolderVectors
 from endcap.app import batch
 from endcap.app.compaction import settle
 from endcap.app.erasure import erase_user, receipts_of
+from endcap.app.etl import make_tables
 from endcap.app.importing import import_into
 from endcap.app.intake import write
 from endcap.app.reports import training_report
 from endcap.app.training import train
 from endcap.app.written_files import remember_file
 from endcap.cli.batch_files import writing
+from endcap.data.etl.run import Request
 from endcap.data.export import export_tables
 from endcap.data.importer import ImportOptions
 from endcap.data.sources import Source
@@ -29,27 +29,6 @@ from endcap.engagement.interests import remember
 from endcap.ports import DeadLetter
 
 NAME = "somebody-7f3a"
-
-
-def holders(root: Path, name: str) -> set[str]:
-    """Files below ``root`` in which the id stands: raw, in decoded Parquet, in SQLite's rows."""
-    return {
-        str(path.relative_to(root))
-        for path in sorted(root.rglob("*"))
-        if path.is_file() and any(name.encode() in text for text in contents(path))
-    }
-
-
-def contents(path: Path) -> list[bytes]:
-    found = [path.read_bytes(), str(path).encode()]
-    if path.suffix in (".parquet", ".part"):
-        found.append(str(parquet.read_table(path).to_pylist()).encode())
-    if path.suffix == ".sqlite":
-        with sqlite3.connect(path) as connection:
-            for (table,) in connection.execute("SELECT name FROM sqlite_master").fetchall():
-                found.append(str(connection.execute(f"SELECT * FROM {table}").fetchall()).encode())
-        connection.close()
-    return found
 
 
 def shop_rows(folder: Path, *users: str) -> list[Source]:
@@ -94,6 +73,7 @@ def whole_run(board: Any, sources: list[Source]) -> None:
         )
         for table in ("events", "users"):
             remember_file(shop, str(folder / f"{table}.{form}"), form, "user_id", at)
+    make_tables(shop, Request(at=at, as_of=at + 60_000_000), lambda *_: None)
     remember(shop.documents, NAME, "garden", "Bonn", at)
     shop.dead.add(DeadLetter(at, 1, "unknown", NAME.encode(), (NAME,)))
     shop.dead.add(DeadLetter(at, 2, "unknown", b"s2", ("s2",)))
@@ -111,7 +91,7 @@ def vectors_of(board: Any) -> FolderVectors:
 
 
 @pytest.mark.server
-def test_no_byte_of_an_erased_user_is_left(board: Any, tmp_path: Path) -> None:
+def test_no_byte_of_an_erased_user_is_left(board: Any, tmp_path: Path, holders: Any) -> None:
     sources = shop_rows(tmp_path / "old files", NAME, "other-9")
     whole_run(board, sources)
     shop = board.shop
@@ -133,9 +113,10 @@ def test_no_byte_of_an_erased_user_is_left(board: Any, tmp_path: Path) -> None:
     assert left["log records not in the lake"] == 2
     assert left["written files"] == 8
     assert left["deleted documents"] == 2
+    assert left["files of tables"] > 10
     settle(shop, board.at)
     root = shop.lake.root.parent.relative_to(board.home)
-    said = ("lake", "log", "artifacts/snapshots", "documents.sqlite")
+    said = ("lake", "tables", "log", "artifacts/snapshots", "documents.sqlite")
     for path in holders(board.home, NAME):
         inside = [f"{root}/{place}" for place in said]
         assert path.startswith((*inside, "batch.", "tables/")), path
@@ -146,6 +127,10 @@ def test_no_byte_of_an_erased_user_is_left(board: Any, tmp_path: Path) -> None:
     assert done.purged["rows of the lake"] == 8 + 2  # events, and two writings of the user
     assert done.purged["written files"] == 8
     assert done.purged["log records"] >= 5
+    assert done.purged["rows of tables"] > 7 * 4
+    made = make_tables(shop, Request(at=board.at, as_of=board.at), lambda *_: None)
+    assert sum(table.partitions for table in made.tables) > 7
+    assert holders(board.home, NAME) == set()
     (closed,) = receipts_of(shop, NAME)
     assert (closed.receipt, closed.purged_at, closed.until_purge) == (receipt.receipt, board.at, {})
     for other in ("other-9", "s2"):

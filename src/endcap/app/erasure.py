@@ -7,6 +7,7 @@ place is one more line there, or in ``Shop.erasers`` where only the bootstrap kn
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock
 from typing import NamedTuple
 
 import msgspec
@@ -18,6 +19,7 @@ from endcap.app.reloading import SNAPSHOTS
 from endcap.app.shop import Shop
 from endcap.app.stream_parts import erase_answers
 from endcap.app.written_files import written_files
+from endcap.data.etl.storage import TABLES
 from endcap.data.forgetting import hash_of
 from endcap.data.rejects import erase_rejects
 from endcap.domain.errors import EndcapError
@@ -26,6 +28,9 @@ from endcap.engagement.interests import forget
 
 # Receipts by the hash of the id and the time: those that wait for the purge, and the others.
 OPEN_RECEIPTS, RECEIPTS = "erasureOpen", "erasure"
+
+
+_one_at_a_time = Lock()  # SQL over the lake takes memory, and many may ask to be erased at once
 
 
 class Place(NamedTuple):
@@ -127,11 +132,12 @@ def erase_elsewhere(shop: Shop, user_id: str) -> tuple[dict[str, int], dict[str,
 
 def on_disk(shop: Shop, user_id: str) -> dict[str, int]:
     """By place, what holds the user's data until the purge. Of the log only what is not in the
-    lake yet is counted; snapshots and written files are counted whether they name the user or
-    not."""
+    lake yet is counted; snapshots, tables and written files are counted whether they name the
+    user or not."""
     base = shop.lake.manifest()
     sql = "SELECT (SELECT count(*) FROM events WHERE user_id = $u), count(*) FROM users WHERE "
-    with shop.lake.connect(msgspec.structs.replace(base, erasures=())) as connection:
+    whole = msgspec.structs.replace(base, erasures=())
+    with _one_at_a_time, shop.lake.connect(whole) as connection:
         found = connection.execute(sql + "user_id = $u", {"u": user_id}).fetchone()
     tail = shop.log.read(base.log_offset) if base.log_offset <= shop.log.end() else ()
     return {
@@ -141,6 +147,7 @@ def on_disk(shop: Shop, user_id: str) -> dict[str, int]:
         "events in the lake": int(found[0]) if found else 0,
         "users in the lake": int(found[1]) if found else 0,
         "snapshots": len(shop.artifacts.names(SNAPSHOTS)),
+        "files of tables": sum(1 for _ in (shop.lake.root.parent / TABLES).rglob("*.parquet")),
         "written files": len(written_files(shop)),
     }
 

@@ -103,10 +103,11 @@ def on_spark(shop: Shop, request: Request, master: str, python: str, memory_mb: 
     import msgspec
 
     from endcap.app.compaction import settle
-    from endcap.app.etl import tables_root
+    from endcap.app.etl import check_local, tables_root
     from endcap.data.etl.run import RunRecord
     from endcap.domain.times import iso
 
+    check_local(shop)
     settle(shop, request.at)
     given = {
         "lake": str(shop.lake.root.absolute()),

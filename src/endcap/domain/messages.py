@@ -61,6 +61,8 @@ MESSAGES: dict[str, str] = {
     # data
     "damaged_manifest": "{field} is not a manifest of the lake; restore it from a backup, or "
     "remove it to go back to the one before",
+    "lake_on_s3": "{field}: the ETL reads a lake on this machine's disk, not {value!r}; keep the "
+    "lake in the home, or export its tables",
     "lake_version_gone": "the lake has no version {value} that can still be read (kept: {kept}); "
     "ENDCAP_LAKE_HOURS says how long versions are kept, and a purge drops them all",
     "too_many_event_types": "{field} has {count} different values; at most {most} are permitted",

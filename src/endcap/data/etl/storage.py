@@ -18,6 +18,7 @@ from endcap.data.manifest import fresh_file, sync_file, sync_folder
 from endcap.domain.errors import Conflict, EndcapError, InvalidInput, Unavailable
 
 STAGING = ".staging"
+TABLES = "tables"  # the folder of a shop's tables, beside its lake
 
 
 class Storage(Protocol):
