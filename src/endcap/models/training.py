@@ -41,6 +41,7 @@ QUERIES = 3000  # held-out queries that settings are judged on
 REORDER_QUERIES = 8000  # held-out queries of the same tail that re-ordering is learnt from
 LEAST_QUERIES = 20  # with fewer nothing can be learnt from them
 SEARCH_WORK_S = 900.0  # estimated work of a search where no budget is given
+SUM_KEEPS = 2  # components that are added up keep so many times the neighbours of one
 TIE_BREAK = 1e-6  # the prior where the blend gave it no weight: orders equal scores
 HALF_LIVES_DAYS = (None, 60.0, 14.0, 3.0)
 
@@ -210,7 +211,7 @@ def assembled(
     parts: Sequence[Fitted] = fitted
     components = [component for _, component in plan.parts]
     if not apart:
-        parts, components = merged(fitted, components, room.keep)
+        parts, components = merged(fitted, components, SUM_KEEPS * room.keep)
     stack, keys = layered(parts, data.n_items) if parts else (empty(0), NO_PAIRS)
     return Mixture(stack, components, prior, pair_keys=keys)
 
