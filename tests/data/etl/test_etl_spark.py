@@ -31,7 +31,7 @@ AS_OF = START + 9 * DAY + 5 * 3_600_000_000  # as in conftest.py
 TOLERANCE = 1e-9
 LATER = ("events", "sessions", "user_features")  # made again after the lake went on
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(1800)]
 
 
 def python_of(spark: str) -> Path:
