@@ -14,6 +14,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from endcap.adapters import pgvector
 from endcap.adapters.pgvector import SCHEMA_FILE, PgVectors
 from endcap.adapters.postgres import Postgres, is_remote, parameters_of
 from endcap.domain.errors import EndcapError, InvalidInput, NotFound, Unavailable
@@ -131,6 +132,31 @@ def test_the_index_is_used_and_measured(database: str) -> None:
             "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname LIKE '%embedding%'"
         ).fetchone() or (0,)
     assert scans > 0
+
+
+def test_a_filtered_search_finds_what_is_nearest(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One by one where few are permitted, through a wider search of the graph where many are."""
+    monkeypatch.setattr(pgvector, "MOST_EXACT", 150)
+    draw = np.random.default_rng(0)
+    vectors = draw.standard_normal((5000, 16)).astype(np.float32)
+    ids = [f"item-{n:05d}" for n in range(5000)]
+    index = opened(database, exact_to=0)
+    index.load(
+        "v1", ids, vectors, {"size": ["s" if n % 50 == 0 else "ml"[n % 2] for n in range(5000)]}
+    )
+    index.switch("v1")
+    for size, least in (("s", 1.0), ("m", 0.93)):
+        kept = [
+            n for n in range(5000) if (n % 50 == 0) == (size == "s") and (size == "s" or n % 2 == 0)
+        ]
+        shares = []
+        for query in draw.standard_normal((20, 16)).astype(np.float32):
+            best = np.argsort(-(vectors[kept] @ query))[:10]
+            found = index.nearest(query[None, :], 10, {"size": [size]}).lists[0].ids
+            shares.append(len(set(found) & {ids[kept[at]] for at in best}) / 10)
+        assert np.mean(shares) >= least
 
 
 def test_every_answer_during_switches_is_of_one_version(database: str) -> None:

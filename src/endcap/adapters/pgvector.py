@@ -20,6 +20,7 @@ from endcap.adapters.pgvector_search import (
     answering,
     listed,
     neighbours,
+    permitted,
     search,
     table,
 )
@@ -33,6 +34,9 @@ from endcap.models.nearest import checked
 EXACT_TO = 5_000  # vectors that are searched faster one by one than through an index
 SCHEMA_FILE = files("endcap.adapters").joinpath("embeddings.sql")
 _TRIES = 5  # a version may be dropped between looking which one answers and searching it
+MOST_EXACT = 20_000  # permitted vectors that are searched one by one: no graph is as sure
+WIDEST = 1000  # the most that hnsw.ef_search may be
+_FILTERS_KEPT = 64  # how many vectors each permits
 _WIDER = 100  # of more than 1 / _WIDER of all vectors the exact search is no slower
 
 
@@ -66,6 +70,7 @@ class PgVectors:
         self._memory_mb, self._progress = memory_mb, progress
         self._field = f"{shop}/{kind}"
         self._held: Loaded | None = None
+        self._permits: dict[tuple[int, str], int] = {}
 
     def load(
         self,
@@ -134,12 +139,15 @@ class PgVectors:
         where: Mapping[str, Collection[str]],
     ) -> list[list[tuple[str, float]]] | None:
         """What ``of`` holds; None where another version answers by now."""
-        exactly = not of.indexed or k * _WIDER > of.vectors
-        if not exactly and connection.ef_search != of.ef_search:
-            connection.execute(
-                "SELECT set_config('hnsw.ef_search', %s, false)", [str(of.ef_search)]
-            )
-            connection.ef_search = of.ef_search
+        exactly, ef_search = not of.indexed or k * _WIDER > of.vectors, of.ef_search
+        if where and not exactly:
+            count = self._permitted(connection, of, where)
+            exactly = count <= MOST_EXACT
+            # As many permitted ones as an unfiltered search would see.
+            ef_search = min(WIDEST, of.ef_search * of.vectors // max(count, 1))
+        if not exactly and connection.ef_search != ef_search:
+            connection.execute("SELECT set_config('hnsw.ef_search', %s, false)", [str(ef_search)])
+            connection.ef_search = ef_search
         found = self._once(connection, of, list(queries), k, where, exactly)
         if found is None or exactly:
             return found
@@ -151,6 +159,20 @@ class PgVectors:
             for at, one in zip(short, again, strict=True):
                 found[at] = one
         return found
+
+    def _permitted(
+        self, connection: Connection, of: Loaded, where: Mapping[str, Collection[str]]
+    ) -> int:
+        """How many vectors a filter permits, counted to just beyond MOST_EXACT and kept."""
+        key = (of.number, repr(sorted((name, sorted(given)) for name, given in where.items())))
+        if key not in self._permits:
+            if len(self._permits) >= _FILTERS_KEPT:
+                self._permits.clear()
+            try:
+                self._permits[key] = permitted(connection, of, where, MOST_EXACT + 1)
+            except errors.UndefinedTable:  # dropped since: the search will see it
+                return 0
+        return self._permits[key]
 
     def _once(
         self,

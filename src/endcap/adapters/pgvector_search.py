@@ -121,5 +121,17 @@ def filters(where: Mapping[str, Collection[str]]) -> tuple[sql.Composable, dict[
     return sql.SQL("WHERE ") + sql.SQL(" AND ").join(tests), values
 
 
+def permitted(
+    connection: Connection, of: Loaded, where: Mapping[str, Collection[str]], most: int
+) -> int:
+    """How many vectors pass a filter; counting ends at ``most``."""
+    conditions, values = filters(where)
+    statement = sql.SQL("SELECT count(*) FROM (SELECT FROM {} {} LIMIT {}) AS passed").format(
+        table("vectors", of.number), conditions, sql.Literal(most)
+    )
+    row = connection.execute(statement, values).fetchone()
+    return int(row[0]) if row else 0
+
+
 def neighbours(found: list[tuple[str, float]]) -> Neighbours:
     return Neighbours(tuple(name for name, _ in found), tuple(score for _, score in found))
