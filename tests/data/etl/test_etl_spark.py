@@ -1,18 +1,14 @@
-"""Every table on DuckDB and on Spark: the same rows, in local mode and on a cluster.
+"""Every table on DuckDB and on Spark: the same rows, in local mode.
 
-Spark runs in Pythons of its own (``make setup-spark``), one session for each version and mode.
+Spark runs in Pythons of its own (``make setup-spark``), one session for each version.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
-import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,51 +47,6 @@ def environment() -> dict[str, str]:
     }
 
 
-@contextmanager
-def cluster(spark: str, folder: Path) -> Iterator[str]:
-    """A standalone master and two workers on loopback; yields the master's address."""
-    home = next((python_of(spark).parents[1] / "lib").glob("python*/site-packages/pyspark"))
-    deploy, started = "org.apache.spark.deploy", []
-    log = folder / "master.log"
-
-    def start(role: str, name: str, *words: str) -> None:
-        with (folder / f"{name}.log").open("w") as out:
-            process = subprocess.Popen(
-                [home / "bin" / "spark-class", f"{deploy}.{role.lower()}.{role}",
-                 "--host", "127.0.0.1", "--webui-port", "0", *words],
-                env={**environment(), "SPARK_HOME": str(home)}, start_new_session=True,
-                stdout=out, stderr=subprocess.STDOUT,
-            )  # fmt: skip
-        started.append(process)
-
-    try:
-        start("Master", "master", "--port", "0")
-        address = awaited(log, r"Starting Spark master at (spark://\S+)", 1)[0]
-        for number in range(2):
-            folder_of = str(folder / f"worker{number}")
-            start("Worker", f"worker{number}", "-c", "1", "-m", "1g", "-d", folder_of, address)
-        awaited(log, r"Registering worker (\S+)", 2)
-        yield address
-    finally:
-        for process in reversed(started):
-            os.killpg(process.pid, signal.SIGTERM)
-        for process in started:
-            process.wait(30)
-
-
-def awaited(log: Path, pattern: str, times: int) -> list[str]:
-    """What a log says, once it has said it so many times."""
-    with subprocess.Popen(["tail", "-n", "+1", "-F", log], stdout=subprocess.PIPE, text=True) as f:
-        found: list[str] = []
-        assert f.stdout is not None
-        for line in f.stdout:
-            found += re.findall(pattern, line)
-            if len(found) == times:
-                break
-        f.terminate()
-    return found
-
-
 def jobs(spark: str, lakes: dict[str, Lake], root: Path) -> list[dict[str, str]]:
     """The whole shop, then some tables after it went on. Spark 3.5 goes through Hadoop's files."""
     scheme = "file://" if spark == "35" else ""
@@ -121,14 +72,11 @@ class Ran:
         self.root, self.records = root, records
 
 
-@pytest.fixture(scope="module", params=["35-local", "4-local", "35-cluster", "4-cluster"])
+@pytest.fixture(scope="module", params=["35", "4"])
 def ran(request, both, tmp_path_factory) -> Ran:
-    spark, mode = request.param.split("-")
-    root = tmp_path_factory.mktemp(request.param)
+    spark = request.param
+    root = tmp_path_factory.mktemp(f"spark{spark}")
     plan = {"jobs": jobs(spark, both, root)}
-    if mode == "cluster":
-        with cluster(spark, root) as master:
-            return Ran(root, run(spark, {"jobs": plan["jobs"][:1], "master": master}))
     return Ran(root, run(spark, {**plan, "master": "local[2]"}))
 
 
@@ -173,7 +121,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def test_rows_are_the_same(ran: Ran, duckdb_tables, rows_of) -> None:
-    again = {table.name for table in with_inputs(LATER)} if len(ran.records) > 1 else set()
+    again = {table.name for table in with_inputs(LATER)}
     for table in BY_NAME:
         expected = rows_of(duckdb_tables["later" if table in again else "all"], table)
         assert expected
@@ -181,9 +129,6 @@ def test_rows_are_the_same(ran: Ran, duckdb_tables, rows_of) -> None:
 
 
 def test_only_what_changed_is_made_anew(ran: Ran) -> None:
-    if len(ran.records) == 1:  # on the cluster the shop does not go on
-        assert {m["partitions_kept"] for m in ran.records[0]["tables"]} == {0}
-        return
     made = {m["table"]: (m["partitions"], m["partitions_kept"]) for m in ran.records[1]["tables"]}
     touched, kept = made["events"]
     assert touched == 1
