@@ -13,8 +13,7 @@ import msgspec
 import numpy as np
 
 from endcap.data.interactions import Interactions
-from endcap.domain.arrays import Float32s
-from endcap.models import item_item, pairs, spectral
+from endcap.models import item_item, spectral
 from endcap.models.item_item import (
     ALIKE,
     COOCCURRENCE,
@@ -125,7 +124,7 @@ class Chooser:
         self.judge, self.room, self.budget = judge, room, budget
         self.trials: list[Trial] = []
         self._solved: dict[Family, Fitted] = {}
-        self._gram: tuple[float, Float32s] | None = None  # of a user exponent
+        self._counts: tuple[object, Any] | None = None  # with what they depend on
 
     def choose(self, name: str, tick: Callable[[str], None]) -> tuple[Trial, Fitted] | None:
         """The best setting found of a family, None when the budget did not allow one."""
@@ -141,7 +140,7 @@ class Chooser:
             best = self._improve(best, 0, axes, tick, near)
             if best == before:
                 break
-        self._gram = None
+        self._counts = None
         base = self._solved[_without_scale(best.family)]
         return best, item_item.scaled(best.family, base, self.judge.held.fitting)
 
@@ -207,13 +206,13 @@ class Chooser:
         return self.trials[-1]
 
     def _fit(self, family: Family, data: Interactions) -> Fitted:
-        """As ``item_item.solved``; penalties of ease are tried on one Gram matrix."""
-        if family.name != EASE or not len(data) or not item_item.exact(data.n_items, self.room):
+        """As ``item_item.solved``; settings that share their counts are tried on the same."""
+        key = item_item.counted_by(family)
+        if key is None or not len(data):
             return item_item.solved(family, data, self.room)
-        if self._gram is None or self._gram[0] != family.user_exponent:
-            matrix = pairs.user_items(data, family.user_exponent)
-            self._gram = family.user_exponent, pairs.dense_gram(matrix)
-        return item_item.ease_of(self._gram[1].copy(), family, self.room)
+        if self._counts is None or self._counts[0] != key:
+            self._counts = key, item_item.counted(family, data, self.room)
+        return item_item.solved_of(family, self._counts[1], self.room)
 
 
 def nearest_values(values: Sequence[Any], current: Any) -> Sequence[Any]:
