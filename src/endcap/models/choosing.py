@@ -13,7 +13,8 @@ import msgspec
 import numpy as np
 
 from endcap.data.interactions import Interactions
-from endcap.models import item_item, spectral
+from endcap.models import item_item
+from endcap.models.costs import fit_seconds, judge_seconds
 from endcap.models.item_item import (
     ALIKE,
     COOCCURRENCE,
@@ -212,7 +213,7 @@ class Chooser:
             return item_item.solved(family, data, self.room)
         if self._counts is None or self._counts[0] != key:
             self._counts = key, item_item.counted(family, data, self.room)
-        return item_item.solved_of(family, self._counts[1], self.room)
+        return item_item.solved_of(family, self._counts[1], data, self.room)
 
 
 def nearest_values(values: Sequence[Any], current: Any) -> Sequence[Any]:
@@ -260,24 +261,3 @@ def reading_axes(data: Interactions) -> dict[str, Sequence[Any]]:
             (1.0, 2.0, 4.0), (1.0, 3.0, 10.0), (1.0, 1.0, 0.3), (1.0, 0.0, 0.0), (),
         )  # fmt: skip
     return axes
-
-
-def fit_seconds(family: Family, data: Interactions, room: Room) -> float:
-    """Estimated work of one fit on one core."""
-    events, n = len(data), data.n_items
-    if family.name == REPEAT:
-        return 0.0
-    if family.name == EASE and item_item.exact(n, room):
-        pairs = min(1.0 * data.n_users * n * n / 5e10, 4e-9 * events**2 / max(data.n_users, 1))
-        return pairs + 2.0 * n**3 / 5e10 + 0.05
-    if family.name == SPECTRAL:
-        return events * spectral.DIRECTIONS * 1.4e-8 + spectral.DIRECTIONS * n * n * 1.2e-10 + 0.05
-    if family.name == ALIKE:
-        return events * 2e-6 + n * 1.5e-3 + 1.0
-    return events * 5e-6 + n * 2e-4 + 0.05
-
-
-def judge_seconds(judge: Judge, fitted: Fitted) -> float:
-    """Estimated work of answering all held-out queries."""
-    per_row = len(fitted.columns) / max(fitted.n_rows, 1)
-    return (len(judge.held.queries.rows) * per_row * 3 + judge.held.queries.size * 2e4) * 1e-9

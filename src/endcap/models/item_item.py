@@ -42,7 +42,8 @@ HOP_NEIGHBOURS = 100  # of each item, where a walk takes its second step
 LEAST_HOP_NEIGHBOURS, MOST_HOPS = 50, 200_000_000  # fewer of large catalogues
 LEAST_SHARE = 1e-3  # of the mean: a smaller diagonal is penalised like one of this size
 BYTES_PER_PAIRED_EVENT = 4000  # while pairs of two items are counted
-SOURCES = 100  # rows of each column's regression where the exact form is too large
+SOURCES = 100  # most rows of each column's regression where the exact form is too large
+LEAST_SOURCES, SOURCES_PER_EVENT = 20, 3  # fewer where items have few events each
 
 
 class Family(Struct, frozen=True):
@@ -161,18 +162,24 @@ def counted(family: Family, data: Interactions, room: Room) -> Any:
     return pairs.gram(matrix, MOST_PER_USER, room.seed, room.most_pairs, room.threads)
 
 
-def solved_of(family: Family, counts: Any, room: Room) -> Neighbours:
+def solved_of(family: Family, counts: Any, data: Interactions, room: Room) -> Neighbours:
     """As ``solved`` from ``counted``, which stays as it is."""
     if isinstance(counts, np.ndarray):
         weights = closed_form.zero_diagonal(counts.copy(), _penalty(family, np.diag(counts)))
         return from_dense(weights, room.keep)[0]
     past, ahead = counts if family.name == TRANSITION else (counts, None)
     penalty = _penalty(family, past.diagonal())
-    return closed_form.local(past, ahead, penalty, SOURCES, room.keep, room.threads)
+    return closed_form.local(past, ahead, penalty, sources(data), room.keep, room.threads)
+
+
+def sources(data: Interactions) -> int:
+    """Rows of each local regression: a few events say nothing of a hundred other items."""
+    fitting = SOURCES_PER_EVENT * len(data) // max(data.n_items, 1)
+    return min(SOURCES, max(LEAST_SOURCES, fitting))
 
 
 def _counted(family: Family, data: Interactions, room: Room) -> Neighbours:
-    return solved_of(family, counted(family, data, room), room)
+    return solved_of(family, counted(family, data, room), data, room)
 
 
 def _spectral(family: Family, data: Interactions, room: Room) -> Neighbours:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -213,9 +214,10 @@ class _Sequences(NamedTuple):
         """No row of pairs has more cells, (items,): what the work is shared out by."""
         if gaps is not None:
             events = np.bincount(self.item, minlength=self.n_items)
-            return events * float(len(gaps.ahead) + len(gaps.back) - 1)
+            return np.asarray(events * (len(gaps.ahead) + len(gaps.back) - 1), np.float64)
         lengths = np.diff(self.starts)
-        return np.bincount(self.item, np.repeat(lengths, lengths), self.n_items)
+        each = np.repeat(lengths, lengths)
+        return np.asarray(np.bincount(self.item, each, self.n_items), np.float64)
 
     def matrix(self, gaps: Gaps, most_pairs: int, threads: int) -> Any:
         """All pairs as scipy CSR; long rows cut where more than ``most_pairs`` could differ."""
@@ -238,11 +240,12 @@ class _Sequences(NamedTuple):
             most,
         )
         counts, totals = np.zeros(n, np.int64), np.zeros(n)
+        write: Callable[..., int] = pair_kernel.pair_rows
 
         def rows(first: int, last: int) -> tuple[Int32s, Float32s]:
             room = int(np.minimum(reached[first:last], min(most, n)).sum())
             columns, values = np.empty(room, np.int32), np.empty(room, np.float32)
-            end = pair_kernel.pair_rows(*parts, first, last, counts, totals, columns, values)
+            end = write(*parts, first, last, counts, totals, columns, values)
             return columns[:end].copy(), values[:end].copy()
 
         shares = np.linspace(0, reached.sum(), max(1, min(n, 4 * threads)) + 1)[1:-1]
