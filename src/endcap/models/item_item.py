@@ -169,10 +169,10 @@ def solved_of(family: Family, counts: Any, data: Interactions, room: Room) -> Ne
         return from_dense(weights, room.keep)[0]
     past, ahead = counts if family.name == TRANSITION else (counts, None)
     penalty = _penalty(family, past.diagonal())
-    return closed_form.local(past, ahead, penalty, sources(data), room.keep, room.threads)
+    return closed_form.local(past, ahead, penalty, sources_of(data), room.keep, room.threads)
 
 
-def sources(data: Interactions) -> int:
+def sources_of(data: Interactions) -> int:
     """Rows of each local regression: a few events say nothing of a hundred other items."""
     fitting = SOURCES_PER_EVENT * len(data) // max(data.n_items, 1)
     return min(SOURCES, max(LEAST_SOURCES, fitting))
