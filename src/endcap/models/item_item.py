@@ -43,7 +43,7 @@ LEAST_HOP_NEIGHBOURS, MOST_HOPS = 50, 200_000_000  # fewer of large catalogues
 LEAST_SHARE = 1e-3  # of the mean: a smaller diagonal is penalised like one of this size
 BYTES_PER_PAIRED_EVENT = 4000  # while pairs of two items are counted
 SOURCES = 100  # most rows of each column's regression where the exact form is too large
-LEAST_SOURCES, SOURCES_PER_EVENT = 20, 3  # fewer where items have few events each
+LEAST_SOURCES, SOURCES_PER_EVENT = 20, 5  # fewer where items have few events each
 
 
 class Family(Struct, frozen=True):

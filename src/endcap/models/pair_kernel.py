@@ -77,6 +77,27 @@ def _in_order(cells: Float32s, touched: Int32s, count: int, most: int) -> Int32s
 
 
 @jit
+def _write(
+    cells: Float32s,
+    touched: Int32s,
+    count: int,
+    most: int,
+    out_columns: Int32s,
+    out_values: Float32s,
+    at: int,
+) -> tuple[int, float]:
+    """Write one row from place ``at`` on and clear it; returns (the end, the sum of it all)."""
+    for column in _in_order(cells, touched, count, most):
+        out_columns[at], out_values[at] = column, cells[column]
+        at += 1
+    total = 0.0
+    for place in range(count):
+        total += cells[touched[place]]
+        cells[touched[place]] = 0
+    return at, total
+
+
+@jit
 def _pair_rows(
     item_starts: Int64s,
     item_places: Int64s,
@@ -123,14 +144,8 @@ def _pair_rows(
             )
         if len(scale) > 0:
             count = _likened(cells, touched, count, row, shrinkage, scale)
-        total, before = 0.0, at
-        for column in _in_order(cells, touched, count, most):
-            out_columns[at], out_values[at] = column, cells[column]
-            at += 1
-        for place in range(count):
-            total += cells[touched[place]]
-            cells[touched[place]] = 0
-        counts[row], totals[row] = at - before, total
+        end, totals[row] = _write(cells, touched, count, most, out_columns, out_values, at)
+        counts[row], at = end - at, end
     return at
 
 

@@ -42,8 +42,7 @@ def pair_rows(
         if len(scale):
             cells *= cells / np.maximum(cells + shrinkage, 1e-30) * scale[row] * scale
             cells[row] = 0
-        kept = np.sort(np.argsort(-cells, kind="stable")[:most])
-        kept = kept[cells[kept] > 0]
+        kept = np.intersect1d(np.argsort(-cells, kind="stable")[:most], np.flatnonzero(cells))
         end = at + len(kept)
         out_columns[at:end], out_values[at:end] = kept, cells[kept]
         counts[row], totals[row], at = len(kept), cells.sum(dtype=np.float64), end
