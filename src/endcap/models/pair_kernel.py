@@ -46,8 +46,10 @@ def _add_span(
 def _likened(
     cells: Float32s, touched: Int32s, count: int, row: int, shrinkage: float, scale: Float32s
 ) -> int:
-    """Turn counts into similarities c² / (c + shrinkage) · scale[row] · scale[column], the own
-    item's into 0; returns how many are left."""
+    """Where there is a scale, turn counts into similarities c² / (c + shrinkage) · scale[row] ·
+    scale[column], the own item's into 0; returns how many are left."""
+    if len(scale) == 0:
+        return count
     left = 0
     for at in range(count):
         column = touched[at]
@@ -142,8 +144,7 @@ def _pair_rows(
             count = _add_span(
                 item, late, early[place], ahead, place, place, end, cells, touched, count
             )
-        if len(scale) > 0:
-            count = _likened(cells, touched, count, row, shrinkage, scale)
+        count = _likened(cells, touched, count, row, shrinkage, scale)
         end, totals[row] = _write(cells, touched, count, most, out_columns, out_values, at)
         counts[row], at = end - at, end
     return at

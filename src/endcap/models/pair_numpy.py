@@ -40,13 +40,18 @@ def pair_rows(
             gaps = ahead[later - place] if len(ahead) else np.float32(1)
             np.add.at(cells, item[later], early[place] * late[later] * gaps)
         if len(scale):
-            cells *= cells / np.maximum(cells + shrinkage, 1e-30) * scale[row] * scale
-            cells[row] = 0
+            cells = _likened(cells, row, shrinkage, scale)
         kept = np.intersect1d(np.argsort(-cells, kind="stable")[:most], np.flatnonzero(cells))
         end = at + len(kept)
         out_columns[at:end], out_values[at:end] = kept, cells[kept]
         counts[row], totals[row], at = len(kept), cells.sum(dtype=np.float64), end
     return at
+
+
+def _likened(cells: Float32s, row: int, shrinkage: float, scale: Float32s) -> Float32s:
+    likeness: Float32s = cells * (cells / np.maximum(cells + shrinkage, 1e-30) * scale[row] * scale)
+    likeness[row] = 0
+    return likeness
 
 
 def dense_rows(
