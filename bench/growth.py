@@ -35,7 +35,7 @@ def forget_peak() -> None:
     CLEAR.write_text("5")
 
 
-def measure(millions: int, memory_mb: int, threads: int) -> dict[str, Any]:
+def measure(millions: int, memory_mb: int, threads: int, budget_s: float) -> dict[str, Any]:
     """Fit one size and judge it."""
     from growth_shop import shop
 
@@ -54,7 +54,9 @@ def measure(millions: int, memory_mb: int, threads: int) -> dict[str, Any]:
         told.append([round(time.process_time() - busy, 1), stage, round(peak_mb())])
         print(*told[-1], file=sys.stderr, flush=True)
 
-    recipe = Recipe.fit(split.train, memory_mb=memory_mb, threads=threads, progress=progress)
+    recipe = Recipe.fit(
+        split.train, memory_mb=memory_mb, threads=threads, budget_s=budget_s, progress=progress
+    )
     found = {
         "events": len(split.train),
         "items": split.train.n_items,
@@ -63,6 +65,7 @@ def measure(millions: int, memory_mb: int, threads: int) -> dict[str, Any]:
         "fit_cpu_s": round(time.process_time() - busy, 1),
         "peak_mb": round(peak_mb()),
         "searched_events": recipe.info["searched_events"],
+        "settings_tried": len(recipe.info["search"]),
         "components": [part["name"] for part in recipe.info["components"]],
         "stages": told,
     }
@@ -110,7 +113,7 @@ def plot(results: dict[str, Any], target: Path) -> None:
 def one(millions: int, given: argparse.Namespace) -> dict[str, Any] | None:
     """The figures of a process that fits one size; None: it failed."""
     words = [sys.executable, __file__, "--one", millions, "--memory-mb", given.memory_mb,
-             "--threads", given.threads]  # fmt: skip
+             "--threads", given.threads, "--budget", given.budget]  # fmt: skip
     done = subprocess.run(list(map(str, words)), stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         print(f"{millions} million events: failed with {done.returncode}")
@@ -124,10 +127,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("growth.json"))
     parser.add_argument("--memory-mb", type=int, default=4096)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--budget", type=float, default=300.0, help="as endcap train's")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
-        print(json.dumps(measure(given.one, given.memory_mb, given.threads)))
+        print(json.dumps(measure(given.one, given.memory_mb, given.threads, given.budget)))
         return
     results = json.loads(given.out.read_text()) if given.out.exists() else {}
     for millions in map(int, given.sizes.split(",")):

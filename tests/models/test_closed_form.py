@@ -83,17 +83,22 @@ def test_partial_session_pairs_are_the_products_of_all_cuts(decay: float, future
 
 def test_followers_count_pairs_by_distance() -> None:
     user, item = np.array([0, 0, 0, 1, 1], "i4"), np.array([0, 1, 2, 2, 0], "i4")
-    found = pairs.followers(user, item, np.ones(5, "f4"), 3, 0.5, 9, 10**6).toarray()
-    np.testing.assert_allclose(found, [[0, 1, 0.5], [0, 0, 1], [1, 0, 0]])
+    ones = np.ones(5, "f4")
+    found, sums = pairs.followers(user, item, ones, 3, 0.5, 0.0, 9, 9)
+    np.testing.assert_allclose(to_matrix(found, 3).toarray(), [[0, 1, 0.5], [0, 0, 1], [1, 0, 0]])
+    np.testing.assert_allclose(sums, [1.5, 1, 1])
     weights = np.array([2, 3, 1, 5, 7], "f4")  # what comes after counts by what came before
-    found = pairs.followers(user, item, weights, 3, 0.5, 9, 10**6).toarray()
-    np.testing.assert_allclose(found, [[0, 2, 1], [0, 0, 3], [5, 0, 0]])
+    found, sums = pairs.followers(user, item, weights, 3, 0.5, 0.0, 9, 1)
+    np.testing.assert_allclose(to_matrix(found, 3).toarray(), [[0, 2, 0], [0, 0, 3], [5, 0, 0]])
+    np.testing.assert_allclose(sums, [3, 3, 5])  # of what was cut too
+    found, _ = pairs.followers(user, item, weights, 3, 0.5, 0.25, 9, 9)
+    both = np.array([[0, 2, 1], [0, 0, 3], [5, 0, 0]])
+    np.testing.assert_allclose(to_matrix(found, 3).toarray(), both + both.T / 4)
 
 
 def test_gram_forms_agree_in_blocks_and_sampling_keeps_short_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pairs, "BUFFER", 10)
     x = sparse.csr_matrix((np.random.default_rng(0).random((30, 8)) < 0.4).astype("f4"))
     expected = (x.T @ x).toarray()
     np.testing.assert_allclose(pairs.gram(x, 8, 0, 10**6).toarray(), expected)

@@ -141,3 +141,14 @@ def test_inverse_of_blocks_and_of_what_has_none(monkeypatch: pytest.MonkeyPatch)
     np.testing.assert_allclose(found @ matrix, np.eye(20), atol=2e-3)
     with pytest.raises(np.linalg.LinAlgError):
         closed_form.inverse(-np.eye(3, dtype="f4"))
+
+
+@pytest.mark.parametrize(("events", "sources"), [(9, 20), (90, 50), (180, 100), (900, 100)])
+def test_items_with_few_events_are_told_from_few_others(events: int, sources: int) -> None:
+    data = from_sequences([list(range(9))] * (events // 9), 9, ordered=False)
+    assert item_item.sources_of(data) == sources
+
+
+def test_walks_of_large_catalogues_go_to_fewer_neighbours() -> None:
+    reached = [item_item.hop_neighbours(n) for n in (0, 5000, 20_000, 50_000, 10**6)]
+    assert reached == [100, 100, 100, 63, 50]

@@ -89,22 +89,31 @@ def test_contributions_equal_the_reference_and_sum_to_the_score(seed: int) -> No
     assert score[0] == pytest.approx(found[0].sum(), abs=1e-4)
 
 
-@given(st.integers(0, 10**6))
+@given(st.integers(0, 10**6), st.sampled_from([(12, 5), (12, 12), (200, 2)]))
 @settings(max_examples=40, deadline=None)
-def test_local_regressions_equal_the_reference(seed: int) -> None:
+def test_local_regressions_equal_the_reference(seed: int, size: tuple[int, int]) -> None:
+    """Also where rows are so much longer than what is chosen that they are searched."""
+    n, sources = size
     draw = np.random.default_rng(seed)
-    x = sparse.csr_matrix((draw.random((40, 12)) < 0.3).astype(np.float32))
+    x = sparse.csr_matrix((draw.random((40, n)) < 0.3).astype(np.float32))
     gram = (x.T @ x).tocsr()
-    right = gram.tocsc() if seed % 2 else sparse.random(12, 12, 0.4, "csc", "f4", rng=draw)
+    gram.sort_indices()
+    right = gram.tocsc() if seed % 2 else sparse.random(n, n, 0.4, "csc", "f4", rng=draw)
     arguments = (
-        *closed_form._parts(gram), *closed_form._parts(right), np.full(12, 2.0, "f4"),
-        bool(seed % 2), 5, 0, 12,
+        *closed_form._parts(gram), *closed_form._parts(right), np.full(n, 2.0, "f4"),
+        bool(seed % 2), sources, 0, n,
     )  # fmt: skip
     found = [
         sparse.coo_matrix((w[r >= 0], (r[r >= 0], np.nonzero(r >= 0)[0]))).toarray()
         for r, w in (local_solve.columns(*arguments), local_solve.columns_numpy(*arguments))
     ]
     np.testing.assert_allclose(found[0], found[1], rtol=1e-3, atol=1e-4)
+
+
+def test_a_regression_of_no_positive_definite_matrix_is_solved_as_far_as_it_goes() -> None:
+    square = np.array([[2.0, 1, 3], [1, 2, 0], [3, 0, 1]])  # its last pivot is negative
+    found = local_solve._solved(square, np.array([3.0, 3, 5]))
+    np.testing.assert_allclose(found, [1, 1, 0])
 
 
 def test_the_kernels_are_compiled_here() -> None:

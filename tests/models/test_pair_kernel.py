@@ -7,64 +7,69 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from endcap.models import pair_kernel, pair_numpy, pairs
+from endcap.models.neighbours import to_matrix
+
+NO_TABLE = np.zeros(0, "f4")
 
 
-def both_forms(kernel: str, parts: tuple, n: int, room: int) -> list[tuple]:
-    """What the compiled and the numpy form write, buffer by buffer."""
+def assert_both_forms_agree(parts: tuple, n: int, most: int) -> None:
+    """The compiled and the numpy form write the same rows."""
     found = []
-    for form in (getattr(pair_kernel, f"_{kernel}"), getattr(pair_numpy, kernel)):
-        counts, first, out = np.zeros(n, np.int64), 0, []
-        columns, values = np.zeros(room, "i4"), np.zeros(room, "f4")
-        while first < n:
-            done = form(*parts, first, n, counts, columns, values)
-            size = counts[first:done].sum()
-            owner = np.repeat(np.arange(first, done), counts[first:done])
-            order = np.lexsort((columns[:size], owner))
-            out.append((columns[:size][order], values[:size][order]))
-            first = done
-        found.append((counts, *map(np.concatenate, zip(*out, strict=True))))
-    return found
+    for form in (pair_kernel._pair_rows, pair_numpy.pair_rows):
+        counts, totals = np.zeros(n, np.int64), np.zeros(n)
+        columns, values = np.zeros(n * n, "i4"), np.zeros(n * n, "f4")
+        end = form(*parts, most, 0, n, counts, totals, columns, values)
+        found.append((counts, columns[:end], values[:end], totals))
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    np.testing.assert_array_equal(found[0][1], found[1][1])
+    np.testing.assert_allclose(found[0][2], found[1][2], rtol=1e-6)
+    np.testing.assert_allclose(found[0][3], found[1][3], rtol=1e-6)
 
 
-def assert_same(forms: list[tuple]) -> None:
-    (counts, columns, values), (expected, *cells) = forms
-    np.testing.assert_array_equal(counts, expected)
-    np.testing.assert_array_equal(columns, cells[0])
-    np.testing.assert_allclose(values, cells[1], rtol=1e-6)
-
-
-@settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 10**6), n=st.integers(1, 40))
-def test_gram_rows_equal_the_reference(seed: int, n: int) -> None:
+def sequences(seed: int, n: int) -> tuple:
+    """Events of 30 users with whole weights, so that sums are exact; what the kernel asks first."""
     draw = np.random.default_rng(seed)
-    dense = (draw.random((50, n)) < 0.2) * draw.integers(1, 3, (50, 1)).astype("f4")
-    by_user, by_item = sparse.csr_matrix(dense), sparse.csc_matrix(dense)
-    parts = (*pairs._parts(by_item), *pairs._parts(by_user))
-    assert_same(both_forms("gram_rows", parts, n, n + seed % 50))
-
-
-@settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 10**6), n=st.integers(1, 40))
-def test_near_rows_equal_the_reference(seed: int, n: int) -> None:
-    draw = np.random.default_rng(seed)
-    lengths = draw.integers(1, 8, 30)
+    lengths = draw.integers(0, 8, 30)
     user = np.repeat(np.arange(30), lengths).astype("i4")
-    near = pairs._Near(user, draw.integers(0, n, len(user)).astype("i4"), n)
+    item = draw.integers(0, n, len(user)).astype("i4")
+    starts = np.concatenate(([0], np.cumsum(lengths)))
+    events = np.concatenate(([0], np.cumsum(np.bincount(item, minlength=n))))
+    weights = draw.integers(1, 5, (2, len(user))).astype("f4")
+    return events, np.argsort(item, kind="stable"), starts, user, item, *weights
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10**6), n=st.integers(1, 40), most=st.integers(1, 50))
+def test_rows_of_all_pairs_equal_the_reference(seed: int, n: int, most: int) -> None:
+    parts = (*sequences(seed, n), NO_TABLE, NO_TABLE, 0.0, NO_TABLE)
+    assert_both_forms_agree(parts, n, most)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10**6), n=st.integers(1, 40), most=st.integers(1, 50))
+def test_rows_of_near_pairs_equal_the_reference(seed: int, n: int, most: int) -> None:
     ahead, back = np.array([0, 1, 0.5, 0.25], "f4"), np.array([1, 0.75], "f4")[: 1 + seed % 2]
-    cuts = np.arange(1, 9).astype("f4")[: 8 * (seed % 3 > 0)]
-    weights = draw.integers(1, 5, len(user)).astype("f4")
-    parts = (
-        near.starts,
-        near.places,
-        near.item,
-        near.after,
-        near.before,
-        ahead,
-        back,
-        cuts,
-        weights,
-    )
-    assert_same(both_forms("near_rows", parts, n, n))
+    parts = (*sequences(seed, n), ahead, back, 0.0, NO_TABLE)
+    assert_both_forms_agree(parts, n, most)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10**6), n=st.integers(1, 40), most=st.integers(1, 50))
+def test_rows_of_similarities_equal_the_reference(seed: int, n: int, most: int) -> None:
+    scale = np.exp2(-np.arange(n) % 4).astype("f4")
+    parts = (*sequences(seed, n), NO_TABLE, NO_TABLE, float(seed % 3), scale)
+    assert_both_forms_agree(parts, n, most)
+
+
+def test_similarities_are_shrunk_and_divided_by_how_many_have_each() -> None:
+    x = (np.random.default_rng(5).random((80, 6)) < 0.4).astype("f4")
+    c = x.T @ x
+    own = np.diag(c)
+    expected = c * c / (c + 3) / np.outer(own, own) ** 0.7
+    np.fill_diagonal(expected, 0)
+    found = pairs.similar(sparse.csr_matrix(x), 3.0, 0.7, 99, 0, 99)
+    np.testing.assert_allclose(to_matrix(found, 6).toarray(), expected, rtol=1e-5)
+    assert np.diff(pairs.similar(sparse.csr_matrix(x), 3.0, 0.7, 99, 0, 2).starts).max() == 2
 
 
 def test_dense_rows_equal_the_reference() -> None:
@@ -87,12 +92,11 @@ def test_the_dense_gram_is_the_same_by_pairs_and_by_products(
     np.testing.assert_allclose(pairs.dense_gram(x), (x.T @ x).toarray(), rtol=1e-5)
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_buffers_and_threads_change_nothing(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_change_nothing() -> None:
     x = sparse.random(200, 30, 0.1, "csr", np.float32, random_state=3)
     whole = pairs.gram(x, 30, 0, 10**6).toarray()
-    monkeypatch.setattr(pairs, "BUFFER", 40)
-    np.testing.assert_array_equal(pairs.gram(x, 30, 0, 10**6, threads).toarray(), whole)
+    np.testing.assert_allclose(whole, (x.T @ x).toarray(), rtol=1e-5)
+    np.testing.assert_array_equal(pairs.gram(x, 30, 0, 10**6, threads=3).toarray(), whole)
 
 
 def test_only_the_longest_rows_are_cut() -> None:

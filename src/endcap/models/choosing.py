@@ -13,8 +13,8 @@ import msgspec
 import numpy as np
 
 from endcap.data.interactions import Interactions
-from endcap.domain.arrays import Float32s
-from endcap.models import item_item, pairs, spectral
+from endcap.models import item_item
+from endcap.models.costs import fit_seconds, judge_seconds
 from endcap.models.item_item import (
     ALIKE,
     COOCCURRENCE,
@@ -125,7 +125,7 @@ class Chooser:
         self.judge, self.room, self.budget = judge, room, budget
         self.trials: list[Trial] = []
         self._solved: dict[Family, Fitted] = {}
-        self._gram: tuple[float, Float32s] | None = None  # of a user exponent
+        self._counts: tuple[object, Any] | None = None  # with what they depend on
 
     def choose(self, name: str, tick: Callable[[str], None]) -> tuple[Trial, Fitted] | None:
         """The best setting found of a family, None when the budget did not allow one."""
@@ -141,7 +141,7 @@ class Chooser:
             best = self._improve(best, 0, axes, tick, near)
             if best == before:
                 break
-        self._gram = None
+        self._counts = None
         base = self._solved[_without_scale(best.family)]
         return best, item_item.scaled(best.family, base, self.judge.held.fitting)
 
@@ -207,13 +207,13 @@ class Chooser:
         return self.trials[-1]
 
     def _fit(self, family: Family, data: Interactions) -> Fitted:
-        """As ``item_item.solved``; penalties of ease are tried on one Gram matrix."""
-        if family.name != EASE or not len(data) or not item_item.exact(data.n_items, self.room):
+        """As ``item_item.solved``; settings that share their counts are tried on the same."""
+        key = item_item.counted_by(family)
+        if key is None or not len(data):
             return item_item.solved(family, data, self.room)
-        if self._gram is None or self._gram[0] != family.user_exponent:
-            matrix = pairs.user_items(data, family.user_exponent)
-            self._gram = family.user_exponent, pairs.dense_gram(matrix)
-        return item_item.ease_of(self._gram[1].copy(), family, self.room)
+        if self._counts is None or self._counts[0] != key:
+            self._counts = key, item_item.counted(family, data, self.room)
+        return item_item.solved_of(family, self._counts[1], data, self.room)
 
 
 def nearest_values(values: Sequence[Any], current: Any) -> Sequence[Any]:
@@ -261,24 +261,3 @@ def reading_axes(data: Interactions) -> dict[str, Sequence[Any]]:
             (1.0, 2.0, 4.0), (1.0, 3.0, 10.0), (1.0, 1.0, 0.3), (1.0, 0.0, 0.0), (),
         )  # fmt: skip
     return axes
-
-
-def fit_seconds(family: Family, data: Interactions, room: Room) -> float:
-    """Estimated work of one fit on one core."""
-    events, n = len(data), data.n_items
-    if family.name == REPEAT:
-        return 0.0
-    if family.name == EASE and item_item.exact(n, room):
-        pairs = min(1.0 * data.n_users * n * n / 5e10, 4e-9 * events**2 / max(data.n_users, 1))
-        return pairs + 2.0 * n**3 / 5e10 + 0.05
-    if family.name == SPECTRAL:
-        return events * spectral.DIRECTIONS * 1.4e-8 + spectral.DIRECTIONS * n * n * 1.2e-10 + 0.05
-    if family.name == ALIKE:
-        return events * 2e-6 + n * 1.5e-3 + 1.0
-    return events * 5e-6 + n * 2e-4 + 0.05
-
-
-def judge_seconds(judge: Judge, fitted: Fitted) -> float:
-    """Estimated work of answering all held-out queries."""
-    per_row = len(fitted.columns) / max(fitted.n_rows, 1)
-    return (len(judge.held.queries.rows) * per_row * 3 + judge.held.queries.size * 2e4) * 1e-9

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from scipy import sparse
 
 from endcap.data.interactions import Interactions
-from endcap.domain.arrays import Float32s, Float64s
+from endcap.domain.arrays import Float32s
 from endcap.models import closed_form, kernels, likeness, pairs, spectral
 from endcap.models.neighbours import (
     Neighbours,
@@ -39,9 +39,11 @@ SCALED = (EASE, SPECTRAL)  # their ``target_exponent`` is applied to the solutio
 WINDOW = 12  # transitions reach this many events ahead
 MOST_PER_USER = 1000  # items of one user in the Gram matrix; longer histories are sampled
 HOP_NEIGHBOURS = 100  # of each item, where a walk takes its second step
+LEAST_HOP_NEIGHBOURS, MOST_HOPS = 50, 200_000_000  # fewer of large catalogues
 LEAST_SHARE = 1e-3  # of the mean: a smaller diagonal is penalised like one of this size
 BYTES_PER_PAIRED_EVENT = 4000  # while pairs of two items are counted
-SOURCES = 100  # rows of each column's regression where the exact form is too large
+SOURCES = 100  # most rows of each column's regression where the exact form is too large
+LEAST_SOURCES, SOURCES_PER_EVENT = 20, 5  # fewer where items have few events each
 
 
 class Family(Struct, frozen=True):
@@ -139,19 +141,45 @@ def exact(n_items: int, room: Room) -> bool:
     return n_items <= 10_000 and closed_form.dense_bytes(n_items) <= room.memory_bytes
 
 
-def _ease(family: Family, data: Interactions, room: Room) -> Neighbours:
+def counted_by(family: Family) -> tuple[str, float] | None:
+    """What the counts of a family depend on, where solving them is another work; families with
+    the same share them."""
+    if family.name == EASE:
+        return EASE, family.user_exponent
+    return (TRANSITION, family.decay) if family.name == TRANSITION else None
+
+
+def counted(family: Family, data: Interactions, room: Room) -> Any:
+    """The counts that ``solved_of`` takes, of a family that has ``counted_by``."""
+    if family.name == TRANSITION:
+        return pairs.partial_session_pairs(
+            data.user, data.item, data.n_items, family.decay, family.decay, WINDOW,
+            room.most_pairs, room.threads,
+        )  # fmt: skip
     matrix = pairs.user_items(data, family.user_exponent)
     if exact(data.n_items, room):
-        return ease_of(pairs.dense_gram(matrix), family, room)
-    counts = pairs.gram(matrix, MOST_PER_USER, room.seed, room.most_pairs, room.threads)
-    penalty = _penalty(family, counts.diagonal())
-    return closed_form.local(counts, None, penalty, SOURCES, room.keep, room.threads)
+        return pairs.dense_gram(matrix)
+    return pairs.gram(matrix, MOST_PER_USER, room.seed, room.most_pairs, room.threads)
 
 
-def ease_of(gram: Float32s, family: Family, room: Room) -> Neighbours:
-    """The exact form from its Gram matrix (items, items), which is overwritten."""
-    weights = closed_form.zero_diagonal(gram, _penalty(family, np.diag(gram)))
-    return from_dense(weights, room.keep)[0]
+def solved_of(family: Family, counts: Any, data: Interactions, room: Room) -> Neighbours:
+    """As ``solved`` from ``counted``, which stays as it is."""
+    if isinstance(counts, np.ndarray):
+        weights = closed_form.zero_diagonal(counts.copy(), _penalty(family, np.diag(counts)))
+        return from_dense(weights, room.keep)[0]
+    past, ahead = counts if family.name == TRANSITION else (counts, None)
+    penalty = _penalty(family, past.diagonal())
+    return closed_form.local(past, ahead, penalty, sources_of(data), room.keep, room.threads)
+
+
+def sources_of(data: Interactions) -> int:
+    """Rows of each local regression: a few events say nothing of a hundred other items."""
+    fitting = SOURCES_PER_EVENT * len(data) // max(data.n_items, 1)
+    return min(SOURCES, max(LEAST_SOURCES, fitting))
+
+
+def _counted(family: Family, data: Interactions, room: Room) -> Neighbours:
+    return solved_of(family, counted(family, data, room), data, room)
 
 
 def _spectral(family: Family, data: Interactions, room: Room) -> Neighbours:
@@ -188,10 +216,11 @@ def _target_scale(data: Interactions, exponent: float) -> Float32s:
 
 
 def _cooccurrence(family: Family, data: Interactions, room: Room) -> Neighbours:
-    counts = pairs.gram(
-        pairs.user_items(data, 0.0), MOST_PER_USER, room.seed, room.most_pairs, room.threads
-    )
-    return from_matrix(shrunk(counts, family.penalty, family.target_exponent), room.keep)[0]
+    matrix = pairs.user_items(data, 0.0)
+    return pairs.similar(
+        matrix, family.penalty, family.target_exponent, MOST_PER_USER, room.seed, room.keep,
+        room.threads,
+    )  # fmt: skip
 
 
 def _repeat(family: Family, data: Interactions, room: Room) -> Neighbours:
@@ -199,28 +228,16 @@ def _repeat(family: Family, data: Interactions, room: Room) -> Neighbours:
     return identity(data.n_items)
 
 
-def _transition(family: Family, data: Interactions, room: Room) -> Neighbours:
-    past, ahead = pairs.partial_session_pairs(
-        data.user, data.item, data.n_items, family.decay, family.decay, WINDOW,
-        room.most_pairs, room.threads,
-    )  # fmt: skip
-    penalty = _penalty(family, past.diagonal())
-    return closed_form.local(past, ahead, penalty, SOURCES, room.keep, room.threads)
-
-
 def _walk(family: Family, data: Interactions, room: Room) -> Neighbours:
     """Shares of what followed: P = D⁻¹(R + backward · Rᵀ), plus ``hops`` · P²."""
     fresh = pairs.freshness(data, family.half_life)
-    ahead = pairs.followers(
-        data.user, data.item, fresh, data.n_items, family.decay, WINDOW,
-        room.most_pairs, room.threads,
+    counts, total = pairs.followers(
+        data.user, data.item, fresh, data.n_items, family.decay, family.backward, WINDOW,
+        hop_neighbours(data.n_items) if family.hops else room.keep, room.threads,
     )  # fmt: skip
-    counts = ahead + family.backward * ahead.T if family.backward else ahead
-    total = np.asarray(counts.sum(axis=1)).ravel() + max(family.penalty, 1e-9)
-    first = sparse.diags(1 / total).astype(np.float32) @ counts.tocsr()
-    if not family.hops:
-        return from_matrix(first, room.keep)[0]
-    return two_steps(first.tocsr(), family.hops, room.keep)
+    shares = np.repeat(total + max(family.penalty, 1e-9), np.diff(counts.starts))
+    first = counts._replace(weights=(counts.weights / shares).astype(np.float32))
+    return two_steps(first, family.hops, room.keep) if family.hops else first
 
 
 def _alike(family: Family, data: Interactions, room: Room) -> Neighbours:
@@ -238,11 +255,16 @@ def _alike(family: Family, data: Interactions, room: Room) -> Neighbours:
     )
 
 
-def two_steps(first: Any, hops: float, keep: int) -> Neighbours:
+def hop_neighbours(n_items: int) -> int:
+    """How many neighbours of each item a walk of two steps goes to: their squares are its work."""
+    fitting = int((MOST_HOPS / max(n_items, 1)) ** 0.5)
+    return min(HOP_NEIGHBOURS, max(LEAST_HOP_NEIGHBOURS, fitting))
+
+
+def two_steps(one: Neighbours, hops: float, keep: int) -> Neighbours:
     """P + hops · P² with the ``keep`` largest of each row: each row is a query of the item itself
     and of its neighbours, so that nothing grows with the square of the catalogue."""
-    n = first.shape[0]
-    one, _ = from_matrix(first, HOP_NEIGHBOURS)
+    n = one.n_rows
     lengths = np.diff(one.starts) + 1
     starts = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
     own = np.zeros(int(starts[-1]), bool)
@@ -263,21 +285,11 @@ def two_steps(first: Any, hops: float, keep: int) -> Neighbours:
     return from_matrix(matrix, keep)[0]
 
 
-def shrunk(counts: Any, shrinkage: float, exponent: float) -> Any:
-    """Co-occurrence as similarity: cᵢⱼ / (cᵢⱼ + shrinkage) · cᵢⱼ / (nᵢ nⱼ)^exponent."""
-    counts = sparse.coo_matrix(counts)
-    own: Float64s = np.maximum(np.asarray(counts.tocsr().diagonal()), 1.0)
-    trust = counts.data / (counts.data + shrinkage)
-    data = trust * counts.data / (own[counts.row] * own[counts.col]) ** exponent
-    off = counts.row != counts.col
-    return sparse.csr_matrix((data[off], (counts.row[off], counts.col[off])), shape=counts.shape)
-
-
 _SOLVERS: dict[str, Callable[[Family, Interactions, Room], Fitted]] = {
-    EASE: _ease,
+    EASE: _counted,
     SPECTRAL: _spectral,
     COOCCURRENCE: _cooccurrence,
-    TRANSITION: _transition,
+    TRANSITION: _counted,
     WALK: _walk,
     PAIR: _pair,
     REPEAT: _repeat,

@@ -7,6 +7,8 @@ import numpy as np
 from endcap.domain.arrays import Float32s, Float64s, Int32s, Int64s
 from endcap.models.kernels import COMPILED, jit
 
+WALKED = 64  # a row so many times longer than the chosen ones is searched, not walked
+
 
 @jit
 def _diagonal(starts: Int64s, columns: Int32s, values: Float32s) -> Float32s:
@@ -50,21 +52,58 @@ def _cell(starts: Int64s, columns: Int32s, values: Float32s, row: int, column: i
 
 @jit
 def _square(
-    starts: Int64s, columns: Int32s, values: Float32s, penalty: Float32s, chosen: Int32s
+    starts: Int64s,
+    columns: Int32s,
+    values: Float32s,
+    penalty: Float32s,
+    chosen: Int32s,
+    place_of: Int32s,
 ) -> Float64s:
-    """(G + Λ) of the chosen rows, (m, m); the upper half alone is filled. G is symmetric: of a
-    pair the shorter row is asked, which is the one that was not cut."""
+    """(G + Λ) of the chosen rows, (m, m). G is symmetric, but of a pair one row may have been cut:
+    what either holds stands. Rows are walked once, with ``place_of`` (items,), 0 before and after,
+    telling who is chosen; two rows too long for that are searched."""
     m = len(chosen)
     square = np.zeros((m, m), np.float64)
-    lengths = starts[chosen + 1] - starts[chosen]
+    long = starts[chosen + 1] - starts[chosen] > WALKED * m
     for a in range(m):
-        square[a, a] = penalty[chosen[a]] + _cell(starts, columns, values, chosen[a], chosen[a])
-        for b in range(a + 1, m):
-            row, column = chosen[a], chosen[b]
-            if lengths[b] < lengths[a]:
-                row, column = column, row
-            square[a, b] = _cell(starts, columns, values, row, column)
+        place_of[chosen[a]] = a + 1
+    for a in range(m):
+        if not long[a]:
+            for at in range(starts[chosen[a]], starts[chosen[a] + 1]):
+                b = place_of[columns[at]]
+                if b > 0:
+                    square[a, b - 1] = values[at]
+    for a in range(m):
+        place_of[chosen[a]] = 0
+        for b in range(a):
+            found = max(square[a, b], square[b, a])
+            if long[a] and long[b]:
+                found = _cell(starts, columns, values, chosen[a], chosen[b])
+            square[a, b] = square[b, a] = found
+        if long[a]:
+            square[a, a] = _cell(starts, columns, values, chosen[a], chosen[a])
+        square[a, a] += penalty[chosen[a]]
     return square
+
+
+@jit
+def _solved(square: Float64s, right: Float64s) -> Float64s:
+    """x of A x = right (m,); A (m, m) symmetric, overwritten."""
+    m = len(right)
+    try:
+        factor = np.linalg.cholesky(square)
+    except Exception:  # compiled code can catch no other class
+        _solve(square, right)
+        return right
+    for k in range(m):
+        right[k] /= factor[k, k]
+        for i in range(k + 1, m):
+            right[i] -= factor[i, k] * right[k]
+    for k in range(m - 1, -1, -1):
+        for j in range(k + 1, m):
+            right[k] -= factor[j, k] * right[j]
+        right[k] /= factor[k, k]
+    return right
 
 
 @jit
@@ -111,6 +150,7 @@ def _columns(
     out_rows = np.full((last - first, sources), -1, np.int32)
     out_weights = np.zeros((last - first, sources), np.float32)
     scale = _diagonal(gram_starts, gram_columns, gram_values) + penalty
+    place_of = np.zeros(len(penalty), np.int32)
     for j in range(first, last):
         rows = right_rows[right_starts[j] : right_starts[j + 1]]
         values = right_values[right_starts[j] : right_starts[j + 1]]
@@ -118,11 +158,9 @@ def _columns(
         if len(best) == 0:
             continue
         chosen = rows[best]
-        square = _square(gram_starts, gram_columns, gram_values, penalty, chosen)
-        found = values[best].astype(np.float64)
-        _solve(square, found)
+        square = _square(gram_starts, gram_columns, gram_values, penalty, chosen, place_of)
         out_rows[j - first, : len(best)] = chosen
-        out_weights[j - first, : len(best)] = found
+        out_weights[j - first, : len(best)] = _solved(square, values[best].astype(np.float64))
     return out_rows, out_weights
 
 

@@ -11,6 +11,8 @@ from scipy import sparse
 from endcap.domain.arrays import Bools, Float32s, Float64s, Int32s, Int64s
 from endcap.models.kernels import jit
 
+ROWS = 256  # of a dense matrix that are looked at together
+
 
 @jit
 def _strongest(starts: Int64s, size: Float32s, keep: int) -> Bools:
@@ -19,9 +21,13 @@ def _strongest(starts: Int64s, size: Float32s, keep: int) -> Bools:
     for row in range(len(starts) - 1):
         first, last = starts[row], starts[row + 1]
         if last - first > keep:
-            order = np.argsort(-size[first:last], kind="mergesort")
-            for at in order[keep:]:
-                kept[first + at] = False
+            own = size[first:last]
+            least = np.partition(own, last - first - keep)[last - first - keep] if keep else np.inf
+            ties = keep - np.count_nonzero(own > least)
+            for at in range(last - first):
+                equal = own[at] == least
+                kept[first + at] = own[at] > least or (equal and ties > 0)
+                ties -= equal
     return kept
 
 
@@ -69,14 +75,16 @@ def from_matrix(matrix: Any, keep: int) -> tuple[Neighbours, float]:
 def from_dense(matrix: Float32s | Float64s, keep: int) -> tuple[Neighbours, float]:
     """As ``from_matrix``, of a dense (items, items) array, a block of rows at a time."""
     blocks, kept, total = [], 0.0, 0.0
-    for first in range(0, len(matrix), 256):
-        block = np.array(matrix[first : first + 256], np.float32)
-        total += float(np.abs(block).sum(dtype=np.float64))
+    for first in range(0, len(matrix), ROWS):
+        block = np.array(matrix[first : first + ROWS], np.float32)
+        size = np.abs(block)
+        total += float(size.sum(dtype=np.float64))
         if keep < block.shape[1]:
-            beyond = np.argpartition(-np.abs(block), keep - 1, axis=1)[:, keep:]
-            np.put_along_axis(block, beyond, 0, axis=1)
-        kept += float(np.abs(block).sum(dtype=np.float64))
-        blocks.append(sparse.csr_matrix(block))
+            starts = np.arange(len(block) + 1, dtype=np.int64) * block.shape[1]
+            block *= _strongest(starts, size.ravel(), keep).reshape(block.shape)
+        found = sparse.csr_matrix(block)
+        kept += float(np.abs(found.data).sum(dtype=np.float64))
+        blocks.append(found)
     if not blocks:
         return empty(0), 0.0
     whole = from_matrix(sparse.vstack(blocks, format="csr"), matrix.shape[1])[0]

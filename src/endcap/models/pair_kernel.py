@@ -1,18 +1,81 @@
-"""Pairs of items counted item by item, compiled: a row is added up in one array over all items and
-written out, so that memory is the answer and a scratch of one row, however many events there are.
+"""Pairs of items counted item by item, compiled: a row is added up in one array over all items,
+its strongest cells are written out, so that memory is the answer and a scratch of one row, however
+many events there are.
 
-Rows ``first``, ``first`` + 1, … are done until ``out_columns`` could not hold one more; the
-position after the last is returned. ``counts`` (items,) receives each row's length; columns stand
-in no order. Weights must be positive.
+Weights must be positive: a cell of 0 was not reached.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from endcap.domain.arrays import Float32s, Int32s, Int64s
+from endcap.domain.arrays import Float32s, Float64s, Int32s, Int64s
 from endcap.models import pair_numpy as reference
 from endcap.models.kernels import COMPILED, jit
+
+DENSE = 16  # a row with more than one cell in so many is put in order by looking at all
+
+
+@jit
+def _add_span(
+    item: Int32s,
+    weights: Float32s,
+    own: float,
+    by_gap: Float32s,
+    place: int,
+    first: int,
+    last: int,
+    cells: Float32s,
+    touched: Int32s,
+    count: int,
+) -> int:
+    """Add what the events first … last - 1 give; returns how many cells are touched."""
+    for other in range(first, last):
+        weight = own * weights[other]
+        if len(by_gap) > 0:
+            weight *= by_gap[abs(other - place)]
+        if weight > 0:
+            column = item[other]
+            touched[count] = column  # stands if the next line moves on: no branch to be guessed
+            count += cells[column] == 0
+            cells[column] += weight
+    return count
+
+
+@jit
+def _likened(
+    cells: Float32s, touched: Int32s, count: int, row: int, shrinkage: float, scale: Float32s
+) -> int:
+    """Where there is a scale, turn counts into similarities c² / (c + shrinkage) · scale[row] ·
+    scale[column], the own item's into 0; returns how many are left."""
+    if len(scale) == 0:
+        return count
+    left = 0
+    for at in range(count):
+        column = touched[at]
+        value = cells[column]
+        likeness = value * (value / (value + shrinkage)) * scale[row] * scale[column]
+        cells[column] = likeness if column != row else 0
+        touched[left] = column
+        left += cells[column] > 0
+    return left
+
+
+@jit
+def _in_order(cells: Float32s, touched: Int32s, count: int, most: int) -> Int32s:
+    """The columns of the ``most`` greatest cells, equal ones by column, ascending."""
+    if count > most:
+        own = touched[:count]
+        values = cells[own]
+        least = np.partition(values, count - most)[count - most]
+        above, equal = own[values > least], own[values == least]
+        ties = most - len(above)
+        if ties < len(equal):
+            equal = np.partition(equal, ties)[:ties]
+        return np.sort(np.concatenate((above, equal)))
+    if count * DENSE > len(cells):
+        return np.flatnonzero(cells).astype(np.int32)
+    return np.sort(touched[:count])
 
 
 @jit
@@ -20,96 +83,71 @@ def _write(
     cells: Float32s,
     touched: Int32s,
     count: int,
+    most: int,
     out_columns: Int32s,
     out_values: Float32s,
     at: int,
-) -> int:
-    """Write the touched cells of one row from place ``at`` on and clear them; returns the end."""
-    for place in range(count):
-        column = touched[place]
+) -> tuple[int, float]:
+    """Write one row from place ``at`` on and clear it; returns (the end, the sum of it all)."""
+    for column in _in_order(cells, touched, count, most):
         out_columns[at], out_values[at] = column, cells[column]
-        cells[column] = 0
         at += 1
-    return at
+    total = 0.0
+    for place in range(count):
+        total += cells[touched[place]]
+        cells[touched[place]] = 0
+    return at, total
 
 
 @jit
-def _gram_rows(
-    item_starts: Int64s,
-    item_users: Int32s,
-    item_values: Float32s,
-    user_starts: Int64s,
-    user_items: Int32s,
-    user_values: Float32s,
-    first: int,
-    last: int,
-    counts: Int64s,
-    out_columns: Int32s,
-    out_values: Float32s,
-) -> int:
-    """Rows of XᵀX. X is given twice: by item and by user."""
-    n = len(item_starts) - 1
-    cells, touched, at = np.zeros(n, np.float32), np.empty(n, np.int32), 0
-    for row in range(first, last):
-        if at + n > len(out_columns):
-            return row
-        count = 0
-        for place in range(item_starts[row], item_starts[row + 1]):
-            user, value = item_users[place], item_values[place]
-            for other in range(user_starts[user], user_starts[user + 1]):
-                column = user_items[other]
-                if cells[column] == 0:
-                    touched[count] = column
-                    count += 1
-                cells[column] += value * user_values[other]
-        end = _write(cells, touched, count, out_columns, out_values, at)
-        counts[row], at = end - at, end
-    return last
-
-
-@jit
-def _near_rows(
+def _pair_rows(
     item_starts: Int64s,
     item_places: Int64s,
+    starts: Int64s,
+    user: Int32s,
     item: Int32s,
-    after: Int32s,
-    before: Int32s,
+    early: Float32s,
+    late: Float32s,
     ahead: Float32s,
     back: Float32s,
-    cuts: Float32s,
-    weights: Float32s,
+    shrinkage: float,
+    scale: Float32s,
+    most: int,
     first: int,
     last: int,
     counts: Int64s,
+    totals: Float64s,
     out_columns: Int32s,
     out_values: Float32s,
 ) -> int:
-    """Rows of pairs within a sequence: an event adds ``ahead[g]`` · c to the item g events after
-    it and ``back[g]`` · c to the one g events before, where c is ``cuts[events after the later
-    one]`` (1 where ``cuts`` is empty). ``after``, ``before``: events of the same sequence."""
-    n = len(item_starts) - 1
-    cells, touched, at = np.zeros(n, np.float32), np.empty(n, np.int32), 0
+    """Rows first … last - 1 of pairs within sequences; returns how many cells were written.
+
+    An event at p adds ``early[p] · late[q] · ahead[q - p]`` to the item of each event q ≥ p of the
+    same sequence, and ``early[q] · late[p] · back[p - q]`` of each q < p; no further than the
+    tables reach, empty ones: everywhere, 1. ``user``, ``item``, ``early``, ``late`` (n,);
+    ``starts`` (users + 1,); ``item_places``: events of each item by ``item_starts``. Where there
+    is a ``scale`` (items,) cells become similarities. ``counts``, ``totals`` (items,) receive each
+    row's length and its sum before all but the ``most`` strongest were left out. Columns ascend.
+    """
+    n, at = len(item_starts) - 1, 0
+    cells, touched = np.zeros(n, np.float32), np.empty(n + 1, np.int32)
     for row in range(first, last):
-        if at + n > len(out_columns):
-            return row
         count = 0
         for listed in range(item_starts[row], item_starts[row + 1]):
             place = item_places[listed]
-            least = -min(before[place], len(back) - 1)
-            for gap in range(least, min(after[place], len(ahead) - 1) + 1):
-                weight = weights[place + min(gap, 0)] * (ahead[gap] if gap >= 0 else back[-gap])
-                if len(cuts) > 0:
-                    weight *= cuts[after[place + max(gap, 0)]]
-                if weight == 0:
-                    continue
-                column = item[place + gap]
-                if cells[column] == 0:
-                    touched[count] = column
-                    count += 1
-                cells[column] += weight
-        end = _write(cells, touched, count, out_columns, out_values, at)
+            begin, end = starts[user[place]], starts[user[place] + 1]
+            if len(ahead) > 0:
+                begin, end = max(begin, place - len(back) + 1), min(end, place + len(ahead))
+            count = _add_span(
+                item, early, late[place], back, place, begin, place, cells, touched, count
+            )
+            count = _add_span(
+                item, late, early[place], ahead, place, place, end, cells, touched, count
+            )
+        count = _likened(cells, touched, count, row, shrinkage, scale)
+        end, totals[row] = _write(cells, touched, count, most, out_columns, out_values, at)
         counts[row], at = end - at, end
-    return last
+    return at
 
 
 @jit
@@ -127,6 +165,5 @@ def _dense_rows(
             total[a, b] = total[b, a]
 
 
-gram_rows = _gram_rows if COMPILED else reference.gram_rows
-near_rows = _near_rows if COMPILED else reference.near_rows
+pair_rows = _pair_rows if COMPILED else reference.pair_rows
 dense_rows = _dense_rows if COMPILED else reference.dense_rows

@@ -2,86 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from endcap.domain.arrays import Float32s, Int32s, Int64s
+from endcap.domain.arrays import Float32s, Float64s, Int32s, Int64s
 
 
-def gram_rows(
-    item_starts: Int64s,
-    item_users: Int32s,
-    item_values: Float32s,
-    user_starts: Int64s,
-    user_items: Int32s,
-    user_values: Float32s,
-    first: int,
-    last: int,
-    counts: Int64s,
-    out_columns: Int32s,
-    out_values: Float32s,
-) -> int:
-    def cells_of(row: int) -> Float32s:
-        cells = np.zeros(len(item_starts) - 1, np.float32)
-        for place in range(item_starts[row], item_starts[row + 1]):
-            user = item_users[place]
-            own = slice(user_starts[user], user_starts[user + 1])
-            cells[user_items[own]] += item_values[place] * user_values[own]
-        return cells
-
-    return _rows(cells_of, first, last, counts, out_columns, out_values)
-
-
-def near_rows(
+def pair_rows(
     item_starts: Int64s,
     item_places: Int64s,
+    starts: Int64s,
+    user: Int32s,
     item: Int32s,
-    after: Int32s,
-    before: Int32s,
+    early: Float32s,
+    late: Float32s,
     ahead: Float32s,
     back: Float32s,
-    cuts: Float32s,
-    weights: Float32s,
+    shrinkage: float,
+    scale: Float32s,
+    most: int,
     first: int,
     last: int,
     counts: Int64s,
-    out_columns: Int32s,
-    out_values: Float32s,
-) -> int:
-    def cells_of(row: int) -> Float32s:
-        cells = np.zeros(len(item_starts) - 1, np.float32)
-        places = item_places[item_starts[row] : item_starts[row + 1]]
-        for gap in range(1 - len(back), len(ahead)):
-            reach = after[places] >= gap if gap >= 0 else before[places] >= -gap
-            here = places[reach]
-            weight = weights[here + min(gap, 0)] * (ahead[gap] if gap >= 0 else back[-gap])
-            if len(cuts):
-                weight *= cuts[after[here + max(gap, 0)]]
-            np.add.at(cells, item[here + gap], weight)
-        return cells
-
-    return _rows(cells_of, first, last, counts, out_columns, out_values)
-
-
-def _rows(
-    cells_of: Callable[[int], Float32s],
-    first: int,
-    last: int,
-    counts: Int64s,
+    totals: Float64s,
     out_columns: Int32s,
     out_values: Float32s,
 ) -> int:
     at = 0
     for row in range(first, last):
-        cells = cells_of(row)
-        if at + len(cells) > len(out_columns):
-            return row
-        kept = np.flatnonzero(cells)
+        cells = np.zeros(len(item_starts) - 1, np.float32)
+        for place in item_places[item_starts[row] : item_starts[row + 1]]:
+            begin, end = starts[user[place]], starts[user[place] + 1]
+            if len(ahead):
+                begin, end = max(begin, place - len(back) + 1), min(end, place + len(ahead))
+            earlier, later = np.arange(begin, place), np.arange(place, end)
+            gaps = back[place - earlier] if len(back) else np.float32(1)
+            np.add.at(cells, item[earlier], late[place] * early[earlier] * gaps)
+            gaps = ahead[later - place] if len(ahead) else np.float32(1)
+            np.add.at(cells, item[later], early[place] * late[later] * gaps)
+        if len(scale):
+            cells = _likened(cells, row, shrinkage, scale)
+        kept = np.intersect1d(np.argsort(-cells, kind="stable")[:most], np.flatnonzero(cells))
         end = at + len(kept)
         out_columns[at:end], out_values[at:end] = kept, cells[kept]
-        counts[row], at = len(kept), end
-    return last
+        counts[row], totals[row], at = len(kept), cells.sum(dtype=np.float64), end
+    return at
+
+
+def _likened(cells: Float32s, row: int, shrinkage: float, scale: Float32s) -> Float32s:
+    likeness: Float32s = cells * (cells / np.maximum(cells + shrinkage, 1e-30) * scale[row] * scale)
+    likeness[row] = 0
+    return likeness
 
 
 def dense_rows(

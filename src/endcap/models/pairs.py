@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import linalg, sparse
@@ -12,11 +12,9 @@ from scipy import linalg, sparse
 from endcap.data.interactions import Interactions
 from endcap.domain.arrays import Float32s, Float64s, Int32s, Int64s
 from endcap.models import pair_kernel
-from endcap.models.neighbours import from_matrix, to_matrix
+from endcap.models.neighbours import Neighbours, to_matrix
 
-BUFFER = 1 << 23  # cells that a thread counts before they are put aside
 PAIR_COST = 20  # one counted pair takes as long as so many multiplications of a matrix product
-NO_CUTS = np.zeros(0, np.float32)
 _BLOCK_CELLS = 32_000_000  # of users' rows made dense at a time
 
 
@@ -39,14 +37,27 @@ def gram(matrix: Any, most_per_user: int, seed: int, most_pairs: int, threads: i
     """XᵀX as sparse CSR (items, items), float32; of longer rows a random sample of
     ``most_per_user`` entries is taken, scaled to keep its sum of pairs. Where more than
     ``most_pairs`` could differ, the longest rows keep their strongest: memory stays bounded."""
-    matrix = _sampled(matrix, most_per_user, np.random.default_rng(seed)).tocsr()
-    users = matrix.tocsc()  # of each item
-    lengths = np.diff(matrix.indptr).astype(np.int64)
-    reached = np.bincount(matrix.indices, np.repeat(lengths, lengths), matrix.shape[1])
-    parts: Any = (*_parts(users), *_parts(matrix))
-    return _counted(
-        lambda *span: pair_kernel.gram_rows(*parts, *span), reached, most_pairs, threads
-    )
+    sequences = _of_matrix(_sampled(matrix, most_per_user, np.random.default_rng(seed)))
+    most = _row_limit(np.minimum(sequences.reached(None), sequences.n_items), most_pairs)
+    return to_matrix(sequences.counted(EVERYWHERE, most, threads)[0], sequences.n_items)
+
+
+def similar(
+    matrix: Any,
+    shrinkage: float,
+    exponent: float,
+    most_per_user: int,
+    seed: int,
+    keep: int,
+    threads: int = 1,
+) -> Neighbours:
+    """The ``keep`` most similar of each item, cᵢⱼ / (cᵢⱼ + shrinkage) · cᵢⱼ / (nᵢ nⱼ)^exponent with
+    c = XᵀX as in ``gram`` and n its diagonal."""
+    sequences = _of_matrix(_sampled(matrix, most_per_user, np.random.default_rng(seed)))
+    own = np.bincount(sequences.item, sequences.early**2, sequences.n_items)
+    scale = (np.maximum(own, 1.0) ** -exponent).astype(np.float32)
+    likeness = Likeness(shrinkage, scale)
+    return sequences.counted(EVERYWHERE, keep, threads, likeness)[0]
 
 
 def dense_gram(matrix: Any) -> Float32s:
@@ -71,38 +82,6 @@ def dense_gram(matrix: Any) -> Float32s:
 
 def _parts(matrix: Any) -> tuple[Int64s, Int32s, Float32s]:
     return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data
-
-
-def _counted(rows: Callable[..., int], reached: Any, most_pairs: int, threads: int) -> Any:
-    """The matrix (items, items) whose ``rows`` a kernel of ``pair_kernel`` counts. ``reached``
-    (items,): no row has more cells, so that ranges of equal work and the cut can be chosen."""
-    n = len(reached)
-    most = _row_limit(np.minimum(reached, n), most_pairs)
-    shares = np.linspace(0, reached.sum(), max(1, min(n, 4 * threads)) + 1)[1:-1]
-    borders = np.unique([0, *np.searchsorted(np.cumsum(reached), shares), n]).tolist()
-
-    def count(first: int, last: int) -> list[Any]:
-        room = int(np.minimum(reached[first:last], n).sum()) + n
-        columns = np.empty(min(room, max(BUFFER, n)), np.int32)
-        values, counts, found = np.empty(len(columns), np.float32), np.zeros(n, np.int64), []
-        while first < last:
-            done = rows(first, last, counts, columns, values)
-            starts = np.concatenate(([0], np.cumsum(counts[first:done])))
-            cells = (values[: starts[-1]].copy(), columns[: starts[-1]].copy(), starts)
-            part = sparse.csr_matrix(cells, shape=(done - first, n))
-            part.sort_indices()
-            found.append(part if counts[first:done].max() <= most else _cut(part, most))
-            first = done
-        return found
-
-    with ThreadPoolExecutor(max(threads, 1)) as pool:
-        found = [part for parts in pool.map(count, borders[:-1], borders[1:]) for part in parts]
-    return sparse.vstack(found, format="csr")
-
-
-def _cut(matrix: Any, most: int) -> Any:
-    """Of each row the strongest."""
-    return to_matrix(from_matrix(matrix, most)[0], matrix.shape[1])
 
 
 def _row_limit(reached: Float64s, most_pairs: int) -> int:
@@ -146,19 +125,21 @@ def partial_session_pairs(
     apart than ``window`` are left out. user, item: (n,), in order. Source: Choi et al.,
     "Session-aware linear item-item models" (WWW 2021), SLIT, with both weights geometric.
     """
-    near = _Near(user, item, n_items)
-    reach = min(window, near.longest)
-    gaps = np.arange(reach + 1)
+    sequences = _of_events(user, item, n_items)
+    longest = int(np.diff(sequences.starts).max(initial=1)) - 1
+    reach = min(window, longest)
     # cuts t = q, q+1, … up to the one before last, each weighing decay^(2t - p - q)
-    cuts = _geometric(decay * decay, np.arange(near.longest + 1)).astype(np.float32)
-    both = np.power(float(decay), gaps)
-    past = near.counted(both, both, cuts, most_pairs, threads)
+    cuts = _geometric(decay * decay, np.arange(longest + 1)).astype(np.float32)
+    both = Gaps.of(*2 * [np.power(float(decay), np.arange(reach + 1))])
+    past = sequences._replace(late=cuts[sequences.starts[user + 1] - 1 - np.arange(len(user))])
     onward = np.zeros(reach + 1)
     for gap in range(1, reach + 1):
         steps = np.arange(gap)
         onward[gap] = np.sum(decay**steps * float(future) ** (gap - 1 - steps))
     onward[onward <= 1e-4] = 0
-    return past, near.counted(onward, onward[:1], NO_CUTS, most_pairs, threads)
+    return past.matrix(both, most_pairs, threads), sequences.matrix(
+        Gaps.of(onward, onward[:1]), most_pairs, threads
+    )
 
 
 def freshness(data: Interactions, half_life: float) -> Float32s:
@@ -177,54 +158,120 @@ def followers(
     weights: Float32s,
     n_items: int,
     decay: float,
+    backward: float,
     window: int,
-    most_pairs: int,
+    keep: int,
     threads: int = 1,
-) -> Any:
-    """Directed pair counts, sparse CSR (items, items): cell (a, b) adds a's weight · decay^(g - 1)
-    for every b that came g ≤ window events after a in the same sequence. user, item, weights:
-    (n,), in order."""
-    near = _Near(user, item, n_items)
-    near.weights = weights
-    weight = np.power(float(decay), np.arange(min(window, near.longest) + 1) - 1.0)
+) -> tuple[Neighbours, Float64s]:
+    """(the ``keep`` greatest of each row, sums of whole rows (items,)) of pair counts: cell (a, b)
+    adds a's weight · decay^(g - 1) for every b that came g ≤ window events after a in the same
+    sequence, and ``backward`` times what (b, a) adds. user, item, weights: (n,), in order."""
+    sequences = _of_events(user, item, n_items)._replace(early=weights)
+    reach = min(window, int(np.diff(sequences.starts).max(initial=1)) - 1)
+    weight = np.power(float(decay), np.arange(reach + 1) - 1.0)
     weight[weight < 1e-3] = 0
     weight[0] = 0  # no event follows itself
-    return near.counted(weight, weight[:1], NO_CUTS, most_pairs, threads)
+    return sequences.counted(Gaps.of(weight, backward * weight), keep, threads)
 
 
-class _Near:
-    """Sequences ready for counting pairs within them. user, item: (n,), in order."""
+class Gaps(NamedTuple):
+    """What a pair of events counts by the gap between them, seen from the earlier one and from
+    the later one; empty: 1 at any gap."""
 
-    def __init__(self, user: Int32s, item: Int32s, n_items: int) -> None:
-        places = np.arange(len(user))
-        self.item, self.weights = item, np.ones(len(item), np.float32)
-        self.after = (np.searchsorted(user, user, side="right") - 1 - places).astype(np.int32)
-        self.before = (places - np.searchsorted(user, user, side="left")).astype(np.int32)
-        self.longest = int(self.after.max(initial=0))
-        self.events = np.bincount(item, minlength=n_items)
-        self.starts = np.concatenate(([0], np.cumsum(self.events))).astype(np.int64)
-        self.places = np.argsort(item, kind="stable")  # of each item
+    ahead: Float32s  # (reach + 1,)
+    back: Float32s
+
+    @staticmethod
+    def of(ahead: Float64s, back: Float64s) -> Gaps:
+        """No further than there is weight."""
+        used = (np.trim_zeros(weights, "b").astype(np.float32) for weights in (ahead, back))
+        return Gaps(*(weights if len(weights) else np.zeros(1, np.float32) for weights in used))
+
+
+class Likeness(NamedTuple):
+    """How counts become similarities: see ``similar``."""
+
+    shrinkage: float
+    scale: Float32s  # (items,), or empty: they stay counts
+
+
+EVERYWHERE = Gaps(np.zeros(0, np.float32), np.zeros(0, np.float32))
+COUNTS = Likeness(0.0, np.zeros(0, np.float32))
+
+
+class _Sequences(NamedTuple):
+    """Events in which pairs are counted, and what one of them weighs as the earlier and as the
+    later event of a pair."""
+
+    starts: Int64s  # (users + 1,)
+    user: Int32s  # (n,)
+    item: Int32s  # (n,)
+    n_items: int
+    early: Float32s  # (n,)
+    late: Float32s  # (n,)
+
+    def reached(self, gaps: Gaps | None) -> Float64s:
+        """No row of pairs has more cells, (items,): what the work is shared out by."""
+        if gaps is not None:
+            events = np.bincount(self.item, minlength=self.n_items)
+            return np.asarray(events * (len(gaps.ahead) + len(gaps.back) - 1), np.float64)
+        lengths = np.diff(self.starts)
+        each = np.repeat(lengths, lengths)
+        return np.asarray(np.bincount(self.item, each, self.n_items), np.float64)
+
+    def matrix(self, gaps: Gaps, most_pairs: int, threads: int) -> Any:
+        """All pairs as scipy CSR; long rows cut where more than ``most_pairs`` could differ."""
+        most = _row_limit(np.minimum(self.reached(gaps), self.n_items), most_pairs)
+        return to_matrix(self.counted(gaps, most, threads)[0], self.n_items)
 
     def counted(
-        self, ahead: Float64s, back: Float64s, cuts: Float32s, most_pairs: int, threads: int
-    ) -> Any:
-        """The matrix of ``pair_kernel.near_rows``."""
-        used = np.flatnonzero(ahead)[-1:].max(initial=0) + 1  # no further than there is weight
-        weights = (w[:used].astype(np.float32) for w in (ahead, back))
+        self, gaps: Gaps, most: int, threads: int, likeness: Likeness = COUNTS
+    ) -> tuple[Neighbours, Float64s]:
+        """(the ``most`` greatest cells of each row, the sums of whole rows (items,))."""
+        n = self.n_items
+        reached = self.reached(gaps if len(gaps.ahead) else None)
+        events = np.bincount(self.item, minlength=n)
         parts: Any = (
-            self.starts,
-            self.places,
-            self.item,
-            self.after,
-            self.before,
-            *weights,
-            cuts,
-            self.weights,
+            np.concatenate(([0], np.cumsum(events))).astype(np.int64),
+            np.argsort(self.item, kind="stable"),
+            *(self.starts, self.user, self.item, self.early, self.late),
+            *gaps,
+            *likeness,
+            most,
         )
-        reached = self.events * float(used + min(used, len(back)) - 1)
-        return _counted(
-            lambda *span: pair_kernel.near_rows(*parts, *span), reached, most_pairs, threads
-        )
+        counts, totals = np.zeros(n, np.int64), np.zeros(n)
+        write: Callable[..., int] = pair_kernel.pair_rows
+
+        def rows(first: int, last: int) -> tuple[Int32s, Float32s]:
+            room = int(np.minimum(reached[first:last], min(most, n)).sum())
+            columns, values = np.empty(room, np.int32), np.empty(room, np.float32)
+            end = write(*parts, first, last, counts, totals, columns, values)
+            return columns[:end].copy(), values[:end].copy()
+
+        shares = np.linspace(0, reached.sum(), max(1, min(n, 4 * threads)) + 1)[1:-1]
+        borders = np.unique([0, *np.searchsorted(np.cumsum(reached), shares), n]).tolist()
+        with ThreadPoolExecutor(max(threads, 1)) as pool:
+            found = list(pool.map(rows, borders[:-1], borders[1:]))
+        starts = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+        columns, values = (np.concatenate(part) for part in zip(*found, strict=True))
+        return Neighbours(starts, columns, values), totals
+
+
+def _of_matrix(matrix: Any) -> _Sequences:
+    """The rows of X, scipy CSR (users, items), as sequences in which every pair counts."""
+    matrix = matrix.tocsr()
+    starts = matrix.indptr.astype(np.int64)
+    user = np.repeat(np.arange(len(starts) - 1, dtype=np.int32), np.diff(starts))
+    item, values = matrix.indices.astype(np.int32, copy=False), matrix.data
+    return _Sequences(starts, user, item, matrix.shape[1], values, values)
+
+
+def _of_events(user: Int32s, item: Int32s, n_items: int) -> _Sequences:
+    """Events in order, (n,) each, that all weigh 1."""
+    counts = np.bincount(user)
+    starts = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+    ones = np.ones(len(item), np.float32)
+    return _Sequences(starts, user, item, n_items, ones, ones)
 
 
 def _geometric(ratio: float, terms: Int64s) -> Float64s:
