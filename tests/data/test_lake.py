@@ -234,6 +234,15 @@ def test_event_types_keep_their_codes(lake: Lake) -> None:
     assert sorted(data.type.tolist()) == [0, 2, 3]
 
 
+def test_a_value_beyond_32_bits_is_the_largest_that_fits(lake: Lake) -> None:
+    values = (1e300, -1e300, 2.5, None)
+    events = [Event("U1", f"I{n}", "view", n, f"e{n}", value) for n, value in enumerate(values)]
+    lake.append(events, [], [], [], 10)
+    data = load_interactions(lake)
+    assert data.value is not None
+    np.testing.assert_array_equal(data.value, np.array([3e38, -3e38, 2.5, np.nan], np.float32))
+
+
 def test_the_catalogue_comes_in_the_order_asked_for(lake: Lake) -> None:
     lake.append([], [Item("I1", {"name": "Pear"}), Item("I2", {"name": "Fig"})], [], [], 10)
     assert load_catalogue(lake, ["I2", "I0", "I1"]) == [{"name": "Fig"}, {}, {"name": "Pear"}]

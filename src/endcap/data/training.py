@@ -21,6 +21,7 @@ from endcap.domain.values import EVENT_TYPES, OF_VISITOR, Attributes
 
 MOST_TYPES = 255  # event types fit into a byte
 _ROWS = 500_000
+_MOST = 3e38  # of a value: more does not fit 32 bits
 
 
 def load_interactions(lake: Lake, since_ts: int | None = None) -> Interactions:
@@ -98,7 +99,8 @@ def _columns(
         "SELECT enum_code(user_id::user_id_row)::INTEGER AS user, "
         "enum_code(item_id::item_id_row)::INTEGER AS item, "
         "enum_code(event_type::type_row)::UTINYINT AS type, ts, "
-        "coalesce(value, 'nan'::DOUBLE)::FLOAT AS value FROM chosen"
+        "CASE WHEN value IS NULL THEN 'nan'::FLOAT "
+        f"ELSE greatest(least(value, {_MOST}), -{_MOST})::FLOAT END AS value FROM chosen"
     ).to_arrow_reader(_ROWS)
     start = 0
     for batch in reader:
