@@ -83,3 +83,16 @@ def reach(readings: Float64s, c: int, place_of: Int32s) -> int:
     for behind in range(counted_of(readings, c, len(place_of))):
         found = max(found, place_of[behind] + 1)
     return found
+
+
+@jit
+def find_pair(keys: Int64s, key: int) -> int:
+    """The place of ``key`` in ascending ``keys``; -1: it is not there."""
+    low, high = 0, len(keys)
+    while low < high:
+        middle = (low + high) >> 1
+        if keys[middle] < key:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low < len(keys) and keys[low] == key else -1

@@ -17,7 +17,7 @@ from endcap.domain.arrays import Bools, Float32s, Float64s, Int32s, Int64s, UInt
 from endcap.features.prefetch import prefetch
 from endcap.models import live_numpy as reference
 from endcap.models.kernels import COMPILED, _best_first, _keep, jit
-from endcap.models.live_history import distinct, model_row, reach, weigh
+from endcap.models.live_history import distinct, find_pair, model_row, reach, weigh
 from endcap.models.live_numpy import (
     LEFT_OUT_ALL,
     LEFT_OUT_NONE,
@@ -72,17 +72,8 @@ def _stack_row(
     the newest item, an empty row if the two have none."""
     if readings[c, PAIRED] == 0:
         return int(c * n + rows[place])
-    key = np.int64(rows[0]) * n + rows[place]
-    low, high = 0, len(pair_keys)
-    while low < high:
-        middle = (low + high) >> 1
-        if pair_keys[middle] < key:
-            low = middle + 1
-        else:
-            high = middle
-    if low < len(pair_keys) and pair_keys[low] == key:
-        return int(len(readings) * n + low)
-    return int(c * n + rows[place])
+    found = find_pair(pair_keys, np.int64(rows[0]) * n + rows[place])
+    return int(len(readings) * n + found if found >= 0 else c * n + rows[place])
 
 
 @jit

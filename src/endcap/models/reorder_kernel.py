@@ -13,6 +13,7 @@ import numpy as np
 from endcap.domain.arrays import Float32s, Float64s, Int32s, Int64s, UInt8s
 from endcap.models import reorder_numpy as reference
 from endcap.models.kernels import COMPILED, jit
+from endcap.models.live_history import find_pair
 from endcap.models.live_numpy import (
     DECAY,
     EXPONENT,
@@ -41,19 +42,6 @@ from endcap.models.reorder_numpy import (
 
 
 @jit
-def _place_of(keys: Int64s, key: int) -> int:
-    """The place of ``key`` in ascending ``keys``; -1: it is not there."""
-    low, high = 0, len(keys)
-    while low < high:
-        middle = (low + high) >> 1
-        if keys[middle] < key:
-            low = middle + 1
-        else:
-            high = middle
-    return low if low < len(keys) and keys[low] == key else -1
-
-
-@jit
 def _row_of(
     readings: Float64s, c: int, row: int, newest: int, behind: int, n: int, keys: Int64s
 ) -> int:
@@ -61,7 +49,7 @@ def _row_of(
     newest event, an empty row if the two have none."""
     if readings[c, PAIRED] == 0 or behind == 0 or newest < 0 or newest >= n:
         return c * n + row
-    found = _place_of(keys, np.int64(newest) * n + row)
+    found = find_pair(keys, np.int64(newest) * n + row)
     return len(readings) * n + found if found >= 0 else c * n + row
 
 
