@@ -19,12 +19,12 @@ PURCHASE = 2
 class Case:
     """A random mixture, a history in the rows of a vocabulary, what is left out and a mask."""
 
-    def __init__(self, seed: int, strange: bool = False) -> None:
+    def __init__(self, seed: int, strange: bool = False, items: int = 30) -> None:
         draw = np.random.default_rng(seed)
-        self.n = n = int(draw.integers(1, 30))
+        self.n = n = int(draw.integers(1, items))
         components = [component(draw) for _ in range(int(draw.integers(1, 4)))]
         shape = (len(components) * n, n)
-        dense = draw.normal(size=shape) * (draw.random(shape) < 0.3)
+        dense = draw.normal(size=shape) * (draw.random(shape) < draw.choice([0.01, 0.3]))
         prior = draw.random(n).astype(np.float32)
         prior[draw.random(n) < 0.2] = np.nan
         parts = [
@@ -88,6 +88,17 @@ def test_the_kernel_equals_its_reference_and_leaves_no_trace(seed: int) -> None:
     expected, expected_rows, expected_scores = case.ask(live_numpy.live_top)
     assert found == expected
     np.testing.assert_array_equal(rows, expected_rows)
+    np.testing.assert_allclose(scores, expected_scores, rtol=1e-4, atol=1e-5)
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=60, deadline=None)
+def test_lists_that_are_narrowed_again_and_again_equal_the_reference(seed: int) -> None:
+    case = Case(seed, items=150)
+    case.k = min(case.k, 30)
+    found, _, scores = case.ask(live_kernel.live_top)
+    expected, _, expected_scores = case.ask(live_numpy.live_top)
+    assert found == expected
     np.testing.assert_allclose(scores, expected_scores, rtol=1e-4, atol=1e-5)
 
 

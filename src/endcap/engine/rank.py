@@ -5,12 +5,14 @@ A failure of it costs the ranker's order and nothing else: the recipe's is serve
 
 from __future__ import annotations
 
+from math import isfinite
+
 import numpy as np
 
 from endcap.domain.arrays import Float32s, Float64s, Int32s, Int64s
 from endcap.engine.guarding import RANK
 from endcap.engine.moment import Moment, Ranking
-from endcap.features.definitions import HISTORY_EVENTS, NAMES
+from endcap.features.definitions import HISTORY_EVENTS
 from endcap.features.rows import context_of, feature_rows
 from endcap.models.queries import Scored
 from endcap.models.ranker import CANDIDATES, COLUMNS, Ranker
@@ -55,7 +57,7 @@ def ordered(moment: Moment, ranker: Ranker, found: Scored, places: Int64s | None
     moment.watch.check()
     asked = _places(len(found.rows)) if places is None else places
     margins = ranker.trees.margins(ranker_rows(moment, found.rows, found.scores, asked))
-    if not np.isfinite(margins.sum()):
+    if not isfinite(margins.sum()):
         raise FloatingPointError("a margin is not a number")
     moment.ranking = Ranking(found.rows, found.scores, asked, margins)
     order = ranker.arranged(margins)
@@ -134,7 +136,7 @@ def ranker_rows(moment: Moment, model_rows: Int32s, scores: Float32s, places: In
     assert serving.ranker is not None  # noqa: S101  every caller has looked
     newest = slice(max(0, len(history.items) - HISTORY_EVENTS), None)
     rows = np.empty((len(model_rows), len(COLUMNS)), np.float32)
-    rows[:, : len(NAMES)] = feature_rows(
+    feature_rows(
         serving.model_rows(history.items[newest]),
         now.type_codes[history.types[newest]],
         history.ts[newest],
@@ -142,6 +144,7 @@ def ranker_rows(moment: Moment, model_rows: Int32s, scores: Float32s, places: In
         serving.ranker.products,
         query.at,
         context_of(query.at, query.context),
+        rows,
     )
     rows[:, -2], rows[:, -1] = scores, places
     return rows

@@ -58,7 +58,7 @@ def with_cold(moment: Moment, found: Ranked, query: ModelQuery | None = None) ->
     moment.watch.enter(COLD)
     cold = moment.live.cold
     pool = cold.pool(moment.watch)
-    if not len(pool.rows):
+    if not len(pool.warm):  # nobody to speak for a cold item
         return found
     scores = cold.scores_in(pool, query or moment.known)
     # Only what can still get onto the list: k of the warm ones stand there already.

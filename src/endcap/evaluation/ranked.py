@@ -11,7 +11,6 @@ from endcap.domain.arrays import Float32s, Int32s
 from endcap.evaluation.newcomers import Arrivals
 from endcap.evaluation.protocols import Recommend, UserBatch
 from endcap.evaluation.recommenders import READING, Reading, match_ids, recipe_recommender
-from endcap.features.definitions import NAMES
 from endcap.features.rows import context_of, feature_rows
 from endcap.models.queries import ModelQuery
 from endcap.models.ranker import CANDIDATES, COLUMNS, Ranker, arranged
@@ -62,7 +61,7 @@ def _rows(
     span = slice(max(first, stop - newest), stop)
     history, asked = to_model[batch.items[span]], to_model[items]
     rows = np.empty((len(items), len(COLUMNS)), np.float32)
-    rows[:, : len(NAMES)] = feature_rows(
+    feature_rows(
         history,
         batch.types[span],
         batch.ts[span],
@@ -70,6 +69,7 @@ def _rows(
         model.ranker.products,
         at,
         context_of(at, {}),
+        rows,
     )
     known = history >= 0
     ages = np.maximum(at - batch.ts[span][known], 0) / 1e6

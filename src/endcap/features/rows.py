@@ -53,13 +53,13 @@ def feature_rows(
     context: Context,
     out: Float32s | None = None,
 ) -> Float32s:
-    """(candidates, len(NAMES)) float32; NaN: missing.
+    """(candidates, len(NAMES)) float32; NaN: missing. ``out``, where it is given, is filled and
+    returned; it may have further columns, which are left with no meaning.
 
     The history ``rows``, ``types``, ``ts`` (events,) is oldest first; only events before ``at``
     count, and of these the newest HISTORY_EVENTS. Rows are those of ``table``. Rows beyond its
     end are products that it does not know: they have no product features, but a history with
-    them counts; -1 is a product of which not even that can be said. ``out`` is filled and
-    returned where it is given.
+    them counts; -1 is a product of which not even that can be said.
     """
     stop = int(np.searchsorted(ts, at, side="left"))
     start = max(0, stop - HISTORY_EVENTS)
@@ -84,6 +84,8 @@ def feature_rows(
 
 def _read_only(array: Shaped) -> Shaped:
     """A view; the kernel is compiled once, for arrays that it may not write."""
+    if not array.flags.writeable:
+        return array
     view = array.view()
     view.flags.writeable = False
     return view

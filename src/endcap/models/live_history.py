@@ -27,9 +27,10 @@ def model_row(items: Int32s, place: int, to_model: Int32s) -> int:
 
 
 @jit
-def distinct(items: Int32s, to_model: Int32s, rows: Int32s, place_of: Int32s) -> int:
-    """The model rows of a history, each once, newest first: ``rows`` (h,); returns how many.
-    ``place_of`` (h,): the place there of the event with so many after it."""
+def distinct(items: Int32s, to_model: Int32s) -> tuple[Int32s, Int32s]:
+    """The model rows of a history (h,), each once, newest first; and (h,) the place there of the
+    event with so many after it."""
+    rows, place_of = np.empty(len(items), np.int32), np.empty(len(items), np.int32)
     found = 0
     for behind in range(len(items)):
         row = model_row(items, len(items) - 1 - behind, to_model)
@@ -39,7 +40,7 @@ def distinct(items: Int32s, to_model: Int32s, rows: Int32s, place_of: Int32s) ->
         rows[place] = row
         place_of[behind] = place
         found = max(found, place + 1)
-    return found
+    return rows[:found], place_of
 
 
 @jit

@@ -5,7 +5,8 @@ weighing of the history and the seen policy happen inside the loop, and what a h
 than once is added up before its rows are. ``values`` (items,) is scratch that is 0 before and
 after a call: first the rows of the history are added up in it, then they are walked again, which
 offers each item once (it is 0 when it comes again) and leaves 0 behind. Walking twice costs half
-of what it costs to keep a list of the items that were reached: nothing waits for anything. An item
+of what it costs to keep a list of the items that were reached: nothing waits for anything. Where
+the history reaches much of the catalogue, all items are looked at in their order instead. An item
 whose sum is 0 has its prior alone, as if it had not been reached.
 """
 
@@ -13,10 +14,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from endcap.domain.arrays import Bools, Float32s, Float64s, Int32s, Int64s, UInt8s
+from endcap.domain.arrays import Bools, Float32s, Float64s, Int32s, Int64s, UInt8s, UInt64s
 from endcap.features.prefetch import prefetch
 from endcap.models import live_numpy as reference
-from endcap.models.kernels import COMPILED, _best_first, _keep, jit
+from endcap.models.kernels import COMPILED, jit
 from endcap.models.live_history import distinct, find_pair, model_row, reach, weigh
 from endcap.models.live_numpy import (
     LEFT_OUT_ALL,
@@ -24,9 +25,12 @@ from endcap.models.live_numpy import (
     PAIRED,
     UNKNOWN,
 )  # fmt: skip
+from endcap.models.selecting import key_of, narrow, put_best, room, score_of
 
 AHEAD = 4  # events whose rows are asked for before their turn
 LINE = 16  # 4-byte numbers of a cache line
+BLOCK = 64  # items that are looked at together
+SCANS = 3  # items that can be looked at in their order for one that is reached by a history
 
 
 @jit
@@ -90,9 +94,10 @@ def _add_history(
     rows: Int32s,
     place_of: Int32s,
     values: Float32s,
-) -> None:
-    """Add all components' rows of all distinct items, newest first."""
-    n = len(values)
+) -> int:
+    """Add all components' rows of all distinct items, newest first; returns how many entries
+    these have."""
+    n, entries = len(values), 0
     weighed = np.empty(len(rows), np.float32)
     for c in range(len(readings)):
         items = reach(readings, c, place_of)
@@ -104,36 +109,42 @@ def _add_history(
             if place >= 0 and weighed[place] != 0:
                 row = _stack_row(rows, place, pair_keys, readings, c, n)
                 _add_row(columns, weights, starts[row], starts[row + 1], weighed[place], values)
+                entries += starts[row + 1] - starts[row]
+    return int(entries)
 
 
 @jit
 def _offer_unreached(
-    prior: Float32s,
-    prior_order: Int32s,
-    allowed: Bools,
-    values: Float32s,
-    out_rows: Int32s,
-    out_scores: Float32s,
+    prior: Float32s, prior_order: Int32s, allowed: Bools, values: Float32s, n: int, keys: UInt64s
 ) -> int:
-    """Begin the heap with the best that have their prior alone; returns its size."""
-    size, n = 0, len(out_rows)
+    """The best n that have their prior alone, into ``keys``; returns how many they are."""
+    size = 0
     for row in prior_order:
-        score = prior[row]
-        worst = out_scores[0]
-        if size == n and (score < worst or (score == worst and row > out_rows[0])):
+        if size == n:
             break
         if values[row] == 0 and (len(allowed) == 0 or allowed[row]):
-            size = _keep(out_rows, out_scores, size, n, row, score)
+            keys[size] = key_of(prior[row], row)
+            size += 1
     return size
 
 
 @jit
-def _least(out_scores: Float32s, size: int, most: float) -> np.float32:
-    """What a value must at least be to get into the heap, with the greatest prior on top."""
-    if size < len(out_scores):
+def _least(bar: float, most: float) -> np.float32:
+    """What a value must at least be to pass the bar, with the greatest prior on top."""
+    return np.float32(bar - most - np.float32(1e-6) * (abs(bar) + abs(most)))  # rounding
+
+
+@jit
+def _bar(keys: UInt64s, size: int, n: int) -> np.float32:
+    """The score that one must have to be among the best n of ``size`` keys and more."""
+    if size < n:
         return np.float32(-np.inf)
-    worst = out_scores[0]
-    return np.float32(worst - most - np.float32(1e-6) * (abs(worst) + abs(most)))  # rounding
+    if size > n:
+        narrow(keys, size, n)
+    least = keys[0]
+    for at in range(n):
+        least = min(least, keys[at])
+    return np.float32(score_of(least))
 
 
 @jit
@@ -142,19 +153,21 @@ def _offer_reached(
     columns: Int32s,
     pair_keys: Int64s,
     prior: Float32s,
-    most: float,
+    prior_order: Int32s,
     readings: Float64s,
     rows: Int32s,
     place_of: Int32s,
     allowed: Bools,
     values: Float32s,
-    size: int,
-    out_rows: Int32s,
-    out_scores: Float32s,
+    best: int,
+    keys: UInt64s,
 ) -> int:
-    """Offer what the history reached and leave 0 there. ``most``: the greatest prior."""
-    n, k = len(values), len(out_rows)
-    enters = _least(out_scores, size, most)
+    """Put into ``keys`` what may be among the ``best``, and leave 0 where the history reached;
+    returns how many keys there are."""
+    size = _offer_unreached(prior, prior_order, allowed, values, best, keys)
+    most = prior[prior_order[0]] if len(prior_order) > 0 else np.float32(0)
+    n = len(values)
+    enters = _least(_bar(keys, size, best), most)
     for c in range(len(readings)):
         for place in range(reach(readings, c, place_of)):
             row = _stack_row(rows, place, pair_keys, readings, c, n)
@@ -166,8 +179,33 @@ def _offer_reached(
                     continue
                 score = value + prior[column]
                 if score > -np.inf and (len(allowed) == 0 or allowed[column]):  # not if NaN
-                    size = _keep(out_rows, out_scores, size, k, column, score)
-                    enters = _least(out_scores, size, most)
+                    keys[size] = key_of(score, column)
+                    size += 1
+                    if size == len(keys):
+                        enters = _least(_bar(keys, size, best), most)
+                        size = best
+    return size
+
+
+@jit
+def _offer_all(prior: Float32s, allowed: Bools, values: Float32s, best: int, keys: UInt64s) -> int:
+    """As above in one walk over all items, for a history that reaches most of them: blocks that
+    hold nothing good enough are passed over."""
+    size, bar = 0, np.float32(-np.inf)
+    for first in range(0, len(values), BLOCK):
+        last, passes = min(first + BLOCK, len(values)), 0
+        for row in range(np.uint64(first), np.uint64(last)):
+            passes += values[row] + prior[row] >= bar
+        if passes == 0:
+            continue
+        for row in range(np.uint64(first), np.uint64(last)):
+            score = values[row] + prior[row]
+            if score >= bar and score > -np.inf and (len(allowed) == 0 or allowed[row]):
+                keys[size] = key_of(score, row)
+                size += 1
+                if size == len(keys):
+                    bar, size = _bar(keys, size, best), best
+    values[:] = 0
     return size
 
 
@@ -206,29 +244,28 @@ def _live_top(
 ) -> int:
     """Fill ``out_rows``, ``out_scores`` (n ≥ 1,), best first, equal scores by row; returns how
     many were found. UNKNOWN, and nothing done, when the model does not know an item.
-    ``pair_keys`` (pairs,): as in ``neighbours.layered``. ``readings`` (components, …): see
-    ``live_numpy.packed``. ``items``, ``codes``, ``ts`` (h,): the history, oldest first, in rows
-    that ``to_model`` maps to model rows, in codes that ``model_codes`` (256,) maps, in µs.
-    ``policy``: LEFT_OUT_NONE, LEFT_OUT_ALL, or the code whose items are left out beside
-    ``exclude`` (model rows). ``allowed``: or empty."""
+    ``pair_keys`` (pairs,): ``neighbours.layered``. ``readings`` (components, …): ``packed``.
+    ``items``, ``codes``, ``ts`` (h,): the history, oldest first, in rows that ``to_model`` maps to
+    model rows, in codes that ``model_codes`` (256,) maps, in µs. ``policy``: LEFT_OUT_NONE,
+    LEFT_OUT_ALL, or the code whose items are left out beside ``exclude`` (model rows)."""
     if not _all_known(items, to_model, starts):
         return UNKNOWN
     _put_own(items, codes, to_model, policy, exclude, values, -np.inf)
-    rows, place_of = np.empty(len(items), np.int32), np.empty(len(items), np.int32)
-    rows = rows[: distinct(items, to_model, rows, place_of)]
-    _add_history(
+    rows, place_of = distinct(items, to_model)
+    reached = _add_history(
         starts, columns, weights, pair_keys, readings, codes, ts, at, model_codes, rows, place_of,
         values,
     )  # fmt: skip
-    size = _offer_unreached(prior, prior_order, allowed, values, out_rows, out_scores)
-    most = prior[prior_order[0]] if len(prior_order) > 0 else np.float32(0)
-    size = _offer_reached(
-        starts, columns, pair_keys, prior, most, readings, rows, place_of, allowed, values, size,
-        out_rows, out_scores,
-    )  # fmt: skip
-    _put_own(items, codes, to_model, policy, exclude, values, 0)
-    _best_first(out_rows, out_scores, size)
-    return int(size)
+    keys = np.empty(room(len(out_rows)), np.uint64)
+    if reached * SCANS > len(values):
+        size = _offer_all(prior, allowed, values, len(out_rows), keys)
+    else:
+        size = _offer_reached(
+            starts, columns, pair_keys, prior, prior_order, readings, rows, place_of, allowed,
+            values, len(out_rows), keys,
+        )  # fmt: skip
+        _put_own(items, codes, to_model, policy, exclude, values, 0)
+    return int(put_best(keys, size, out_rows, out_scores))
 
 
 live_top = _live_top if COMPILED else reference.live_top

@@ -15,6 +15,7 @@ from endcap.features.definitions import NAMES
 from endcap.features.products import ProductTable
 from endcap.features.rows import context_of, feature_rows
 from endcap.models.calibration import Calibration
+from endcap.models.selecting import blended, ranked
 from endcap.models.trees import Trees
 
 CANDIDATES = 200  # the recipe's best that the ranker sees, in training as in serving
@@ -53,9 +54,7 @@ class Ranker:
         nothing = np.zeros(0, np.int32), np.zeros(0, np.uint8), np.zeros(0, np.int64)
         candidates = np.zeros(2, np.int32)
         rows = np.zeros((2, len(COLUMNS)), np.float32)
-        rows[:, : len(NAMES)] = feature_rows(
-            *nothing, candidates, self.products, 0, context_of(0, {})
-        )
+        feature_rows(*nothing, candidates, self.products, 0, context_of(0, {}), rows)
         self.arranged(self.trees.margins(rows))
         self.trees.contributions(rows)
 
@@ -93,9 +92,5 @@ def arranged(margins: Float32s, order: str) -> Int64s:
     places, the ranker's counting where sums are equal."""
     if order == BY_RECIPE:
         return np.arange(len(margins))
-    ranked = np.argsort(-margins, kind="stable")
-    if order == BY_RANKER:
-        return ranked
-    places = np.empty(len(margins), np.int64)
-    places[ranked] = np.arange(len(margins))
-    return ranked[np.argsort((places + np.arange(len(margins)))[ranked], kind="stable")]
+    positions: Int64s = (ranked if order == BY_RANKER else blended)(margins)
+    return positions
