@@ -184,7 +184,7 @@ def _offer_reached(
                     if size == len(keys):
                         enters = _least(_bar(keys, size, best), most)
                         size = best
-    return size
+    return int(size)
 
 
 @jit
