@@ -62,8 +62,13 @@ def written(home: Path) -> Iterator[Path]:
     yield from root.glob("recommendations/date=*/*.jsonl")
 
 
-def lines(home: Path) -> int:
-    return sum(path.read_bytes().count(b"\n") for path in written(home))
+def lines(home: Path, counted: dict[Path, int]) -> int:
+    """How many answers there are. ``counted``: files that were read before; they are written
+    whole, so they are read once."""
+    for path in written(home):
+        if path not in counted:
+            counted[path] = path.read_bytes().count(b"\n")
+    return sum(counted.values())
 
 
 def events(path: Path, count: int) -> None:
@@ -96,20 +101,23 @@ def processor_seconds() -> Iterator[list[float]]:
     told.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
-def through(home: Path, environment: Environment, file: Path, count: int) -> dict[str, Any]:
+def through(
+    home: Path, environment: Environment, file: Path, count: int, batch: int
+) -> dict[str, Any]:
     """Put everything, consume it with a kill in the middle, and look for every record."""
     began = time.perf_counter()
     endcap(environment, "stream", "put", str(file))
     put_s = time.perf_counter() - began
     began = time.perf_counter()
     with processor_seconds() as used:
-        first = consumer(environment)
-        while lines(home) < count / 2:
-            time.sleep(1.0)
+        counted: dict[Path, int] = {}
+        first = consumer(environment, "--batch", str(batch))
+        while lines(home, counted) < count / 2:
+            time.sleep(0.2)
         first.send_signal(signal.SIGKILL)
         first.wait()
-        at_kill = lines(home)
-        second = consumer(environment, "--until-empty")
+        at_kill = lines(home, counted)
+        second = consumer(environment, "--until-empty", "--batch", str(batch))
         second.communicate()
     seconds = time.perf_counter() - began
     return {
@@ -228,6 +236,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--streams", nargs="+", default=["folder", "kinesis"])
+    parser.add_argument("--batch", type=int, default=1000)
     parser.add_argument("--home", type=Path)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, ExitStack() as opened:
@@ -246,7 +255,7 @@ def main() -> None:
                 aws = opened.enter_context(emulator())
                 aws.client("kinesis").create_stream(StreamName="events", ShardCount=4)
                 environment |= {"ENDCAP_STREAM": "kinesis://events", **aws.environment}
-            told = through(home, environment, file, given.events)
+            told = through(home, environment, file, given.events, given.batch)
             print(json.dumps({"stream": kind, **told}), flush=True)
             print(json.dumps({"stream": kind, "latency": latency(home, environment)}), flush=True)
 

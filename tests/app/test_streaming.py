@@ -17,7 +17,7 @@ from endcap.app.batch import stored
 from endcap.app.erasure import erase_user
 from endcap.app.intake import write
 from endcap.app.shop import CAMPAIGN
-from endcap.app.stream_parts import STREAM, StreamParts, Unanswered, lines_of, of_one_day
+from endcap.app.stream_parts import FolderParts, StreamParts, Unanswered, lines_of, of_one_day
 from endcap.app.streaming import ENDED, Consumer, lags, ready
 from endcap.domain.records import Pointed
 from endcap.domain.streams import Shard, StreamBatch, StreamRecord
@@ -32,7 +32,7 @@ def view(user_id: str, item_id: str, number: int) -> tuple[str, bytes]:
 
 def consumer(board: Any, stream: Any, out: str = "out", **more: Any) -> Consumer:
     board.at += 1_000_000
-    parts = StreamParts(board.home / out)
+    parts = StreamParts(FolderParts(board.home), out)
     return Consumer(board.shop, stream, parts, "one", lambda: board.at, **more)
 
 
@@ -60,7 +60,7 @@ def test_records_are_answered_and_told_per_user(board: Any, stream: FolderStream
     lines = {line["userId"]: line for line in written(board)}
     assert {i["id"][:5] for i in lines["new"]["items"][:4]} == {"white"}
     assert {i["id"][:5] for i in lines["s0"]["items"][:4]} == {"black"}
-    (mine,) = lines_of(board.home / "out", "new")
+    (mine,) = lines_of(FolderParts(board.home), "out", "new")
     assert json.loads(mine) == lines["new"]
 
 
@@ -277,8 +277,8 @@ def test_a_model_that_is_promoted_meanwhile_is_taken_up(board: Any, stream: Fold
 
 def test_an_erased_user_is_in_no_file_of_the_stream_and_is_not_brought_back(board: Any) -> None:
     stream = FolderStream(board.home / "groups" / "default" / "stream", shards=2)
-    root = board.shop.lake.root / STREAM / "one"
-    one = Consumer(board.shop, stream, StreamParts(root), "one", lambda: board.at)
+    output = board.shop.stream_files
+    one = Consumer(board.shop, stream, StreamParts(output, "one"), "one", lambda: board.at)
     stream.put([view("erin-77", "white-2", 1), view("s1", "white-1", 2), ("k", b"{erin-77")])
     until_empty(one)
     stream.put([view("erin-77", "white-3", 3), view("s1", "white-3", 4)])
@@ -287,6 +287,9 @@ def test_an_erased_user_is_in_no_file_of_the_stream_and_is_not_brought_back(boar
     assert receipt.forgotten["answers to a stream"] == 2
     until_empty(one)
     assert board.shop.now.state.users.row("erin-77") < 0
-    files = [*root.rglob("*.jsonl"), *(board.home / "groups/default/stream").rglob("*.*")]
+    files = [
+        *Path(output.url).rglob("*.jsonl"),
+        *(board.home / "groups/default/stream").rglob("*.*"),
+    ]
     assert not [path for path in files if b"erin-77" in path.read_bytes()]
-    assert len([*lines_of(root, "s1")]) == 2
+    assert len([*lines_of(output, "one", "s1")]) == 2

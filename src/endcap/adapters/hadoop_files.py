@@ -5,17 +5,32 @@ The operations of ``data/etl/storage.py``, by Hadoop's own interface to file sys
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+from endcap.domain.errors import InvalidInput
+
+LACKING = ("ClassNotFoundException", "UnsupportedFileSystemException")  # of Java's
 
 
 class HadoopStorage:
-    """``url``: the root, like ``s3://bucket/tables`` or ``file:///tables``."""
+    """``url``: the root, like ``s3://bucket/tables`` or ``file:///tables``.
+
+    Raises InvalidInput (spark_lacks_s3).
+    """
 
     def __init__(self, session: Any, url: str) -> None:
         self.url = url.rstrip("/")
         self._jvm = session.sparkContext._jvm
         configuration = session.sparkContext._jsc.hadoopConfiguration()
-        self._files = self._path("").getFileSystem(configuration)
+        try:
+            self._files = self._path("").getFileSystem(configuration)
+        except Exception as error:
+            if "ClassNotFoundException" in str(error) or "UnsupportedFileSystem" in str(error):
+                raise InvalidInput(
+                    "spark_lacks_s3", field="--engine spark", value=self.url
+                ) from error
+            raise
 
     def names(self, folder: str) -> list[str]:
         path = self._path(folder)
@@ -46,13 +61,16 @@ class HadoopStorage:
             stream.close()
         return bool(self._files.rename(self._path(staged), self._path(path)))
 
-    def move(self, path: str, to: str) -> None:
-        self._files.mkdirs(self._path(to).getParent())
-        if not self._files.rename(self._path(path), self._path(to)):
-            raise OSError(f"{self.url}/{path} could not be moved to {to}")
+    def move(self, files: Sequence[tuple[str, str]]) -> list[str]:
+        for path, to in files:
+            self._files.mkdirs(self._path(to).getParent())
+            if not self._files.rename(self._path(path), self._path(to)):
+                raise OSError(f"{self.url}/{path} could not be moved to {to}")
+        return [to for _, to in files]
 
-    def remove(self, path: str) -> None:
-        self._files.delete(self._path(path), True)
+    def remove(self, *paths: str) -> None:
+        for path in paths:
+            self._files.delete(self._path(path), True)
 
     def _path(self, path: str) -> Any:
         return self._jvm.org.apache.hadoop.fs.Path(f"{self.url}/{path}" if path else self.url)

@@ -119,7 +119,11 @@ class Bucket:
             if path.stat().st_size > ONE_PUT_BYTES:
                 self.client.upload_file(str(path), self.name, self.full(key))
                 return
-            body = path.read_bytes()
+        self.put(key, path.read_bytes())
+
+    def put(self, key: str, body: bytes) -> None:
+        """Whole or not at all, in place of what was there."""
+        with self.errors():
             self.client.put_object(
                 Bucket=self.name, Key=self.full(key), Body=body, ContentMD5=_md5(body)
             )

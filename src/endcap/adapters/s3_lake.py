@@ -6,7 +6,6 @@ no other machine gives, and the local one goes. DuckDB reads through ``s3_readin
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import time
 from collections.abc import Iterable
@@ -16,7 +15,7 @@ import duckdb
 import msgspec
 
 from endcap.adapters.s3 import Absent, Bucket, Object
-from endcap.adapters.s3_reading import S3Reading
+from endcap.adapters.s3_reading import S3Reading, own_name
 from endcap.data.manifest import FOLDERS, ORPHAN_S, Manifest, Part, decoded
 
 MANIFESTS = "manifest/"
@@ -29,6 +28,7 @@ class S3LakeFiles:
     """
 
     def __init__(self, url: str, root: Path) -> None:
+        self.url = url
         self._bucket = Bucket(url)
         self._root = root
         self._reading = S3Reading(self._bucket)
@@ -55,8 +55,7 @@ class S3LakeFiles:
         new = sorted(wanted.paths() - known)
         if not new:
             return wanted
-        token = secrets.token_hex(4)
-        renamed = {path: _renamed(path, token) for path in new}
+        renamed = {path: own_name(path) for path in new}
         self._bucket.put_files((key, self._root / path) for path, key in renamed.items())
         for path in new:
             (self._root / path).unlink()
@@ -120,9 +119,3 @@ class S3LakeFiles:
 
 def _key(version: int) -> str:
     return f"{MANIFESTS}{version:020d}.json"
-
-
-def _renamed(path: str, token: str) -> str:
-    """The same folder and stem, with a part that only this upload has."""
-    stem, _, suffix = path.rpartition(".")
-    return f"{stem}-{token}.{suffix}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import secrets
 from collections import OrderedDict
 from datetime import UTC, datetime
 from threading import Lock
@@ -121,3 +122,9 @@ class RangeFile(io.RawIOBase):
             wanted = min(max(stop, start + LEAST_BYTES), self._size)
             self._start, self._held = start, self._bucket.get_range(self._key, start, wanted)
         return self._held[start - self._start : stop - self._start]
+
+
+def own_name(path: str) -> str:
+    """The same folder and stem, with a part that only this upload has."""
+    stem, _, suffix = path.rpartition(".")
+    return f"{stem}-{secrets.token_hex(4)}.{suffix}"

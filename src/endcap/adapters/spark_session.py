@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def open_session(master: str | None, memory_mb: int = 1024, shuffles: int | None
         _require_java()
         _require_master(master)
     builder = SparkSession.builder.appName("endcap etl")
-    for name, value in SETTINGS.items():
+    for name, value in {**SETTINGS, **endpoint_of(os.environ)}.items():
         builder = builder.config(name, value)
     if shuffles is not None:
         builder = builder.config("spark.sql.shuffle.partitions", str(shuffles))
@@ -57,6 +58,19 @@ def open_session(master: str | None, memory_mb: int = 1024, shuffles: int | None
         raise _told(error, master) from error
     session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+def endpoint_of(environment: Mapping[str, str]) -> dict[str, str]:
+    """Where Hadoop's s3a finds a service that is not Amazon's; keys it takes from the AWS_…
+    variables by itself."""
+    url = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
+    if not url:
+        return {}
+    return {
+        "spark.hadoop.fs.s3a.endpoint": url,
+        "spark.hadoop.fs.s3a.path.style.access": "true",
+        "spark.hadoop.fs.s3a.connection.ssl.enabled": str(url.startswith("https:")).lower(),
+    }
 
 
 def _told(error: Exception, master: str | None) -> Exception:

@@ -19,7 +19,6 @@ from endcap.app.reloading import SNAPSHOTS
 from endcap.app.shop import Shop
 from endcap.app.stream_parts import erase_answers
 from endcap.app.written_files import written_files
-from endcap.data.etl.storage import TABLES
 from endcap.data.forgetting import hash_of
 from endcap.data.rejects import erase_rejects
 from endcap.domain.errors import EndcapError
@@ -44,7 +43,7 @@ PLACES: tuple[Place, ...] = (
     Place("stored recommendations", lambda shop, user: int(shop.documents.delete(STORED, user))),
     Place("interests and preferences", lambda shop, user: forget(shop.documents, user)),
     Place("dead letters", lambda shop, user: shop.dead.erase(user)),
-    Place("answers to a stream", lambda shop, user: erase_answers(shop.lake.root, user)),
+    Place("answers to a stream", lambda shop, user: erase_answers(shop.stream_files, user)),
     Place("rejected rows", lambda shop, user: erase_rejects(shop.lake.root, user)),
 )
 
@@ -147,7 +146,7 @@ def on_disk(shop: Shop, user_id: str) -> dict[str, int]:
         "events in the lake": int(found[0]) if found else 0,
         "users in the lake": int(found[1]) if found else 0,
         "snapshots": len(shop.artifacts.names(SNAPSHOTS)),
-        "files of tables": sum(1 for _ in (shop.lake.root.parent / TABLES).rglob("*.parquet")),
+        "files of tables": len(shop.tables.others(set())),
         "written files": len(written_files(shop)),
     }
 

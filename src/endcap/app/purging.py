@@ -15,7 +15,6 @@ from endcap.app.reloading import SNAPSHOTS
 from endcap.app.shop import Shop
 from endcap.app.written_files import erase_from_written
 from endcap.data.etl.erasing import erase_from_tables
-from endcap.data.etl.storage import TABLES
 from endcap.data.forgetting import hash_of
 from endcap.domain.records import UserErased, decode_known, encode_without, users_of
 
@@ -32,7 +31,7 @@ def forget_physically(shop: Shop, snapshot: str, offset: int) -> dict[str, int]:
     users = shop.now.state.users
     gone = {"snapshots": drop_other_snapshots(shop, snapshot)}
     gone["log records"] = purge_log(shop, erasures.keys(), offset)
-    gone["rows of tables"] = erase_from_tables(shop.lake.root.parent / TABLES, erasures)
+    gone["rows of tables"] = erase_from_tables(shop.tables, erasures)
     gone["written files"] = erase_from_written(shop, erasures)
     for user_id in erasures:
         if users.row(user_id) < 0:  # who came back has a right to what came since

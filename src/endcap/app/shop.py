@@ -11,7 +11,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from endcap.app.stream_parts import PartFiles
 from endcap.control.access import Access
+from endcap.data.etl.storage import NearStorage
 from endcap.data.lake import Lake
 from endcap.domain.errors import NotFound
 from endcap.domain.records import AnyRecord, Pointed
@@ -42,6 +44,8 @@ class Shop:
     documents: Documents
     artifacts: Artifacts
     lake: Lake
+    tables: NearStorage
+    stream_files: PartFiles
     jobs: Jobs
     dead: DeadLetters
     telemetry: Telemetry

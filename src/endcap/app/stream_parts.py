@@ -1,9 +1,9 @@
 """The output of a stream's consumer: files of JSON lines in the lake, by day and shard.
 
-ROOT/recommendations/date=YYYY-MM-DD/<shard>-<position>.jsonl holds the answers to the records from
-that position on; ROOT/failed/… of the same name those that could not be answered, as they came. A
-file is written whole. One that is written again after a crash begins at the same record, so it
-takes the place of the first: however often a batch is repeated, each answer stands there once.
+CONSUMER/recommendations/date=YYYY-MM-DD/<shard>-<position>.jsonl holds the answers to the records
+from that position on; CONSUMER/failed/… of the same name those that could not be answered, as they
+came. A file is written whole. One that is written again after a crash begins at the same record, so
+it takes the place of the first: however often a batch is repeated, each answer stands there once.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 from msgspec import Struct
@@ -35,19 +36,47 @@ class Unanswered(Struct, frozen=True):
     data: bytes
 
 
-class StreamParts:
-    """See the module. One process writes each shard's files."""
+class PartFiles(Protocol):
+    """Small files below one root (``url``), each replaced as a whole."""
+
+    url: str
+
+    def replace(self, path: str, content: bytes) -> None:
+        """Whole or not at all; no content: no file. Durable on return."""
+
+    def read(self, folder: str) -> Iterator[tuple[str, bytes]]:
+        """(path, content) of all files below a folder ("": of all), in order of their paths."""
+
+
+class FolderParts:
+    """In a local folder. See ``PartFiles``."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.url = str(root.absolute())
+
+    def replace(self, path: str, content: bytes) -> None:
+        replace_file(self.root / path, content)
+
+    def read(self, folder: str) -> Iterator[tuple[str, bytes]]:
+        for path in sorted((self.root / folder).rglob(f"date=*/[!.]*{SUFFIX}")):
+            yield str(path.relative_to(self.root)), path.read_bytes()
+
+
+class StreamParts:
+    """What one consumer writes; see the module. One process writes each shard's files."""
+
+    def __init__(self, files: PartFiles, consumer: str) -> None:
+        self.files, self.consumer = files, consumer
 
     def write(
         self, shard: str, first: StreamRecord, answers: Sequence[bytes], rest: Sequence[Unanswered]
     ) -> None:
         """The output of the records from ``first`` on, all of its day. Durable on return."""
         name = f"date={day_of(first)}/{_NAME.sub('_', shard)}-{first.position}{SUFFIX}"
-        replace_file(self.root / ANSWERS / name, b"".join(answers))
-        replace_file(self.root / UNANSWERED / name, b"".join(_encode(r) + b"\n" for r in rest))
+        self.files.replace(f"{self.consumer}/{ANSWERS}/{name}", b"".join(answers))
+        failed = b"".join(_encode(record) + b"\n" for record in rest)
+        self.files.replace(f"{self.consumer}/{UNANSWERED}/{name}", failed)
 
 
 def day_of(record: StreamRecord) -> str:
@@ -63,32 +92,35 @@ def of_one_day(records: Sequence[StreamRecord]) -> Sequence[StreamRecord]:
     return records[: next(n for n, record in enumerate(records) if day_of(record) != day)]
 
 
-def lines_of(root: Path, user_id: str) -> Iterator[bytes]:
+def lines_of(files: PartFiles, consumer: str, user_id: str) -> Iterator[bytes]:
     """The answers that were written for a user, by day; those of one day in the order of their
     files."""
     start = _start(user_id)
-    for path in sorted((root / ANSWERS).glob(f"date=*/*{SUFFIX}")):
-        with path.open("rb") as file:
-            yield from (line for line in file if line.startswith(start))
+    for _, content in files.read(f"{consumer}/{ANSWERS}"):
+        yield from (line for line in content.splitlines(True) if line.startswith(start))
 
 
-def erase_answers(lake: Path, user_id: str) -> int:
+def erase_answers(files: PartFiles, user_id: str) -> int:
     """Take the lines about a user out of the files of every consumer; how many there were."""
     start, removed = _start(user_id), 0
-    for kind in (ANSWERS, UNANSWERED):
-        for path in sorted((lake / STREAM).glob(f"*/{kind}/date=*/*{SUFFIX}")):
-            lines = path.read_bytes().splitlines(keepends=True)
-            kept = [line for line in lines if not _about(line, kind, start, user_id)]
-            if len(kept) < len(lines):
-                removed += len(lines) - len(kept)
-                replace_file(path, b"".join(kept))
+    for path, content in files.read(""):
+        kind = path.split("/")[1]
+        lines = content.splitlines(keepends=True)
+        kept = [line for line in lines if not _about(line, kind, start, user_id)]
+        if len(kept) < len(lines):
+            removed += len(lines) - len(kept)
+            files.replace(path, b"".join(kept))
     return removed
 
 
 def _about(line: bytes, kind: str, start: bytes, user_id: str) -> bool:
     if kind == ANSWERS:
         return line.startswith(start)
-    return is_about(msgspec.json.decode(line, type=Unanswered).data, user_id)
+    try:
+        data = msgspec.json.decode(line, type=Unanswered).data
+    except (msgspec.DecodeError, UnicodeDecodeError):  # another program wrote it
+        data = line
+    return is_about(data, user_id)
 
 
 def _start(user_id: str) -> bytes:

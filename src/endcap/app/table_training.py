@@ -11,7 +11,6 @@ from typing import Any
 from msgspec.structs import replace
 
 from endcap import __version__
-from endcap.app.etl import tables_root
 from endcap.app.reloading import CONTENT, MODELS, RECIPE
 from endcap.app.shop import Shop
 from endcap.app.training import Progress, drop_old_versions
@@ -20,7 +19,6 @@ from endcap.control import campaigns, solution_versions
 from endcap.control.solution_versions import SolutionVersion
 from endcap.data.etl.catalogue import Tables, newest
 from endcap.data.etl.counted import NEEDED, Counted, read_counted
-from endcap.data.etl.storage import LocalStorage
 from endcap.data.training import load_catalogue
 from endcap.domain.errors import InvalidInput
 from endcap.domain.values import EXCLUDE_NONE, EXCLUDE_PURCHASED, EXCLUDE_SEEN
@@ -41,13 +39,12 @@ def train_from_tables(
 
     Raises InvalidInput (tables_missing), Damaged (tables_damaged).
     """
-    root = tables_root(shop)
-    tables = newest(LocalStorage(root))
+    tables = newest(shop.tables)
     for name in NEEDED:
         if not tables.of(name).files:
-            raise InvalidInput("tables_missing", field=name, value=str(root))
+            raise InvalidInput("tables_missing", field=name, value=shop.tables.url)
     progress("reading the tables", 0.1)
-    counted = read_counted(root, tables, shop.settings.memory_mb)
+    counted = read_counted(shop.tables, tables, shop.settings.memory_mb)
     version = solution_versions.reserve(shop.documents, at)
     recipe = recipe_of(counted, shop.settings.seed)
     progress("writing the model", 0.6)

@@ -20,7 +20,8 @@ from endcap.adapters.telemetry_files import TELEMETRY, TelemetryFolder
 from endcap.app.published import Published
 from endcap.app.reloading import Loaded, load
 from endcap.app.shop import Shop, Tokens
-from endcap.bootstrap.buckets import artifacts_of, lake_of
+from endcap.app.stream_parts import PartFiles
+from endcap.bootstrap.buckets import artifacts_of, lake_of, stream_files_of, tables_of
 from endcap.bootstrap.places import lease, make
 from endcap.bootstrap.streams import erase_stream, neighbours_of
 from endcap.bootstrap.vectors import erase_vectors, vectors_of
@@ -66,6 +67,8 @@ def open_shop(
         documents=documents,
         artifacts=artifacts,
         lake=stores.lake(),
+        tables=tables_of(settings, name, root),
+        stream_files=stores.stream_files(),
         dead=stores.dead(),
         jobs=SubprocessJobs(make(root / "jobs"), [sys.executable, "-m", "endcap"]),
         telemetry=telemetry,
@@ -151,6 +154,7 @@ class Stores(NamedTuple):
     artifacts: Callable[[], Artifacts]
     lake: Callable[[], Lake]
     dead: Callable[[], DeadLetters]
+    stream_files: Callable[[], PartFiles]
     telemetry: Callable[[], TelemetryFolder]
 
 
@@ -162,6 +166,7 @@ def stores_of(settings: Settings, group: str) -> Stores:
         documents=lambda: SqliteDocuments(root / "documents.sqlite"),
         artifacts=lambda: artifacts_of(settings, group, root),
         dead=lambda: DeadLetterFiles(root / "dead"),
+        stream_files=lambda: stream_files_of(settings, group, root),
         telemetry=lambda: TelemetryFolder(root / TELEMETRY),
         lake=lambda: lake_of(settings, group, root),
     )

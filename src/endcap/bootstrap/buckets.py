@@ -1,4 +1,4 @@
-"""Lake and artifacts where the settings say: in the home, or in a bucket on S3."""
+"""Lake, tables, answers to streams, artifacts: in the home or in a bucket, as settings say."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from pathlib import Path
 
 from endcap.adapters.folder import FolderArtifacts
 from endcap.adapters.remote_files import need_aws
+from endcap.app.stream_parts import STREAM, FolderParts, PartFiles
 from endcap.bootstrap.places import make, pepper_of
+from endcap.data.etl.storage import TABLES, LocalStorage, NearStorage
 from endcap.data.lake import Lake
 from endcap.ports import Artifacts
 from endcap.settings import Settings
@@ -33,3 +35,23 @@ def lake_of(settings: Settings, group: str, root: Path) -> Lake:
         files = S3LakeFiles(f"{settings.lake.rstrip('/')}/{group}", local)
     pepper, hours = pepper_of(make(root)), settings.lake_hours
     return Lake(local, settings.memory_mb, settings.cores, pepper, files, hours)
+
+
+def tables_of(settings: Settings, group: str, root: Path) -> NearStorage:
+    """Where the lake is."""
+    if not settings.lake:
+        return LocalStorage(root / TABLES)
+    need_aws("ENDCAP_LAKE")
+    from endcap.adapters.s3_tables import S3Tables
+
+    return S3Tables(f"{settings.lake.rstrip('/')}/{group}/{TABLES}", root / TABLES)
+
+
+def stream_files_of(settings: Settings, group: str, root: Path) -> PartFiles:
+    """In the lake, wherever that is."""
+    if not settings.lake:
+        return FolderParts(root / "lake" / STREAM)
+    need_aws("ENDCAP_LAKE")
+    from endcap.adapters.s3_parts import S3Parts
+
+    return S3Parts(f"{settings.lake.rstrip('/')}/{group}/{STREAM}")

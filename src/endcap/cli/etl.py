@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,7 +95,7 @@ def command(
     if as_json:
         print_json(record)
     else:
-        print_run(record, etl.tables_root(shop))
+        print_run(record, shop.tables.url)
 
 
 def on_spark(shop: Shop, request: Request, master: str, python: str, memory_mb: int) -> RunRecord:
@@ -103,15 +104,14 @@ def on_spark(shop: Shop, request: Request, master: str, python: str, memory_mb: 
     import msgspec
 
     from endcap.app.compaction import settle
-    from endcap.app.etl import check_local, tables_root
     from endcap.data.etl.run import RunRecord
+    from endcap.data.etl.storage import only_run
     from endcap.domain.times import iso
 
-    check_local(shop)
     settle(shop, request.at)
     given = {
-        "lake": str(shop.lake.root.absolute()),
-        "output": str(tables_root(shop).absolute()),
+        "lake": spark_url(shop.lake.files.url),
+        "output": spark_url(shop.tables.url),
         "tables": ",".join(request.tables),
         "dates": "..".join(day for day in (request.first_date, request.last_date) if day),
         "as-of": iso(request.as_of),
@@ -122,11 +122,14 @@ def on_spark(shop: Shop, request: Request, master: str, python: str, memory_mb: 
     words = [part for key, value in given.items() if value for part in (f"--{key}", value)]
     source = str(Path(__file__).parents[2])
     environment = {**os.environ, "PYTHONPATH": source}
+    # On object stores the job locks nothing; in a folder it does so itself.
+    elsewhere = only_run(shop.tables.root) if "://" in given["output"] else nullcontext()
     try:
-        done = subprocess.run(
-            [python, "-m", "endcap.entrypoints.glue", *words],
-            env=environment, stdout=subprocess.PIPE, check=False,
-        )  # fmt: skip
+        with elsewhere:
+            done = subprocess.run(
+                [python, "-m", "endcap.entrypoints.glue", *words],
+                env=environment, stdout=subprocess.PIPE, check=False,
+            )  # fmt: skip
     except OSError as error:
         raise click.UsageError(f"--python {python} cannot be run: {error.strerror}") from error
     if done.returncode:
@@ -134,7 +137,12 @@ def on_spark(shop: Shop, request: Request, master: str, python: str, memory_mb: 
     return msgspec.json.decode(done.stdout.splitlines()[-1], type=RunRecord)
 
 
-def print_run(record: RunRecord, root: Path) -> None:
+def spark_url(url: str) -> str:
+    """Hadoop calls S3 s3a."""
+    return f"s3a://{url.removeprefix('s3://')}" if url.startswith("s3://") else url
+
+
+def print_run(record: RunRecord, root: str) -> None:
     """One line for each table, and where they lie."""
     rows = [
         (made.table, made.partitions, made.partitions_kept, made.rows, made.files,

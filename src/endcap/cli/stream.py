@@ -80,7 +80,7 @@ def run(
     poll: float,
     as_json: bool,
 ) -> None:
-    from endcap.app.stream_parts import STREAM, StreamParts
+    from endcap.app.stream_parts import StreamParts
     from endcap.app.streaming import Consumer
     from endcap.bootstrap import open_shop, prepare_kernels
     from endcap.bootstrap.places import sole
@@ -90,7 +90,7 @@ def run(
     shop = open_shop(settings, process=f"stream-{name}")
     stream = stream_of(settings, shop.group, shop.documents)
     stream.positions(name)  # a bad name is told before anything is made of it
-    parts = StreamParts(shop.lake.root / STREAM / name)
+    parts = StreamParts(shop.stream_files, name)
     with sole(shop.lake.root.parent / f"consumer-{name}.lock", name), interrupted() as stop:
         consumer = Consumer(
             shop, stream, parts, name, lambda: time.time_ns() // 1000, most=batch, k=k,
@@ -215,12 +215,11 @@ def status(settings: Settings, *, name: str, as_json: bool) -> None:
 @named
 @click.pass_obj
 def show(settings: Settings, user: str, name: str) -> None:
-    from endcap.app.stream_parts import STREAM
     from endcap.app.stream_parts import lines_of as answers_of
     from endcap.bootstrap import stores_of
 
-    root = stores_of(settings, settings.group).lake().root
-    for line in answers_of(root / STREAM / name, user):
+    files = stores_of(settings, settings.group).stream_files()
+    for line in answers_of(files, name, user):
         say(line.decode().rstrip())
 
 

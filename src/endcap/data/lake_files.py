@@ -22,7 +22,9 @@ from endcap.data.manifest import (
 
 
 class LakeFiles(Protocol):
-    """The files of one lake, which several processes may write."""
+    """The files of one lake, which several processes may write. ``url``: its root."""
+
+    url: str
 
     def newest(self) -> Manifest:
         """The manifest in force; an empty one of version 0 where there is none. Damaged."""
@@ -60,6 +62,7 @@ class FolderFiles:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self.url = str(root.absolute())
         self._manifests = root / "manifest"
 
     def newest(self) -> Manifest:

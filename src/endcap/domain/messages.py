@@ -61,8 +61,6 @@ MESSAGES: dict[str, str] = {
     # data
     "damaged_manifest": "{field} is not a manifest of the lake; restore it from a backup, or "
     "remove it to go back to the one before",
-    "lake_on_s3": "{field}: the ETL reads a lake on this machine's disk, not {value!r}; keep the "
-    "lake in the home, or export its tables",
     "lake_version_gone": "the lake has no version {value} that can still be read (kept: {kept}); "
     "ENDCAP_LAKE_HOURS says how long versions are kept, and a purge drops them all",
     "too_many_event_types": "{field} has {count} different values; at most {most} are permitted",
@@ -104,6 +102,9 @@ MESSAGES: dict[str, str] = {
     "tables_damaged": "{field} is damaged or was written by somebody else; remove the folder of "
     "the tables, and endcap etl makes them anew from the lake",
     "job_argument_missing": "the job needs {field} with {permitted}",
+    "spark_lacks_s3": "{field}: this Spark cannot reach {value}: it lacks Hadoop's S3 file system "
+    "(the jar hadoop-aws and what it needs); Glue and EMR bring it along, and without --engine "
+    "spark none is needed",
     "spark_extra_missing": "--engine spark needs the extra endcap[spark]: {value} is not installed",
     "tables_missing": "the tables in {value} hold no {field} yet; make them with endcap etl",
     "java_missing": "Spark needs Java 17: {reason}; install it, or set JAVA_HOME to where it is",

@@ -80,10 +80,8 @@ def publish(storage: Storage, before: Tables, after: Tables) -> Tables:
     path = f"{FOLDER}/{following.version:012d}.json"
     if not storage.put_new(path, msgspec.json.encode(following)):
         raise Damaged("tables_damaged", field=f"{storage.url}/{path}")
-    for gone in before.paths() - following.paths():
-        storage.remove(gone)
-    for name in storage.names(FOLDER)[:-KEPT]:
-        storage.remove(f"{FOLDER}/{name}")
+    old = (f"{FOLDER}/{name}" for name in storage.names(FOLDER)[:-KEPT])
+    storage.remove(*sorted(before.paths() - following.paths()), *old)
     return following
 
 

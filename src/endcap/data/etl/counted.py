@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
 import numpy as np
 
 from endcap.data.etl.catalogue import Tables
+from endcap.data.etl.storage import NearStorage
 from endcap.data.sql import first_row, text
 from endcap.domain.arrays import Float32s, Int32s, Int64s
 
@@ -27,14 +27,15 @@ class Counted(NamedTuple):
     repeats: int  # of what the user had bought before
 
 
-def read_counted(root: Path, tables: Tables, memory_mb: int) -> Counted:
+def read_counted(storage: NearStorage, tables: Tables, memory_mb: int) -> Counted:
     """The tables of ``NEEDED``, whichever engine made them."""
 
     def parquet(name: str) -> str:
-        files = ", ".join(text(root / file.path) for file in tables.of(name).files)
+        files = ", ".join(text(storage.where(file.path)) for file in tables.of(name).files)
         return f"read_parquet([{files}], hive_partitioning = false)"
 
     with duckdb.connect(config={"memory_limit": f"{memory_mb}MB"}) as connection:
+        storage.prepare(connection)
         connection.execute(
             "CREATE TEMP TABLE own AS SELECT item_id, users, "
             "(row_number() OVER (ORDER BY item_id) - 1)::INTEGER AS place "

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -23,14 +24,32 @@ ROWS_AT_ONCE = 2_000_000
 _WRITTEN = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
 
 
+class Reading(NamedTuple):
+    """Where SQL reads a file of the lake and one of the tables, by its path in each; ``prepare``:
+    what a connection needs before."""
+
+    lake: Callable[[str], str]
+    table: Callable[[str], str]
+    prepare: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = ()
+
+
 class DuckDBEngine:
-    """``lake``, ``tables``: the roots of both. One thread uses it."""
+    """``lake``, ``tables``: the roots of both on this machine; ``reading``: where they are read
+    where that is elsewhere. One thread uses it."""
 
     dialect = DUCKDB
     rows_at_once = ROWS_AT_ONCE
 
-    def __init__(self, lake: Path, tables: Path, memory_mb: int, threads: int) -> None:
+    def __init__(
+        self,
+        lake: Path,
+        tables: Path,
+        memory_mb: int,
+        threads: int,
+        reading: Reading | None = None,
+    ) -> None:
         self.lake, self.tables = lake, tables
+        self.reading = reading or Reading(lambda p: str(lake / p), lambda p: str(tables / p))
         self.versions = {"duckdb": duckdb.__version__}
         self._spill = tables / ".staging" / "spill"
         self._spill.parent.mkdir(parents=True, exist_ok=True)
@@ -46,6 +65,8 @@ class DuckDBEngine:
             }
         )
         self.connection.execute("SET TimeZone = 'UTC'")
+        for prepare in self.reading.prepare:
+            prepare(self.connection)
 
     def columns(self, path: str) -> dict[str, str]:
         found = self._run(f"DESCRIBE SELECT * FROM {self._part(path)}").fetchall()
@@ -88,7 +109,7 @@ class DuckDBEngine:
         if not files:
             self._view(table.name, f"SELECT * FROM ({sql}) LIMIT 0")
             return
-        paths = ", ".join(text(self.tables / file.path) for file in files)
+        paths = ", ".join(text(self.reading.table(file.path)) for file in files)
         hive = "hive_partitioning = true, hive_types = {'date': VARCHAR}" if table.dated else ""
         options = hive or "hive_partitioning = false"
         self._view(
@@ -127,7 +148,9 @@ class DuckDBEngine:
         shutil.rmtree(self._spill, ignore_errors=True)
 
     def _part(self, path: str, options: str = "") -> str:
-        return f"read_parquet([{text(self.lake / path)}], hive_partitioning = false{options})"
+        return (
+            f"read_parquet([{text(self.reading.lake(path))}], hive_partitioning = false{options})"
+        )
 
     def _view(self, name: str, sql: str) -> None:
         self._run(f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS {sql}")

@@ -1,7 +1,8 @@
-"""Erased users taken out of the ETL's tables where they stand, without a run.
+"""Erased users taken out of the ETL's tables, without a run.
 
-Counts of products, which name nobody, are made anew by the next run: the purge of the lake has
-changed what they were made from.
+Files that hold them are written anew, under new names, and the next version of the tables names
+those. Counts of products, which name nobody, are made anew by the next run: the purge of the lake
+has changed what they were made from.
 """
 
 from __future__ import annotations
@@ -11,43 +12,77 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec.structs import replace
 from pyarrow import parquet
 
-from endcap.data.etl.storage import only_run
-from endcap.data.manifest import sync_file, sync_folder
+from endcap.data.etl.catalogue import TableFile, Tables, newest, publish
+from endcap.data.etl.storage import STAGING, NearStorage, only_run
 from endcap.domain.columns import TS, USER_ID
 
 TIMES = (TS, "end_ts")  # the first that a table has tells when a row happened
 
 
-def erase_from_tables(root: Path, erasures: Mapping[str, int]) -> int:
-    """Remove the rows of users up to their erasure (µs); how many there were. Files keep their
-    names. Raises Conflict (etl_running)."""
-    if not erasures or not root.is_dir():
+def erase_from_tables(storage: NearStorage, erasures: Mapping[str, int]) -> int:
+    """Remove the rows of users up to their erasure (µs); how many there were. Files that no version
+    names go. Raises Conflict (etl_running), Damaged (tables_damaged)."""
+    tables = newest(storage)
+    if not erasures or not (tables.version or storage.others(set())):
         return 0
-    with only_run(root):
-        return sum(_erase(path, erasures) for path in sorted(root.rglob("*.parquet")))
-
-
-def _erase(path: Path, erasures: Mapping[str, int]) -> int:
-    with parquet.ParquetFile(path) as source:
-        schema = source.schema_arrow
-        if USER_ID not in schema.names or not _names_any(source, erasures):
-            return 0
-        staged, removed = path.with_name(f".{path.name}.part"), 0
+    with only_run(storage.root):
+        storage.remove(STAGING, *storage.others(tables.paths()))
         try:
-            with parquet.ParquetWriter(staged, schema, compression="zstd") as target:
-                for batch in source.iter_batches():
-                    kept = batch.filter(pc.invert(_gone(batch, erasures)))
-                    removed += len(batch) - len(kept)
-                    target.write_batch(kept)
-            if removed:
-                sync_file(staged)
-                staged.replace(path)
-                sync_folder(path.parent)
+            return _erased(storage, tables, erasures)
         finally:
-            staged.unlink(missing_ok=True)
-    return removed
+            storage.remove(STAGING)
+
+
+def _erased(storage: NearStorage, tables: Tables, erasures: Mapping[str, int]) -> int:
+    clean = {
+        file.path: anew
+        for state in tables.tables.values()
+        for file in state.files
+        if (anew := _anew(storage, file, tables.version + 1, erasures)) is not file
+    }
+    if not clean:
+        return 0
+    before = sum(state.rows for state in tables.tables.values())
+    states = {
+        name: replace(state, files=tuple(clean.get(file.path, file) for file in state.files))
+        for name, state in tables.tables.items()
+    }
+    publish(storage, tables, replace(tables, tables=states))
+    return before - sum(state.rows for state in states.values())
+
+
+def _anew(
+    storage: NearStorage, file: TableFile, version: int, erasures: Mapping[str, int]
+) -> TableFile:
+    """The file without the rows of erased users; the same where there are none."""
+    folder, _, name = file.path.rpartition("/")
+    new = f"{folder}/{version:012d}-{name.rpartition('-')[2]}"
+    staged = f"{STAGING}/{new}"
+    local = storage.root / staged
+    with storage.open(file.path) as opened, parquet.ParquetFile(opened) as source:
+        if USER_ID not in source.schema_arrow.names or not _names_any(source, erasures):
+            return file
+        rows = _kept(source, local, erasures)
+    if rows == file.rows:
+        return file
+    size = local.stat().st_size
+    (path,) = storage.move([(staged, new)])
+    return TableFile(path, rows, size, file.date)
+
+
+def _kept(source: parquet.ParquetFile, path: Path, erasures: Mapping[str, int]) -> int:
+    """Write what is kept; how many rows that is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = 0
+    with parquet.ParquetWriter(path, source.schema_arrow, compression="zstd") as target:
+        for batch in source.iter_batches():
+            kept = batch.filter(pc.invert(_gone(batch, erasures)))
+            rows += len(kept)
+            target.write_batch(kept)
+    return rows
 
 
 def _names_any(source: parquet.ParquetFile, erasures: Mapping[str, int]) -> bool:

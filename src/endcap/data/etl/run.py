@@ -219,10 +219,11 @@ class Run:
         rows = sum(p.part.rows for p in parts)
         staged = self.engine.make(table, statements[table.name], folder, rows)
         made: dict[str, list[TableFile]] = {date: [] for date in dates}
+        moves = []
         for number, file in enumerate(staged):
             under = f"date={file.date}/" if table.dated else ""
-            path = f"{table.name}/{under}{version:012d}-{number:05d}.parquet"
-            self.storage.move(file.path, path)
+            moves.append((file.path, f"{table.name}/{under}{version:012d}-{number:05d}.parquet"))
+        for file, path in zip(staged, self.storage.move(moves), strict=True):
             made[file.date].append(TableFile(path, file.rows, file.bytes, file.date))
         self.storage.remove(folder)
         return made

@@ -1,6 +1,7 @@
 """Where tables lie: a folder of this machine, by five operations that other file systems have too.
 
-Paths are texts relative to the root.
+Paths are texts relative to the root. What this process itself reads and writes needs a little more:
+``NearStorage``.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from endcap.data.manifest import fresh_file, sync_file, sync_folder
 from endcap.domain.errors import Conflict, EndcapError, InvalidInput, Unavailable
+
+if TYPE_CHECKING:  # Spark's Python has no DuckDB
+    import duckdb
 
 STAGING = ".staging"
 TABLES = "tables"  # the folder of a shop's tables, beside its lake
@@ -38,16 +42,43 @@ class Storage(Protocol):
         """Write a whole file that is not there; False where it is. Durable when it returns."""
         ...
 
-    def move(self, path: str, to: str) -> None:
-        """A new name for a file, in a folder that need not exist."""
+    def move(self, files: Sequence[tuple[str, str]]) -> list[str]:
+        """(path, new path) each, in folders that need not exist. The paths they have now, which
+        another store may have made its own. Durable when it returns."""
         ...
 
-    def remove(self, path: str) -> None:
-        """A file, or a folder with all in it; nothing where there is none."""
+    def remove(self, *paths: str) -> None:
+        """Files (their names have a dot), or folders with all in them; nothing where there are
+        none."""
+        ...
+
+
+class NearStorage(Storage, Protocol):
+    """``root``: the local folder below which new files are written (in STAGING), until ``move``."""
+
+    root: Path
+
+    def where(self, path: str) -> str:
+        """Where SQL reads a file."""
+        ...
+
+    def prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Let a connection read from there."""
+        ...
+
+    def open(self, path: str) -> BinaryIO:
+        """To read from any place. Raises FileNotFoundError."""
+        ...
+
+    def others(self, named: set[str], before: int | None = None) -> list[str]:
+        """Parquet files that are not among ``named``; ``before`` (µs): only those that were last
+        written earlier."""
         ...
 
 
 class LocalStorage:
+    """See ``NearStorage``: everything lies below ``root``."""
+
     def __init__(self, root: Path) -> None:
         self.root = root
         self.url = str(root.absolute())
@@ -79,20 +110,41 @@ class LocalStorage:
             sync_folder(final.parent)
         return True
 
-    def move(self, path: str, to: str) -> None:
-        final = self.root / to
+    def move(self, files: Sequence[tuple[str, str]]) -> list[str]:
         with writing(self.root):
-            final.parent.mkdir(parents=True, exist_ok=True)
-            sync_file(self.root / path)
-            (self.root / path).rename(final)
-            sync_folder(final.parent)
+            for path, to in files:
+                final = self.root / to
+                final.parent.mkdir(parents=True, exist_ok=True)
+                sync_file(self.root / path)
+                (self.root / path).rename(final)
+            for folder in sorted({(self.root / to).parent for _, to in files}):
+                sync_folder(folder)
+        return [to for _, to in files]
 
-    def remove(self, path: str) -> None:
-        gone = self.root / path
-        if gone.is_dir():
-            shutil.rmtree(gone, ignore_errors=True)
-        else:
-            gone.unlink(missing_ok=True)
+    def remove(self, *paths: str) -> None:
+        for path in paths:
+            gone = self.root / path
+            if gone.is_dir():
+                shutil.rmtree(gone, ignore_errors=True)
+            else:
+                gone.unlink(missing_ok=True)
+
+    def where(self, path: str) -> str:
+        return str(self.root / path)
+
+    def prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Files need nothing."""
+
+    def open(self, path: str) -> BinaryIO:
+        return (self.root / path).open("rb")
+
+    def others(self, named: set[str], before: int | None = None) -> list[str]:
+        found = {str(path.relative_to(self.root)): path for path in self.root.rglob("*.parquet")}
+        return [
+            name
+            for name, path in sorted(found.items())
+            if name not in named and (before is None or path.stat().st_mtime_ns // 1000 < before)
+        ]
 
 
 @contextmanager
