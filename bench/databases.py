@@ -114,7 +114,6 @@ class Import:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("ENDCAP_")}
         environment |= {
             "ENDCAP_HOME": str(home), "ENDCAP_DATABASE_PASSWORD": "bench",
-            "ENDCAP_MEMORY_MB": "512",
         }  # fmt: skip
         self.lake = home / "groups" / "default" / "lake"
         self.known = {path.name for path in (self.lake / "events").glob("*/*.parquet")}

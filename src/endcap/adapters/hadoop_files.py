@@ -26,7 +26,7 @@ class HadoopStorage:
         try:
             self._files = self._path("").getFileSystem(configuration)
         except Exception as error:
-            if "ClassNotFoundException" in str(error) or "UnsupportedFileSystem" in str(error):
+            if any(name in str(error) for name in LACKING):
                 raise InvalidInput(
                     "spark_lacks_s3", field="--engine spark", value=self.url
                 ) from error
