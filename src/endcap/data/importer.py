@@ -35,6 +35,7 @@ from endcap.domain.values import EVENT_TYPES
 __all__ = ["ImportOptions", "ImportReport", "Progress", "Source", "import_files"]
 
 MOST_TYPES = 255  # of events, as in training
+SQL_SHARE = 0.5  # of the memory; rows on their way in and out take the other half
 
 
 class ImportOptions(Struct, frozen=True):
@@ -106,6 +107,7 @@ def run_import(
     """
     asked = msgspec.json.encode([work.files, work.asked, msgspec.structs.replace(options, at=0)])
     folder = lake.root / STAGING / digest(asked).hex()
+    lake = lake.limited(SQL_SHARE)
     day = iso(options.at).translate(str.maketrans("", "", "-:"))
     import_id = f"{day}-{folder.name[:8]}"
     sequence = max(1, lake.manifest().sequence)

@@ -40,6 +40,7 @@ __all__ = ["UNFIT", "Erasure", "Lake", "Manifest", "Part"]
 # What an append raises for what a row holds, and not for the state of disk or memory.
 UNFIT = (duckdb.DataError, OverflowError, TypeError, ValueError)
 
+LEAST_MB = 256
 MOST_LISTED = 20  # versions that an error names
 _ROWS = 10_000  # rows of a batch when items and users are streamed
 _connections = itertools.count()
@@ -99,6 +100,13 @@ class Lake:
         pinned = copy(self)
         pinned._pinned = msgspec.structs.replace(then, erasures=newest.erasures)
         return pinned
+
+    def limited(self, share: float) -> Lake:
+        """The same lake with a share of the memory, for work that needs as much beside SQL; not
+        less than SQL can work with."""
+        other = copy(self)
+        other.memory_mb = min(self.memory_mb, max(round(self.memory_mb * share), LEAST_MB))
+        return other
 
     def manifest(self) -> Manifest:
         """The newest; an empty one (version 0) on an empty folder. Damaged if unreadable."""
