@@ -134,7 +134,7 @@ def test_files_are_replaced_read_in_order_and_rid_of_a_user(files: PartFiles) ->
     assert found == [f"one/recommendations/date=2026-01-0{day}/a-1.jsonl" for day in (1, 2, 3)]
     assert len(list(files.read(""))) == 4
     assert len([*lines_of(files, "one", "u1")]) == 5
-    assert erase_answers(files, "u1") == 6
+    assert erase_answers(files, ["u1", "u7"]) == {"u1": 6}
     assert [*lines_of(files, "one", "u1")] == []
     assert [content for _, content in files.read("")] == [lines[1]] * 3
     files.replace("one/recommendations/date=2026-01-03/a-1.jsonl", b"")

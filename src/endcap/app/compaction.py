@@ -15,6 +15,7 @@ from msgspec import Struct
 from endcap.app.erasure import purged_by
 from endcap.app.intake import write
 from endcap.app.purging import close_receipts, drop_other_snapshots, forget_physically
+from endcap.app.receipts import complete_receipts
 from endcap.app.reloading import POINTERS, SNAPSHOTS, reload
 from endcap.app.retention import expire_old, expiry_due
 from endcap.app.shop import CAMPAIGN, SNAPSHOT, Shop
@@ -50,6 +51,7 @@ class Round(Struct, frozen=True):
     compacted_bytes: int = 0
     snapshot: str = ""
     purged: dict[str, int] = {}  # by place, what a purge removed
+    completed: int = 0  # receipts of erasures
 
 
 Settling = Callable[[Shop, int], Round]
@@ -67,12 +69,12 @@ def keeper_round(shop: Shop, at: int, settling: Settling | None = None) -> Round
     shop.telemetry.gauge("log_tail_bytes", tail)
     long = tail >= shop.settings.snapshot_tail_mb * 2**20
     if not (long or needs_building(shop) or purge_due(shop, at) or expiry_due(shop, at)):
-        return Round()
+        return Round(completed=complete_receipts(shop))
     done = (settling or settle)(shop, at)
     shop.refresh()
     if shop.moved:  # it was done elsewhere: stand on it
         reload(shop)
-    return done
+    return msgspec.structs.replace(done, completed=complete_receipts(shop))
 
 
 def announce_missed_version(shop: Shop, at: int) -> None:
@@ -101,6 +103,8 @@ def settle(shop: Shop, at: int, purge_now: bool = False) -> Round:
     erased), and take out what is too old. Nothing to do: nothing is written."""
     with shop.maintenance():
         take_up_pointer(shop)
+        if purge_now:
+            complete_receipts(shop)
         purged: dict[str, int] = {}
         name = mend(shop, at) if needs_building(shop) else ""
         before = shop.lake.manifest().log_offset

@@ -10,12 +10,12 @@ from collections.abc import Callable, Collection
 
 import msgspec
 
-from endcap.app.erasure import OPEN_RECEIPTS, RECEIPTS, Receipt, erase_places
+from endcap.app.erasure import erase_places
+from endcap.app.receipts import OPEN_RECEIPTS, PENDING, RECEIPTS, Receipt, erased_keys
 from endcap.app.reloading import SNAPSHOTS
 from endcap.app.shop import Shop
 from endcap.app.written_files import erase_from_written
 from endcap.data.etl.erasing import erase_from_tables
-from endcap.data.forgetting import hash_of
 from endcap.domain.records import UserErased, decode_known, encode_without, users_of
 
 FEW = 64  # names that are looked for byte by byte before a record is decoded
@@ -33,10 +33,8 @@ def forget_physically(shop: Shop, snapshot: str, offset: int) -> dict[str, int]:
     gone["log records"] = purge_log(shop, erasures.keys(), offset)
     gone["rows of tables"] = erase_from_tables(shop.tables, erasures)
     gone["written files"] = erase_from_written(shop, erasures)
-    for user_id in erasures:
-        if users.row(user_id) < 0:  # who came back has a right to what came since
-            for place, count in erase_places(shop, user_id).items():
-                gone[place] = gone.get(place, 0) + count
+    away = [name for name in erasures if users.row(name) < 0]  # who came back keeps what came since
+    gone.update(erase_places(shop, away))
     shop.documents.scrub()
     return gone
 
@@ -82,26 +80,18 @@ def without(erased_at: dict[str, int]) -> Callable[[int, bytes], bytes]:
 
 def close_receipts(shop: Shop, at: int, purged: dict[str, int]) -> int:
     """Note in every receipt whose erasure is purged by now when that was; how many there were."""
-    waiting, closed, after = still_waiting(shop), 0, ""
+    waiting, closed, after = erased_keys(shop), 0, ""
     while page := shop.documents.query(OPEN_RECEIPTS, "", after):
         after = page[-1].key
         for document in page:
             if document.key.split("-")[0] in waiting:
                 continue
             made = msgspec.convert(document.body, Receipt)
-            done = msgspec.structs.replace(made, until_purge={}, purged_at=at, purged=purged)
+            done = msgspec.structs.replace(
+                made, until_purge={}, pending=(), purged_at=at, purged=purged
+            )
             shop.documents.put(RECEIPTS, document.key, msgspec.to_builtins(done))
-            shop.documents.delete(OPEN_RECEIPTS, document.key)
+            for kind in (OPEN_RECEIPTS, PENDING):
+                shop.documents.delete(kind, document.key)
             closed += 1
     return closed
-
-
-def still_waiting(shop: Shop) -> set[str]:
-    """Hashes of users whose erasure stands in the lake or in the log behind it."""
-    manifest = shop.lake.manifest()
-    names = {erasure.user_id for erasure in manifest.erasures}
-    for _, payload in shop.log.read(manifest.log_offset):
-        record = decode_known(payload)
-        if isinstance(record, UserErased):
-            names.add(record.user_id)
-    return {hash_of(shop.lake.pepper, name)[:32] for name in names}

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -100,27 +101,46 @@ def lines_of(files: PartFiles, consumer: str, user_id: str) -> Iterator[bytes]:
         yield from (line for line in content.splitlines(True) if line.startswith(start))
 
 
-def erase_answers(files: PartFiles, user_id: str) -> int:
-    """Take the lines about a user out of the files of every consumer; how many there were."""
-    start, removed = _start(user_id), 0
+def erase_answers(files: PartFiles, users: Collection[str]) -> dict[str, int]:
+    """Take the lines about these users out of the files of every consumer; how many each had."""
+    removed: Counter[str] = Counter()
     for path, content in files.read(""):
-        kind = path.split("/")[1]
+        about = _answered if path.split("/")[1] == ANSWERS else _unanswered
         lines = content.splitlines(keepends=True)
-        kept = [line for line in lines if not _about(line, kind, start, user_id)]
+        kept = []
+        for line in lines:
+            user = about(line, users)
+            if user is None:
+                kept.append(line)
+            else:
+                removed[user] += 1
         if len(kept) < len(lines):
-            removed += len(lines) - len(kept)
             files.replace(path, b"".join(kept))
-    return removed
+    return dict(removed)
 
 
-def _about(line: bytes, kind: str, start: bytes, user_id: str) -> bool:
-    if kind == ANSWERS:
-        return line.startswith(start)
+class _Naming(Struct):
+    userId: str  # noqa: N815 - as on the wire
+
+
+_named = msgspec.json.Decoder(_Naming).decode
+
+
+def _answered(line: bytes, users: Collection[str]) -> str | None:
+    """Whom of ``users`` a line of answers is about. One that cannot be read: whose id it holds."""
+    try:
+        user = _named(line).userId
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return next((user for user in users if user.encode() in line), None)
+    return user if user in users else None
+
+
+def _unanswered(line: bytes, users: Collection[str]) -> str | None:
     try:
         data = msgspec.json.decode(line, type=Unanswered).data
     except (msgspec.DecodeError, UnicodeDecodeError):  # another program wrote it
         data = line
-    return is_about(data, user_id)
+    return next((user for user in users if is_about(data, user)), None)
 
 
 def _start(user_id: str) -> bytes:

@@ -13,7 +13,7 @@ from endcap.domain.times import iso
 from endcap.settings import Settings
 
 if TYPE_CHECKING:
-    from endcap.app.erasure import Receipt
+    from endcap.app.receipts import Receipt
 
 
 @click.command(
@@ -32,6 +32,7 @@ def command(
 ) -> None:
     from endcap.app import erasure
     from endcap.app.compaction import settle
+    from endcap.app.receipts import receipts_of
     from endcap.bootstrap import open_shop, prepare_kernels
     from endcap.serving.parameters import check_id
 
@@ -41,11 +42,11 @@ def command(
     shop = open_shop(settings)
     made = []
     if not receipts:
-        made = [erasure.erase_user(shop, name, time.time_ns() // 1000) for name in names]
+        made = erasure.erase_users(shop, names, time.time_ns() // 1000)
     if purge:
         settle(shop, time.time_ns() // 1000, purge_now=True)
     if purge or receipts:
-        made = [receipt for name in names for receipt in erasure.receipts_of(shop, name)]
+        made = [receipt for name in names for receipt in receipts_of(shop, name)]
     if as_json:
         print_json([public(receipt) for receipt in made])
         return
@@ -65,6 +66,7 @@ def public(receipt: Receipt) -> dict[str, object]:
         "forgotten": receipt.forgotten,
         "untilPurge": receipt.until_purge,
         "purged": receipt.purged,
+        "pending": receipt.pending,
     }
 
 
@@ -75,6 +77,8 @@ def show(receipt: Receipt) -> None:
     rows += [(place, count, "until the purge") for place, count in receipt.until_purge.items()]
     rows += [(place, count, "purged, of all users") for place, count in receipt.purged.items()]
     print_table(("place", "entries", ""), rows)
+    if receipt.pending:
+        say(f"not looked through yet: {', '.join(receipt.pending)}")
     if receipt.purged_at:
         say(f"gone from the disk since {iso(receipt.purged_at)}")
     else:

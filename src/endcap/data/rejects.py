@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +16,23 @@ REJECTS = "rejects"  # the folder of a lake
 CUTS = (re.compile(r"[,;|\t]"), re.compile(r"[^\w@.-]+"), re.compile(r"[^\w-]+"))
 
 
-def erase_rejects(root: Path, user_id: str) -> int:
-    """Remove the lines whose value names this user, physically; returns how many there were."""
-    named = re.compile(rf"(?<![\w-]){re.escape(user_id)}(?![\w-])")
-    gone = 0
+def erase_rejects(root: Path, users: Collection[str]) -> dict[str, int]:
+    """Remove the lines whose value names one of these users, physically; how many each had."""
+    named = {user: re.compile(rf"(?<![\w-]){re.escape(user)}(?![\w-])") for user in sorted(users)}
+    gone: Counter[str] = Counter()
     for path in sorted((root / REJECTS).glob("*/rejects.jsonl")):
         lines = path.read_bytes().splitlines(keepends=True)
-        kept = [line for line in lines if not _names(line, named)]
+        owners = [_owner(line, named) for line in lines]
+        kept = [line for line, owner in zip(lines, owners, strict=True) if owner is None]
         if len(kept) == len(lines):
             continue
-        gone += len(lines) - len(kept)
+        gone.update(owner for owner in owners if owner is not None)
         staged = path.with_suffix(".part")
         staged.write_bytes(b"".join(kept))
         sync_file(staged)
         staged.replace(path)
         sync_folder(path.parent)
-    return gone
+    return dict(gone)
 
 
 def gather_rejects(
@@ -62,10 +64,11 @@ def possible_ids(line: bytes) -> set[str]:
     return {word.strip(" \"'") for word in words | {value}} - {""}
 
 
-def _names(line: bytes, named: re.Pattern[str]) -> bool:
-    """A line that cannot be read goes as well: nobody can say whose it is."""
+def _owner(line: bytes, named: Mapping[str, re.Pattern[str]]) -> str | None:
+    """Whose line it is. One that cannot be read goes as well: nobody can say whose it is."""
     try:
         reject = msgspec.json.decode(line, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return True
-    return named.search(str(reject.get("value", ""))) is not None
+        return next(iter(named), None)
+    value = str(reject.get("value", ""))
+    return next((user for user, pattern in named.items() if pattern.search(value)), None)

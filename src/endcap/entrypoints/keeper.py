@@ -51,6 +51,7 @@ def keep(shop: Shop, stop: Event) -> None:
         if done.snapshot:
             facts = {"snapshot": done.snapshot, "compacted_bytes": done.compacted_bytes}
             log.info("compacted", extra={"facts": facts})
+        if done.snapshot or done.completed:
             give_back()
 
 

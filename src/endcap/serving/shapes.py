@@ -263,7 +263,8 @@ class UpsertAnswer(Struct):
 class ErasedAnswer(Struct):
     """From this answer on, nothing the user did is used. ``purgeAt``: when no store holds a byte of
     it any more. ``forgotten``: by place, how many entries went; ``untilPurge``: by place, how many
-    lie on disk until then. ``receipt``: names this proof, and not the user."""
+    lie on disk until then. ``pending``: places that are looked through, and counted in the receipt,
+    within seconds. ``receipt``: names this proof, and not the user."""
 
     ok: bool
     userId: str
@@ -272,6 +273,7 @@ class ErasedAnswer(Struct):
     receipt: str = ""
     forgotten: dict[str, int] = {}
     untilPurge: dict[str, int] = {}
+    pending: tuple[str, ...] = ()
 
 
 class HealthAnswer(Struct):

@@ -181,5 +181,6 @@ async def delete_user(desk: Desk, request: Request) -> Reply:
         receipt=receipt.receipt,
         forgotten=receipt.forgotten,
         untilPurge=receipt.until_purge,
+        pending=receipt.pending,
     )
     return json_reply(told, 202)
