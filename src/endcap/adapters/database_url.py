@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
 
 from endcap.data.database.dialects import MYSQL, POSTGRESQL
 from endcap.domain.errors import InvalidInput
@@ -135,6 +135,19 @@ def password_of(given: str) -> str | None:
         return urlsplit(given).password
     except ValueError:
         return None
+
+
+def cut_password(given: str) -> tuple[str, str | None]:
+    """A URL as it may be kept, with its user but without its password, and the password."""
+    try:
+        parts = urlsplit(given)
+    except ValueError:
+        return without_password(given), None
+    if parts.password is None:
+        return given, None
+    user, _, host = parts.netloc.rpartition("@")
+    kept = parts._replace(netloc=f"{user.partition(':')[0]}@{host}")
+    return urlunsplit(kept), unquote(parts.password)
 
 
 def without_password(given: str) -> str:

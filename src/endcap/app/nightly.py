@@ -6,7 +6,6 @@ made from this list.
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,17 +19,18 @@ from endcap.control.solution_versions import version as find_version
 from endcap.pipeline.steps import Facts, Retry, Step
 
 PROMOTED = ("serves", "promoted", "gate")
-ImportFiles = Callable[[Shop, list[str], int], Facts]
+Import = Callable[[Shop, Facts, int], Facts]
 
 
 @dataclass(frozen=True)
 class Nightly:
-    """The steps over one opened shop. ``clock`` gives µs; ``report`` shows progress."""
+    """The steps over one opened shop. ``clock`` gives µs; ``report`` shows progress;
+    ``import_from`` imports what the facts name and tells the counts of rows by table."""
 
     shop: Shop
     clock: Callable[[], int]
     report: training.Progress
-    import_files: ImportFiles
+    import_from: Import
 
     def steps(self) -> tuple[Step, ...]:
         return (
@@ -42,10 +42,8 @@ class Nightly:
         )
 
     def import_new(self, facts: Facts) -> Facts:
-        """Files that match the pattern. Rows that were imported before are dropped as repeats."""
-        pattern = str(facts["interactions"])
-        files = sorted(glob.glob(pattern, recursive=True)) if pattern else []  # noqa: PTH207
-        return {"imported": self.import_files(self.shop, files, self.clock()) if files else {}}
+        """Rows that were imported before are dropped as repeats."""
+        return {"imported": self.import_from(self.shop, facts, self.clock())}
 
     def settle(self, _: Facts) -> Facts:
         settle(self.shop, self.clock())

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from endcap.cli.import_database import Asked, import_url, shown
-from endcap.cli.output import note, print_json, print_table, progress, say
+from endcap.cli.output import Report, note, print_json, print_table, progress, say
 from endcap.settings import Settings
 
 if TYPE_CHECKING:
+    from endcap.app.shop import Shop
     from endcap.data.importer import ImportOptions, ImportReport
     from endcap.data.sources import Source
 
+Given = Mapping[str, Any]  # options by name
 TABLES = {"users": "users", "items": "items", "interactions": "events"}
 OF_FILES = (*TABLES, "map", "event_type", "delimiter")  # what says nothing of a database
 
@@ -97,29 +99,36 @@ def _options(given: dict[str, Any]) -> ImportOptions:
 def _import_files(
     settings: Settings, given: dict[str, Any], options: ImportOptions
 ) -> ImportReport:
-    from endcap.adapters.remote_files import drop_fetched, fetched
-    from endcap.app.importing import import_into
     from endcap.bootstrap import open_shop, prepare_kernels
     from endcap.data.mapping import parse_mapping, read_mapping
 
     file, pairs = given["mapping"], parse_mapping(given["map"])
     mapping = (read_mapping(Path(file)) if file else {}) | pairs
     prepare_kernels(settings)
-    shop = open_shop(settings)
     with progress("import") as report:
-        sources = _sources(given, lambda path: fetched(path, shop.lake.root))
-        result = import_into(shop, sources, mapping, options, shown(report))
+        return import_paths(open_shop(settings), given, mapping, options, report)
+
+
+def import_paths(
+    shop: Shop, given: Given, mapping: Mapping[str, str], options: ImportOptions, report: Report
+) -> ImportReport:
+    """Of ``given``: the folder or s3://… ``url``, and the paths of each of TABLES."""
+    from endcap.adapters.remote_files import drop_fetched, fetched
+    from endcap.app.importing import import_into
+
+    sources = _sources(given, lambda path: fetched(path, shop.lake.root))
+    result = import_into(shop, sources, mapping, options, shown(report))
     for path in _given_paths(given):
         drop_fetched(path, shop.lake.root)
     return result
 
 
-def _given_paths(given: dict[str, Any]) -> list[str]:
+def _given_paths(given: Given) -> list[str]:
     whole = [given["url"]] if given["url"] else []
     return [*whole, *(path for name in TABLES for path in given[name])]
 
 
-def _sources(given: dict[str, Any], local: Callable[[str], str]) -> list[Source]:
+def _sources(given: Given, local: Callable[[str], str]) -> list[Source]:
     """``local``: a path as given → where its files lie on this machine."""
     from endcap.data.sources import Source
 

@@ -13,6 +13,8 @@ from endcap.settings import Settings
 
 if TYPE_CHECKING:
     from endcap.adapters.database_url import DatabaseUrl
+    from endcap.app.shop import Shop
+    from endcap.data.database.mapping import Mapping
     from endcap.data.importer import ImportOptions, ImportReport, Progress
 
 PHASES = {"merge": "writing the lake", "measure": "measuring", "snapshot": "writing a snapshot"}
@@ -50,21 +52,40 @@ def import_url(
     if asked.propose:
         _propose(url)
         return None
-    from endcap.app.importing import import_database_into
-    from endcap.bootstrap import open_database, open_shop, prepare_kernels
+    from endcap.bootstrap import open_shop, prepare_kernels
+
+    mapping = mapping_of(asked.mapping)
+    prepare_kernels(settings)
+    with progress("import") as report:
+        shop = open_shop(settings)
+        return read_database(shop, url, mapping, options, report, full=asked.full)
+
+
+def mapping_of(name: str | None) -> Mapping:
+    """Raises InvalidInput (database_mapping_needed)."""
     from endcap.data.database.mapping import READY, find_mapping, parse
 
-    if not asked.mapping:
+    if not name:
         raise InvalidInput("database_mapping_needed", permitted=", ".join(READY))
-    mapping = parse(find_mapping(asked.mapping), asked.mapping)
-    prepare_kernels(settings)
-    shop = open_shop(settings)
+    return parse(find_mapping(name), name)
+
+
+def read_database(
+    shop: Shop,
+    url: DatabaseUrl,
+    mapping: Mapping,
+    options: ImportOptions,
+    report: Report,
+    *,
+    full: bool,
+) -> ImportReport:
+    """What is new since the last time, or all of it."""
+    from endcap.app.importing import import_database_into
+    from endcap.bootstrap import open_database
+
     database = open_database(url)
     try:
-        with progress("import") as report:
-            return import_database_into(
-                shop, database, mapping, options, shown(report), full=asked.full
-            )
+        return import_database_into(shop, database, mapping, options, shown(report), full=full)
     finally:
         database.close()
 

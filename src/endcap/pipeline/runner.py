@@ -9,10 +9,12 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from endcap.domain.errors import Forbidden, InvalidInput, NotFound
 from endcap.pipeline.steps import Facts, Step, check
 from endcap.ports import Documents
 
 KIND = "pipeline_run"
+PERMANENT = (InvalidInput, Forbidden, NotFound)  # another attempt would fail as well
 RUNNING, DONE, STOPPED, FAILED = "running", "done", "stopped", "failed"
 
 
@@ -66,6 +68,8 @@ def _attempt(
     for attempt in range(1, step.retry.attempts + 1):
         try:
             return step.run(facts)
+        except PERMANENT:
+            raise
         except Exception as error:
             if attempt == step.retry.attempts:
                 raise
