@@ -196,6 +196,18 @@ def lambda_host() -> Any:
     return beside("aws/lambda_host.py").LambdaHost
 
 
+@pytest.fixture(scope="session")
+def spark_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A running ``tests/data/etl/spark_cluster.py: Cluster`` of Spark 4. Tests that take it are
+    marked ``server``."""
+    python = Path(__file__).parents[1] / ".venv-spark4/bin/python"
+    assert python.exists(), "make setup-spark makes the Python that this test needs"
+    with beside("data/etl/spark_cluster.py").cluster(
+        tmp_path_factory.mktemp("cluster") / "spark", python
+    ) as running:
+        yield running
+
+
 @pytest.fixture
 def s3_url(aws: Any, monkeypatch: pytest.MonkeyPatch) -> str:
     """``s3://bucket/some/prefix`` of a new bucket, which this process reaches as its own."""

@@ -7,19 +7,24 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from endcap.app.answers import answer
 from endcap.app.etl import make_tables
 from endcap.app.gating import serving_recipe
-from endcap.app.reloading import MODELS, RECIPE
+from endcap.app.reloading import EMBEDDINGS, MODELS, RECIPE
 from endcap.app.table_training import train_from_tables
 from endcap.control import campaigns
+from endcap.data.etl.catalogue import TableFile, TableState, newest, publish
+from endcap.data.etl.engine import Factorisation
 from endcap.data.etl.run import Request
 from endcap.data.training import load_interactions
 from endcap.domain.errors import InvalidInput
-from endcap.domain.values import Query
+from endcap.domain.values import EMBEDDING, Query
+from endcap.models.embeddings import Embeddings
 from endcap.models.holdout import seen_policy
 from endcap.models.item_item import COOCCURRENCE, Family, Room, fit
 from endcap.models.neighbours import to_matrix
@@ -96,6 +101,52 @@ def test_a_later_training_is_compared_with_it(counted: Board) -> None:
     again = recipe.refitted(data)
     np.testing.assert_array_equal(again.mixture.stack.columns, recipe.mixture.stack.columns)
     np.testing.assert_allclose(again.mixture.stack.weights, recipe.mixture.stack.weights, 1e-6)
+
+
+def add_factors(board: Board, vectors: dict[str, list[float]]) -> None:
+    """As Spark writes them."""
+    root = board.shop.tables.root
+    (root / "item_factors").mkdir()
+    listed = ", ".join(f"('{item}', 30, {vector}::FLOAT[])" for item, vector in vectors.items())
+    with duckdb.connect() as connection:
+        connection.execute(
+            "COPY (SELECT *, 60 AS shoppers, 10.0::DOUBLE AS confidence, 0.1::DOUBLE AS penalty, "
+            f"10 AS sweeps, 5 AS seed FROM (VALUES {listed}) t(item_id, users, factors)) "
+            f"TO '{root}/item_factors/1.parquet' (FORMAT parquet)"
+        )
+    storage = board.shop.tables
+    before = newest(storage)
+    state = TableState((TableFile("item_factors/1.parquet", len(vectors), 1),))
+    publish(storage, before, replace(before, tables={**before.tables, "item_factors": state}))
+
+
+def test_vectors_that_spark_fitted_are_its_embeddings(counted: Board) -> None:
+    ids = [f"{colour}-{n}" for colour in ("white", "black") for n in range(12)]
+    vectors = {
+        name: [1.0, 0.1 + n / 100] if name.startswith("black") else [0.1, 1.0 + n / 100]
+        for n, name in enumerate(ids)
+        if name != "black-3"
+    }
+    add_factors(counted, {**vectors, "gone": [1.0, 1.0]})
+    version, recipe = trained(counted, force="the vectors are Spark's")
+    embeddings = Embeddings.load(counted.shop.artifacts.open(MODELS, version.name) / EMBEDDINGS)
+    assert list(embeddings.item_ids) == list(recipe.item_ids)
+    assert embeddings.info["solving"]["shoppers"] == 60
+    lacking = list(recipe.item_ids).index("black-3")
+    assert np.flatnonzero(~embeddings.known).tolist() == [lacking]
+    assert version.lineage["items_with_factors"] == 23
+    counted.reopen()
+    near = answer(counted.shop, Query("related", counted.at, k=5, item_id="black-0", by=EMBEDDING))
+    assert (near.strategy, near.model_version) == ("embedding", version.name)
+    assert {item.id.split("-")[0] for item in near.items} == {"black"}
+    assert "black-3" not in [item.id for item in near.items]
+
+
+def test_factors_ask_for_spark(counted: Board) -> None:
+    asked = Request(counted.at + 1, counted.at + 1, factors=Factorisation(dimensions=8))
+    with pytest.raises(InvalidInput) as failure:
+        make_tables(counted.shop, asked, nothing)
+    assert (failure.value.code, failure.value.field) == ("factors_need_spark", "--factors")
 
 
 def test_without_tables_it_says_what_is_missing(empty_board: Board) -> None:

@@ -6,25 +6,28 @@ grows with the catalogue alone.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
 from endcap import __version__
-from endcap.app.reloading import CONTENT, MODELS, RECIPE
+from endcap.app.reloading import CONTENT, EMBEDDINGS, MODELS, RECIPE
 from endcap.app.shop import Shop
 from endcap.app.training import Progress, drop_old_versions
 from endcap.app.versions import promote
 from endcap.control import campaigns, solution_versions
 from endcap.control.solution_versions import SolutionVersion
 from endcap.data.etl.catalogue import Tables, newest
-from endcap.data.etl.counted import NEEDED, Counted, read_counted
+from endcap.data.etl.counted import NEEDED, Counted, Factored, read_counted, read_factored
 from endcap.data.training import load_catalogue
 from endcap.domain.errors import InvalidInput
 from endcap.domain.values import EXCLUDE_NONE, EXCLUDE_PURCHASED, EXCLUDE_SEEN
 from endcap.evaluation.results import NOT_JUDGED, Verdict
 from endcap.models.content import ContentIndex
 from endcap.models.counted import from_counts
+from endcap.models.embeddings import Embeddings
+from endcap.models.factored import Solving, from_factors
 from endcap.models.holdout import REPEATS_MATTER
 from endcap.models.recipe import Recipe
 
@@ -34,8 +37,9 @@ UNREAD = "it was made from the tables of the ETL, and the events were not read"
 def train_from_tables(
     shop: Shop, at: int, *, progress: Progress, serve: bool = True, force: str = ""
 ) -> SolutionVersion:
-    """Register a version made of ``neighbours``. It serves where nothing does yet, or where
-    ``force`` says why: no gate can judge what was not trained here.
+    """Register a version made of ``neighbours`` and, where there are any, of ``item_factors``. It
+    serves where nothing does yet, or where ``force`` says why: no gate can judge what was not
+    trained here.
 
     Raises InvalidInput (tables_missing), Damaged (tables_damaged).
     """
@@ -44,17 +48,14 @@ def train_from_tables(
         if not tables.of(name).files:
             raise InvalidInput("tables_missing", field=name, value=shop.tables.url)
     progress("reading the tables", 0.1)
-    counted = read_counted(shop.tables, tables, shop.settings.memory_mb)
+    memory_mb = shop.settings.memory_mb
+    counted = read_counted(shop.tables, tables, memory_mb)
+    factored = read_factored(shop.tables, tables, counted.item_ids, memory_mb)
     version = solution_versions.reserve(shop.documents, at)
     recipe = recipe_of(counted, shop.settings.seed)
     progress("writing the model", 0.6)
     staged = shop.artifacts.staging(MODELS)
-    (staged / RECIPE).mkdir()
-    recipe.save(staged / RECIPE)
-    catalogue = load_catalogue(shop.lake, counted.item_ids)
-    if any(catalogue):
-        (staged / CONTENT).mkdir()
-        ContentIndex.build(counted.item_ids, catalogue).save(staged / CONTENT)
+    _write(staged, recipe, shop, counted, factored)
     shop.artifacts.publish(MODELS, version.name, staged)
     made = replace(
         version,
@@ -62,13 +63,38 @@ def train_from_tables(
         info=dict(recipe.info),
         gate=Verdict(NOT_JUDGED, UNREAD, "", 0),
         forced=force,
-        lineage=_lineage(shop, tables, counted),
+        lineage=_lineage(shop, tables, counted, factored),
     )
     solution_versions.save(shop.documents, made)
     if serve and (force or not campaigns.campaign(shop.documents).version):
         promote(shop, made.name, at)
         drop_old_versions(shop)
     return made
+
+
+def _write(
+    staged: Path, recipe: Recipe, shop: Shop, counted: Counted, factored: Factored | None
+) -> None:
+    """The folders of a model version, as ``training.write_model`` makes them of events."""
+    (staged / RECIPE).mkdir()
+    recipe.save(staged / RECIPE)
+    if factored is not None:
+        (staged / EMBEDDINGS).mkdir()
+        embeddings_of(counted, factored, shop.settings.seed).save(staged / EMBEDDINGS)
+    catalogue = load_catalogue(shop.lake, counted.item_ids)
+    if any(catalogue):
+        (staged / CONTENT).mkdir()
+        ContentIndex.build(counted.item_ids, catalogue).save(staged / CONTENT)
+
+
+def embeddings_of(counted: Counted, factored: Factored, seed: int) -> Embeddings:
+    """Vectors that shoppers are folded into from their history."""
+    solving = Solving(
+        factored.shoppers, factored.confidence, factored.penalty, factored.sweeps, factored.seed
+    )
+    return from_factors(
+        counted.item_ids, factored.rows, factored.factors, factored.users, solving, seed
+    )
 
 
 def recipe_of(counted: Counted, seed: int) -> Recipe:
@@ -85,11 +111,14 @@ def recipe_of(counted: Counted, seed: int) -> Recipe:
     )
 
 
-def _lineage(shop: Shop, tables: Tables, counted: Counted) -> dict[str, Any]:
+def _lineage(
+    shop: Shop, tables: Tables, counted: Counted, factored: Factored | None
+) -> dict[str, Any]:
     return {
         "tables_version": tables.version,
         "lake_version": tables.lake_version,
         "items": len(counted.item_ids),
+        "items_with_factors": 0 if factored is None else len(factored.rows),
         "seed": shop.settings.seed,
         "endcap": __version__,
     }

@@ -6,9 +6,10 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,9 +18,41 @@ from endcap.settings import Settings
 
 if TYPE_CHECKING:
     from endcap.app.shop import Shop
+    from endcap.data.etl.engine import Factorisation
     from endcap.data.etl.run import Request, RunRecord
 
 ENGINES = ("duckdb", "spark")
+
+
+def factor_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Options of the vectors that Spark fits."""
+    options = (
+        click.option(
+            "--factors",
+            type=click.IntRange(1, 1000),
+            metavar="N",
+            help="On Spark: also vectors of N dimensions of each item and user, by alternating "
+            "least squares; 64 are usual.",
+        ),
+        click.option(
+            "--sweeps",
+            type=click.IntRange(1, 100),
+            help="How often their fit goes over users and items. [default: 10]",
+        ),
+        click.option(
+            "--confidence",
+            type=click.FloatRange(min=0, min_open=True),
+            help="How much more an event counts in it than none. [default: 10]",
+        ),
+        click.option(
+            "--penalty",
+            type=click.FloatRange(min=0),
+            help="What long vectors cost in it. [default: 0.1]",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @click.command(
@@ -60,10 +93,12 @@ ENGINES = ("duckdb", "spark")
     type=click.Path(dir_okay=False),
     help="A Python that has pyspark, as make setup-spark makes; by default this one.",
 )
+@factor_options
 @click.option("--json", "as_json", is_flag=True, help="Print the run record as JSON.")
 @click.pass_obj
 def command(
     settings: Settings,
+    /,
     *,
     engine: str,
     tables: str | None,
@@ -72,7 +107,9 @@ def command(
     full: bool,
     master: str,
     python: str | None,
+    factors: int | None,
     as_json: bool,
+    **how: Any,
 ) -> None:
     from endcap.app import etl
     from endcap.bootstrap import open_shop, prepare_kernels
@@ -84,7 +121,8 @@ def command(
     first, last = parse_dates(dates)
     moment = at if as_of is None else parse_iso(as_of, "--as-of")
     names = tuple(name.strip() for name in (tables or "").split(",") if name.strip())
-    request = Request(at, moment, names, first, last, full)
+    fitted = factorisation(settings, engine, factors, how)
+    request = Request(at, moment, names, first, last, full, fitted)
     prepare_kernels(settings)
     shop = open_shop(settings)
     if engine == "spark":
@@ -96,6 +134,22 @@ def command(
         print_json(record)
     else:
         print_run(record, shop.tables.url)
+
+
+def factorisation(
+    settings: Settings, engine: str, factors: int | None, how: dict[str, Any]
+) -> Factorisation | None:
+    """None where no factors are asked for. Raises UsageError."""
+    from endcap.data.etl.engine import Factorisation
+
+    given = {name: value for name, value in how.items() if value is not None}
+    if factors is None:
+        if given:
+            raise click.UsageError(f"--{next(iter(given))} is of --factors N: add it")
+        return None
+    if engine != "spark":
+        raise click.UsageError("--factors needs --engine spark")
+    return Factorisation(dimensions=factors, seed=settings.seed, **given)
 
 
 def on_spark(shop: Shop, request: Request, master: str, python: str, memory_mb: int) -> RunRecord:
@@ -118,6 +172,7 @@ def on_spark(shop: Shop, request: Request, master: str, python: str, memory_mb: 
         "full": str(request.full).lower(),
         "master": master,
         "memory-mb": str(memory_mb),
+        **factor_words(request.factors),
     }
     words = [part for key, value in given.items() if value for part in (f"--{key}", value)]
     source = str(Path(__file__).parents[2])
@@ -135,6 +190,14 @@ def on_spark(shop: Shop, request: Request, master: str, python: str, memory_mb: 
     if done.returncode:
         sys.exit(done.returncode)
     return msgspec.json.decode(done.stdout.splitlines()[-1], type=RunRecord)
+
+
+def factor_words(factors: Factorisation | None) -> dict[str, str]:
+    """As the job of ``entrypoints/glue.py`` takes them."""
+    if factors is None:
+        return {}
+    words = {name: str(getattr(factors, name)) for name in factors.__struct_fields__}
+    return {"factors": words.pop("dimensions"), **words}
 
 
 def spark_url(url: str) -> str:

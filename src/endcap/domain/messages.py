@@ -105,6 +105,8 @@ MESSAGES: dict[str, str] = {
     "spark_lacks_s3": "{field}: this Spark cannot reach {value}: it lacks Hadoop's S3 file system "
     "(the jar hadoop-aws and what it needs); Glue and EMR bring it along, and without --engine "
     "spark none is needed",
+    "bad_factors": "{field}, or how they are fitted, cannot be used: {reason}",
+    "factors_need_spark": "{field} {value} is made on Spark alone: add --engine spark",
     "spark_extra_missing": "--engine spark needs the extra endcap[spark]: {value} is not installed",
     "tables_missing": "the tables in {value} hold no {field} yet; make them with endcap etl",
     "java_missing": "Spark needs Java 17: {reason}; install it, or set JAVA_HOME to where it is",

@@ -17,6 +17,7 @@ import msgspec
 
 from endcap.adapters.hadoop_files import HadoopStorage
 from endcap.adapters.spark_session import open_session
+from endcap.data.etl.engine import Factorisation
 from endcap.data.etl.run import Request, Run, RunRecord
 from endcap.data.etl.sources import parse_dates, read_lake
 from endcap.data.etl.spark_engine import SparkEngine
@@ -26,6 +27,7 @@ from endcap.domain.times import parse_iso
 from endcap.features.parameters import parameters
 
 NEEDED = ("lake", "output")
+FACTOR_WORDS = ("sweeps", "confidence", "penalty", "seed")
 ABOUT = """python -m endcap.entrypoints.glue --lake URL --output URL
   --tables NAME,NAME    only these tables and what they read
   --dates DAY[..DAY]    make these dates anew
@@ -34,6 +36,8 @@ ABOUT = """python -m endcap.entrypoints.glue --lake URL --output URL
   --master URL          local[2], spark://host:port … (what the surroundings say)
   --memory-mb N         of the driver, where --master is given (1024)
   --shuffles N          partitions of a shuffle
+  --factors N           also vectors of N dimensions of each item and user, by ALS
+  --sweeps N, --confidence X, --penalty X, --seed N    how they are fitted (10, 10, 0.1, 0)
 Arguments that it does not know are left alone."""
 
 
@@ -62,7 +66,20 @@ def request_of(given: dict[str, str], at: int) -> Request:
     first, last = parse_dates(given.get("dates"))
     as_of = parse_iso(given["as-of"], "--as-of") if "as-of" in given else at
     names = tuple(name for name in given.get("tables", "").split(",") if name)
-    return Request(at, as_of, names, first, last, given.get("full", "false") == "true")
+    full = given.get("full", "false") == "true"
+    return Request(at, as_of, names, first, last, full, factorisation_of(given))
+
+
+def factorisation_of(given: dict[str, str]) -> Factorisation | None:
+    """None without ``--factors``. Raises InvalidInput (bad_factors)."""
+    if not given.get("factors"):
+        return None
+    values = {"dimensions": given["factors"]}
+    values |= {name: given[name] for name in FACTOR_WORDS if name in given}
+    try:
+        return msgspec.convert(values, Factorisation, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidInput("bad_factors", field="--factors", reason=str(error)) from error
 
 
 def storage_of(session: Any, url: str) -> Storage:

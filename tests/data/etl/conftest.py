@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pytest
 
 from endcap.data.etl.catalogue import TableFile, newest
 from endcap.data.etl.duckdb_engine import DuckDBEngine
 from endcap.data.etl.run import Request, Run, RunRecord
+from endcap.data.etl.statements import filled, statement
 from endcap.data.etl.storage import LocalStorage
+from endcap.data.etl.tables import STRENGTHS
 from endcap.data.importer import ImportOptions, import_files
 from endcap.data.lake import Lake
 from endcap.data.sources import Source
@@ -185,3 +188,69 @@ def etl_of() -> type[Etl]:
 def rows_of() -> Callable[..., list[dict[str, Any]]]:
     """``rows_of(root, table, columns)``."""
     return table_rows
+
+
+TOLERANCE = 1e-9
+
+
+def unlike(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> list[Any]:
+    """Rows that are not the same; numbers to a relative 1e-9."""
+    found: list[Any] = [] if len(one) == len(other) else [(len(one), len(other))]
+    for a, b in zip(in_order(one), in_order(other), strict=False):
+        if list(a) != list(b) or not all(same(x, y) for x, y in zip(a.values(), b.values())):  # noqa: B905
+            found.append((a, b))
+    return found
+
+
+def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def key(row: dict[str, Any]) -> tuple[list[str], list[str]]:
+        exact = [repr(v) for v in row.values() if not isinstance(v, float)]
+        return exact, [f"{v:.6g}" for v in row.values() if isinstance(v, float)]
+
+    return sorted(({k: row[k] for k in sorted(row)} for row in rows), key=key)
+
+
+def same(one: Any, other: Any) -> bool:
+    if isinstance(one, float) and isinstance(other, float):
+        return abs(one - other) <= TOLERANCE * max(1.0, abs(one))
+    return type(one) is type(other) and one == other
+
+
+@pytest.fixture(scope="session")
+def differences() -> Callable[[list[dict[str, Any]], list[dict[str, Any]]], list[Any]]:
+    """``differences(rows, others)``: see ``unlike``."""
+    return unlike
+
+
+class Fitted:
+    """The vectors that Spark fitted, and what they were fitted to."""
+
+    def __init__(self, root: Path) -> None:
+        items, users = (table_rows(root, f"{name}_factors") for name in ("item", "user"))
+        self.items = {row["item_id"]: np.array(row["factors"]) for row in items}
+        self.users = {row["user_id"]: np.array(row["factors"]) for row in users}
+        self.users_of = {row["item_id"]: row["users"] for row in items}
+        self.how = {name: items[0][name] for name in ("shoppers", "confidence", "penalty", "seed")}
+        self.strengths: dict[str, dict[str, float]] = {}
+        listed = ", ".join(f"'{path}'" for path in (root / "events").rglob("*.parquet"))
+        with duckdb.connect() as connection:
+            connection.execute(f"CREATE VIEW events AS SELECT * FROM read_parquet([{listed}])")
+            for user, item, strength in connection.sql(
+                filled(statement(STRENGTHS), parameters(AS_OF))
+            ).fetchall():
+                self.strengths.setdefault(user, {})[item] = strength
+
+    def solved(self, user_id: str) -> Any:
+        """The vector of a user that the vectors of items call for (Hu, Koren & Volinsky 2008)."""
+        every = np.array(list(self.items.values()))
+        had = self.strengths[user_id]
+        y = np.array([self.items[item_id] for item_id in had])
+        sure = self.how["confidence"] * np.array(list(had.values()))
+        ridge = self.how["penalty"] * len(had) * np.eye(every.shape[1])
+        return np.linalg.solve(every.T @ every + (y.T * sure) @ y + ridge, y.T @ (1 + sure))
+
+
+@pytest.fixture(scope="session")
+def fitted_in() -> type[Fitted]:
+    """``fitted_in(root)``."""
+    return Fitted

@@ -32,7 +32,7 @@ spark.local.dir {{folder}}/local
 
 
 class Cluster:
-    """``url`` is the master's; ``environment`` what a driver runs in; all files are in ``folder``."""
+    """``url`` is the master's; ``environment``: what a driver runs in; all lies in ``folder``."""
 
     def __init__(self, folder: Path, python: Path) -> None:
         self.folder, self.python, self.url = folder, python, ""

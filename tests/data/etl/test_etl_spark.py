@@ -24,7 +24,6 @@ JOB = Path(__file__).with_name("spark_job.py")
 DAY = 86_400_000_000
 START = 20_000 * DAY
 AS_OF = START + 9 * DAY + 5 * 3_600_000_000  # as in conftest.py
-TOLERANCE = 1e-9
 LATER = ("events", "sessions", "user_features")  # made again after the lake went on
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(1800)]
@@ -97,30 +96,7 @@ def duckdb_tables(both, tmp_path_factory, etl_of) -> dict[str, Path]:
     return roots
 
 
-def differences(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> list[Any]:
-    """Rows that are not the same; numbers to a relative 1e-9."""
-    found: list[Any] = [] if len(one) == len(other) else [(len(one), len(other))]
-    for a, b in zip(in_order(one), in_order(other), strict=False):
-        if list(a) != list(b) or not all(same(x, y) for x, y in zip(a.values(), b.values())):  # noqa: B905
-            found.append((a, b))
-    return found
-
-
-def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    def key(row: dict[str, Any]) -> tuple[list[str], list[str]]:
-        exact = [repr(v) for v in row.values() if not isinstance(v, float)]
-        return exact, [f"{v:.6g}" for v in row.values() if isinstance(v, float)]
-
-    return sorted(({k: row[k] for k in sorted(row)} for row in rows), key=key)
-
-
-def same(one: Any, other: Any) -> bool:
-    if isinstance(one, float) and isinstance(other, float):
-        return abs(one - other) <= TOLERANCE * max(1.0, abs(one))
-    return type(one) is type(other) and one == other
-
-
-def test_rows_are_the_same(ran: Ran, duckdb_tables, rows_of) -> None:
+def test_rows_are_the_same(ran: Ran, duckdb_tables, rows_of, differences) -> None:
     again = {table.name for table in with_inputs(LATER)}
     for table in BY_NAME:
         expected = rows_of(duckdb_tables["later" if table in again else "all"], table)
@@ -141,7 +117,7 @@ def test_a_date_is_one_file(ran: Ran) -> None:
         assert len(list(folder.glob("*.parquet"))) == 1
 
 
-def test_a_difference_is_seen() -> None:
+def test_a_difference_is_seen(differences) -> None:
     rows = [{"k": "a", "x": 1.0}, {"k": "b", "x": None}]
     assert differences(rows, [{"k": "b", "x": None}, {"k": "a", "x": 1.0 + 1e-12}]) == []
     assert differences(rows, [{"k": "a", "x": 1.0 + 1e-7}, {"k": "b", "x": None}])

@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from endcap.data.etl.dialects import SPARK
 from endcap.data.etl.statements import FOLDER, filled, number, said, statement
-from endcap.data.etl.tables import BY_NAME, RAW, TABLES
+from endcap.data.etl.tables import BY_NAME, RAW, STRENGTHS, TABLES
 from endcap.features.parameters import parameters
 
 PERMITTED = {
@@ -75,7 +75,7 @@ def of_doubles(node: exp.Sum) -> bool:
     return any(part in words for part in ("fast", "slow", "decayed", "value", "weight"))
 
 
-@pytest.mark.parametrize("table", BY_NAME)
+@pytest.mark.parametrize("table", [*BY_NAME, STRENGTHS])
 def test_statement_keeps_to_the_list(table: str) -> None:
     assert faults(filled(statement(table), parameters(AS_OF), LISTS)) == []
 
@@ -111,7 +111,7 @@ def test_a_table_reads_what_it_says(table) -> None:
 
 
 def test_every_file_is_a_table_and_made_after_what_it_reads() -> None:
-    assert {path.stem for path in FOLDER.glob("*.sql")} == set(BY_NAME)
+    assert {path.stem for path in FOLDER.glob("*.sql")} == {*BY_NAME, STRENGTHS}
     for place, table in enumerate(TABLES):
         assert set(table.reads) <= {*RAW, *(before.name for before in TABLES[:place])}
 

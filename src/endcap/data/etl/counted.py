@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import duckdb
@@ -9,6 +10,7 @@ import numpy as np
 
 from endcap.data.etl.catalogue import Tables
 from endcap.data.etl.storage import NearStorage
+from endcap.data.etl.tables import FACTORS
 from endcap.data.sql import first_row, text
 from endcap.domain.arrays import Float32s, Int32s, Int64s
 
@@ -27,12 +29,24 @@ class Counted(NamedTuple):
     repeats: int  # of what the user had bought before
 
 
+class Factored(NamedTuple):
+    """Vectors of items as Spark fitted them. Rows are positions in ``Counted.item_ids``."""
+
+    rows: Int32s  # (known,)
+    factors: Float32s  # (known, d)
+    users: Int64s  # (known,) of each item
+    shoppers: int
+    confidence: float
+    penalty: float
+    sweeps: int
+    seed: int
+
+
 def read_counted(storage: NearStorage, tables: Tables, memory_mb: int) -> Counted:
     """The tables of ``NEEDED``, whichever engine made them."""
 
     def parquet(name: str) -> str:
-        files = ", ".join(text(storage.where(file.path)) for file in tables.of(name).files)
-        return f"read_parquet([{files}], hive_partitioning = false)"
+        return _parquet(storage, tables, name)
 
     with duckdb.connect(config={"memory_limit": f"{memory_mb}MB"}) as connection:
         storage.prepare(connection)
@@ -62,3 +76,33 @@ def read_counted(storage: NearStorage, tables: Tables, memory_mb: int) -> Counte
         purchases=bought,
         repeats=again,
     )
+
+
+def read_factored(
+    storage: NearStorage, tables: Tables, item_ids: Sequence[str], memory_mb: int
+) -> Factored | None:
+    """The vectors of those of ``item_ids`` that have one; None where Spark fitted none."""
+    name = FACTORS[0].name
+    if not tables.of(name).rows:
+        return None
+    with duckdb.connect(config={"memory_limit": f"{memory_mb}MB"}) as connection:
+        storage.prepare(connection)
+        found = connection.sql(
+            "SELECT item_id, users, factors, shoppers, confidence, penalty, sweeps, seed "
+            f"FROM {_parquet(storage, tables, name)} ORDER BY item_id"
+        ).to_arrow_table()
+    place = {item_id: row for row, item_id in enumerate(item_ids)}
+    rows = np.array([place.get(item_id, -1) for item_id in found["item_id"].to_pylist()], np.int32)
+    vectors = found["factors"].combine_chunks()
+    factors = np.asarray(vectors.flatten(), np.float32).reshape(len(rows), -1)
+    known = rows >= 0
+    how = found.slice(0, 1).to_pylist()[0]
+    return Factored(
+        rows[known], factors[known], np.asarray(found["users"], np.int64)[known],
+        *(how[name] for name in Factored._fields[3:]),
+    )  # fmt: skip
+
+
+def _parquet(storage: NearStorage, tables: Tables, name: str) -> str:
+    files = ", ".join(text(storage.where(file.path)) for file in tables.of(name).files)
+    return f"read_parquet([{files}], hive_partitioning = false)"

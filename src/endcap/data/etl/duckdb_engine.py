@@ -13,12 +13,12 @@ import pyarrow as pa
 
 from endcap.data.etl.catalogue import TableFile
 from endcap.data.etl.dialects import DUCKDB
-from endcap.data.etl.engine import EVENT_KINDS, EntityPart, Staged
+from endcap.data.etl.engine import EVENT_KINDS, EntityPart, Factorisation, Staged
 from endcap.data.etl.sources import Dated
 from endcap.data.etl.storage import of_os
 from endcap.data.etl.tables import ERASURES, RAW_EVENTS, Table
 from endcap.data.sql import first_row, listed, quoted, text
-from endcap.domain.errors import EndcapError, Unavailable
+from endcap.domain.errors import EndcapError, InvalidInput, Unavailable
 
 ROWS_AT_ONCE = 2_000_000
 _WRITTEN = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
@@ -142,6 +142,10 @@ class DuckDBEngine:
     def _copied(self, select: str, path: Path, date: str) -> Staged:
         (rows,) = first_row(self.connection, f"COPY ({select}) TO {text(path)} {_WRITTEN}")
         return Staged(str(path.relative_to(self.tables)), date, rows, path.stat().st_size)
+
+    def factorise(self, strengths: str, how: Factorisation) -> dict[str, str]:
+        del strengths
+        raise InvalidInput("factors_need_spark", field="--factors", value=how.dimensions)
 
     def close(self) -> None:
         self.connection.close()

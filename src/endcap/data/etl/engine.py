@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Annotated, NamedTuple, Protocol
+
+from msgspec import Meta, Struct
 
 from endcap.data.etl.catalogue import TableFile
 from endcap.data.etl.dialects import Dialect
@@ -33,6 +35,18 @@ class Staged(NamedTuple):
     date: str
     rows: int
     bytes: int
+
+
+class Factorisation(Struct, frozen=True):
+    """How vectors of items and users are fitted (``spark_factors.py``). ``dimensions``: of each,
+    fewer for a small catalogue; ``sweeps`` over users and items; ``confidence`` α: how much more
+    an event counts than none; ``penalty`` λ of long vectors, times the events of each."""
+
+    dimensions: Annotated[int, Meta(ge=1, le=1000)] = 64
+    sweeps: Annotated[int, Meta(ge=1, le=100)] = 10
+    confidence: Annotated[float, Meta(gt=0)] = 10.0
+    penalty: Annotated[float, Meta(ge=0)] = 0.1
+    seed: int = 0
 
 
 class Engine(Protocol):
@@ -66,6 +80,12 @@ class Engine(Protocol):
     def make(self, table: Table, sql: str, folder: str, rows: int) -> list[Staged]:
         """Run a filled statement (DuckDB's dialect) and write its rows under ``folder``, one file
         a date or, without dates, files of a sensible size. ``rows``: of events that it reads."""
+        ...
+
+    def factorise(self, strengths: str, how: Factorisation) -> dict[str, str]:
+        """Fit vectors to a filled statement: the statement of each table of ``FACTORS``.
+
+        Raises InvalidInput (factors_need_spark)."""
         ...
 
     def close(self) -> None: ...

@@ -14,11 +14,18 @@ from msgspec import Struct
 
 from endcap.data.etl import catalogue, sources
 from endcap.data.etl.catalogue import TableFile
-from endcap.data.etl.engine import Engine, EntityPart
+from endcap.data.etl.engine import Engine, EntityPart, Factorisation
 from endcap.data.etl.sources import KEYS, attributes_of, entity_columns
 from endcap.data.etl.statements import Parameters, attribute_names, filled, statement
 from endcap.data.etl.storage import STAGING, Storage
-from endcap.data.etl.tables import RAW_ITEMS, RAW_USERS, Table, with_inputs
+from endcap.data.etl.tables import (
+    FACTORS,
+    RAW_ITEMS,
+    RAW_USERS,
+    STRENGTHS,
+    Table,
+    with_inputs,
+)
 from endcap.data.manifest import Manifest, Part
 
 Progress = Callable[[str, float], None]
@@ -28,7 +35,8 @@ RUNS = "runs"
 class Request(Struct, frozen=True):
     """``tables``: these and what they read; all where none is named. ``first_date``,
     ``last_date``: make these dates anew, changed or not, and no others of dated tables.
-    ``full``: make everything anew. ``at``: now, µs; ``as_of``: the time of features."""
+    ``full``: make everything anew. ``factors``: also make ``FACTORS``. ``at``: now, µs; ``as_of``:
+    the time of features."""
 
     at: int
     as_of: int
@@ -36,6 +44,7 @@ class Request(Struct, frozen=True):
     first_date: str | None = None
     last_date: str | None = None
     full: bool = False
+    factors: Factorisation | None = None
 
 
 class Made(Struct, frozen=True):
@@ -84,11 +93,12 @@ class Run:
         self.tables = catalogue.newest(storage)
         self.attributes: dict[str, dict[str, str]] = {}
         self.made: list[Made] = []
+        self._fitted: dict[str, str] = {}
         self._begun = perf_counter()
 
     def run(self) -> RunRecord:
         """Make what is stale; the record is kept also of a run that failed."""
-        wanted = with_inputs(self.request.tables)
+        wanted = with_inputs(self.request.tables, self.request.factors is not None)
         try:
             self.storage.remove(STAGING)
             self.engine.show_events(())
@@ -120,10 +130,19 @@ class Run:
         self.engine.show_entities(raw, KEYS[raw], shown, nothing)
 
     def _statement(self, table: Table) -> str:
+        if table in FACTORS:
+            return self._plain(table.name)
         items, users = ([*self.attributes[raw]] for raw in (RAW_ITEMS, RAW_USERS))
         own = {"items": items, "users": users}.get(table.name, ())
         lists = {"raw_attributes": own, "item_attributes": items, "user_attributes": users}
         return filled(statement(table.name), self.parameters, lists)
+
+    def _plain(self, name: str) -> str:
+        """Without attributes: what the catalogue calls its columns today does not make yesterday's
+        partitions stale. Of factors, what they are fitted to and how."""
+        if any(name == table.name for table in FACTORS):
+            return f"{self.request.factors!r} {self._plain(STRENGTHS)}"
+        return filled(statement(name), self.parameters)
 
     def _attributes_made(self, table: Table) -> dict[str, str]:
         """The columns that attributes give a table, and their kinds."""
@@ -140,8 +159,7 @@ class Run:
         self, table: Table, statements: Mapping[str, str], begin: float, share: float
     ) -> None:
         begun, state = perf_counter(), self.tables.of(table.name)
-        # What the catalogue calls its columns today does not make yesterday's partitions stale.
-        plain = {t: filled(statement(t), self.parameters) for t in statements}
+        plain = {name: self._plain(name) for name in statements}
         at = self.request.as_of
         now = sources.fingerprints(self.manifest, table, plain, at)
         attributes = self._attributes_made(table)
@@ -217,7 +235,8 @@ class Run:
         version = self.tables.version + 1
         folder = f"{STAGING}/{version:012d}"
         rows = sum(p.part.rows for p in parts)
-        staged = self.engine.make(table, statements[table.name], folder, rows)
+        sql = self._factors(table) if table in FACTORS else statements[table.name]
+        staged = self.engine.make(table, sql, folder, rows)
         made: dict[str, list[TableFile]] = {date: [] for date in dates}
         moves = []
         for number, file in enumerate(staged):
@@ -228,11 +247,19 @@ class Run:
         self.storage.remove(folder)
         return made
 
+    def _factors(self, table: Table) -> str:
+        """The statement of a table of ``FACTORS``; they are fitted once in a run."""
+        if not self._fitted and self.request.factors is not None:
+            self._fitted = self.engine.factorise(self._plain(STRENGTHS), self.request.factors)
+        return self._fitted[table.name]
+
     def _publish(self, table: Table, state: catalogue.TableState) -> None:
+        tables = {**self.tables.tables, table.name: state}
+        if table.name == "events":  # factors go with the events that they were fitted to
+            for fitted in FACTORS:
+                tables.pop(fitted.name, None)
         after = msgspec.structs.replace(
-            self.tables,
-            lake_version=self.manifest.version,
-            tables={**self.tables.tables, table.name: state},
+            self.tables, lake_version=self.manifest.version, tables=tables
         )
         self.tables = catalogue.publish(self.storage, self.tables, after)
 

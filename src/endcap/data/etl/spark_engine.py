@@ -13,11 +13,12 @@ from typing import Any
 
 from endcap.data.etl.catalogue import TableFile
 from endcap.data.etl.dialects import SPARK, TEXT, TEXTS
-from endcap.data.etl.engine import EVENT_KINDS, EntityPart, Staged
+from endcap.data.etl.engine import EVENT_KINDS, EntityPart, Factorisation, Staged
 from endcap.data.etl.sources import Dated
+from endcap.data.etl.spark_factors import fit
 from endcap.data.etl.statements import said
 from endcap.data.etl.storage import Storage
-from endcap.data.etl.tables import ERASURES, RAW_EVENTS, Table
+from endcap.data.etl.tables import ERASURES, FACTORS, RAW_EVENTS, STRENGTHS, Table
 from endcap.domain.errors import EndcapError, Unavailable
 
 ROWS_AT_ONCE = 200_000_000
@@ -111,6 +112,16 @@ class SparkEngine:
                 writer = frame.hint("rebalance").write
             writer.parquet(f"{self.tables}/{folder}")
             return self._staged(table, folder)
+
+    def factorise(self, strengths: str, how: Factorisation) -> dict[str, str]:
+        with self._explained(STRENGTHS):
+            frames = fit(self.session, self.session.sql(said(strengths, SPARK)), how)
+            statements = {}
+            for table, frame in zip(FACTORS, frames, strict=True):
+                frame.createOrReplaceTempView(f"fitted_{table.name}")
+                columns = ", ".join(frame.columns)
+                statements[table.name] = f"SELECT {columns} FROM fitted_{table.name}"
+            return statements
 
     def _staged(self, table: Table, folder: str) -> list[Staged]:
         """The files that a statement wrote, in order."""

@@ -45,10 +45,17 @@ TABLES: tuple[Table, ...] = (
     Table("quality", ("events", "items", "users"), "data-quality checks", timed=True),
 )  # fmt: skip
 BY_NAME = {table.name: table for table in TABLES}
+# What Spark alone makes, by ``pyspark.ml`` (``spark_factors.py``), and only where it is asked to.
+STRENGTHS = "strengths"  # the statement of what they are fitted to
+FACTORS: tuple[Table, ...] = (
+    Table("item_factors", ("events",), "a vector of each item"),
+    Table("user_factors", ("events",), "a vector of each user, of the same space"),
+)
 
 
-def with_inputs(names: Iterable[str]) -> list[Table]:
-    """These tables and all that they read, in order; all tables for no name.
+def with_inputs(names: Iterable[str], factors: bool = False) -> list[Table]:
+    """These tables and all that they read, in order; all tables for no name. ``factors``: also
+    ``FACTORS``.
 
     Raises InvalidInput (unknown_table).
     """
@@ -57,7 +64,9 @@ def with_inputs(names: Iterable[str]) -> list[Table]:
         raise InvalidInput(
             "unknown_table", field="--tables", value=name, permitted=", ".join(BY_NAME)
         )
-    for table in reversed(TABLES):
+    more = FACTORS if factors else ()
+    wanted |= {table.name for table in more}
+    for table in (*more, *reversed(TABLES)):
         if table.name in wanted:
             wanted |= set(table.reads)
-    return [table for table in TABLES if table.name in wanted]
+    return [table for table in (*TABLES, *more) if table.name in wanted]
