@@ -142,6 +142,17 @@ def test_vectors_that_spark_fitted_are_its_embeddings(counted: Board) -> None:
     assert "black-3" not in [item.id for item in near.items]
 
 
+def test_vectors_go_with_the_events_they_were_fitted_to(counted: Board) -> None:
+    add_factors(counted, {"black-0": [1.0, 0.0]})
+    make_tables(counted.shop, Request(counted.at + 1, counted.at + 1), nothing)
+    storage = LocalStorage(tables_root(counted.shop))
+    assert newest(storage).of("item_factors").files
+    counted.post(("new", "black-0", "view"))
+    make_tables(counted.shop, Request(counted.at + 1, counted.at + 1), nothing)
+    assert not newest(storage).of("item_factors").files
+    assert storage.names("item_factors") == []
+
+
 def test_factors_ask_for_spark(counted: Board) -> None:
     asked = Request(counted.at + 1, counted.at + 1, factors=Factorisation(dimensions=8))
     with pytest.raises(InvalidInput) as failure:

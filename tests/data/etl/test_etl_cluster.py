@@ -64,7 +64,7 @@ def ran(spark_cluster: Any, lakes: dict[str, Lake], tmp_path_factory) -> Iterato
     words = [
         sys.executable, "-m", "endcap", "--home", home, "etl", "--engine", "spark", "--json",
         "--master", spark_cluster.url, "--python", spark_cluster.python, "--as-of", iso(AS_OF),
-        "--factors", DIMENSIONS, "--sweeps", 8,
+        "--factors", DIMENSIONS, "--sweeps", 3,
     ]  # fmt: skip
     done = subprocess.run(
         [str(word) for word in words], capture_output=True, text=True, check=False, timeout=1200,

@@ -19,7 +19,7 @@ from endcap.domain.times import iso
 ROOT = Path(__file__).parents[3]
 JOB = Path(__file__).with_name("spark_job.py")
 AS_OF = 20_009 * 86_400_000_000 + 5 * 3_600_000_000  # as in conftest.py
-FACTORS = {"factors": "8", "sweeps": "6", "confidence": "5", "penalty": "0.2", "seed": "3"}
+FACTORS = {"factors": "8", "sweeps": "2", "confidence": "5", "penalty": "0.2", "seed": "3"}
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 
