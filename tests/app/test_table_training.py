@@ -145,7 +145,7 @@ def test_vectors_that_spark_fitted_are_its_embeddings(counted: Board) -> None:
 def test_vectors_go_with_the_events_they_were_fitted_to(counted: Board) -> None:
     add_factors(counted, {"black-0": [1.0, 0.0]})
     make_tables(counted.shop, Request(counted.at + 1, counted.at + 1), nothing)
-    storage = LocalStorage(tables_root(counted.shop))
+    storage = counted.shop.tables
     assert newest(storage).of("item_factors").files
     counted.post(("new", "black-0", "view"))
     make_tables(counted.shop, Request(counted.at + 1, counted.at + 1), nothing)
