@@ -285,19 +285,8 @@ def _staged(events: Iterable[Event]) -> pa.Table:
         extra = encode(e.attributes).decode() if e.attributes else None
         value = None if e.value is None else e.value + 0.0
         event_id = None if derived else e.event_id
-        rows.append(
-            (
-                e.user_id,
-                e.item_id,
-                e.event_type,
-                e.ts,
-                value,
-                event_id,
-                e.session_id,
-                extra,
-                arrival,
-            )
-        )
+        said = (e.user_id, e.item_id, e.event_type, e.ts, value)
+        rows.append((*said, event_id, e.session_id, extra, arrival))
     columns = [*zip(*rows, strict=True)] if rows else [()] * len(_STAGED)
     arrays = [pa.array(c, kind) for c, kind in zip(columns, _STAGED.types, strict=True)]
     return pa.Table.from_arrays(arrays, schema=_STAGED)
