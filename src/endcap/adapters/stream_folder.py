@@ -21,6 +21,7 @@ from msgspec import Struct
 from endcap.adapters.filelock import FileLock
 from endcap.adapters.log import FileLog
 from endcap.adapters.segments import sync_folder
+from endcap.data.manifest import telling_full
 from endcap.domain.errors import Damaged, InvalidInput, NotFound
 from endcap.domain.streams import Shard, StreamBatch, StreamRecord, is_about
 
@@ -193,11 +194,13 @@ def _damaged(path: Path, problem: Exception) -> Damaged:
 
 
 def _replace(path: Path, value: object) -> None:
-    """Write ``value`` as JSON, whole or not at all. Under the lock."""
+    """Write ``value`` as JSON, whole or not at all. Under the lock. Raises Unavailable
+    (disk_full)."""
     new = path.with_name(path.name + ".new")
-    with new.open("wb") as file:
-        file.write(msgspec.json.encode(value))
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    sync_folder(path.parent)
+    with telling_full(path.parent):
+        with new.open("wb") as file:
+            file.write(msgspec.json.encode(value))
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+        sync_folder(path.parent)

@@ -18,6 +18,7 @@ from typing import Protocol
 import msgspec
 from msgspec import Struct
 
+from endcap.data.manifest import telling_full
 from endcap.domain.streams import StreamRecord, is_about
 from endcap.domain.times import iso
 
@@ -149,22 +150,26 @@ def _start(user_id: str) -> bytes:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Whole or not at all; no content: no file. Durable on return."""
+    """Whole or not at all; no content: no file. Durable on return.
+
+    Raises Unavailable (disk_full).
+    """
     if not content:
         if path.exists():
             path.unlink()
             sync(path.parent)
         return
-    if not path.parent.exists():
-        path.parent.mkdir(parents=True)
-        sync(path.parent.parent)
     new = path.with_name(f".{path.name}.new")
-    with new.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    sync(path.parent)
+    with telling_full(path.parent):
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True)
+            sync(path.parent.parent)
+        with new.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+        sync(path.parent)
 
 
 def sync(folder: Path) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 
-from endcap.domain.errors import Conflict, EndcapError, InvalidInput, NotFound, shorten
+from endcap.domain.errors import Conflict, EndcapError, InvalidInput, NotFound, Unavailable, shorten
 
 MENDABLE = (InvalidInput, NotFound, Conflict)
 _RAISED = re.compile(r"^(\w+): (.+)$", re.MULTILINE)
@@ -30,7 +30,7 @@ def explain(error: Exception, home: Path | None, *, debug: bool) -> int:
     if isinstance(error, EndcapError):
         _print(str(error), str(error.facts.get("hint", "")))
         return 2 if isinstance(error, MENDABLE) else 1
-    if told := told_inside(error):
+    if told := told_inside(error) or told_full(error, home):
         _print(told)
         return 1
     what = f"unexpected {type(error).__name__}: {shorten(str(error), 200)}".rstrip(": ")
@@ -46,6 +46,14 @@ def told_inside(error: Exception) -> str:
         if name in names and type(error).__module__ == "_duckdb":
             return str(sentence)
     return ""
+
+
+def told_full(error: Exception, home: Path | None) -> str:
+    """The sentence where a full disk is what was in the way; else ""."""
+    from endcap.data.manifest import is_full
+
+    place = getattr(error, "filename", None) or home or "the disk"
+    return str(Unavailable("disk_full", field=str(place))) if is_full(error) else ""
 
 
 def explain_usage(error: click.ClickException) -> int:

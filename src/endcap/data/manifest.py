@@ -11,12 +11,13 @@ import errno
 import os
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-from endcap.domain.errors import Damaged
+from endcap.domain.errors import Damaged, Unavailable
 
 ORPHAN_S = 86_400  # a younger file that no manifest names may belong to a running import
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -141,6 +142,17 @@ def is_full(error: Exception) -> bool:
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno in _FULL
     return any(os.strerror(number) in str(error) for number in _FULL)  # DuckDB's
+
+
+@contextmanager
+def telling_full(place: Path) -> Iterator[None]:
+    """Raises Unavailable (disk_full) for what ``is_full`` recognises."""
+    try:
+        yield
+    except OSError as error:
+        if is_full(error):
+            raise Unavailable("disk_full", retry_after_s=10, field=str(place)) from error
+        raise
 
 
 def sync_folder(folder: Path) -> None:
