@@ -155,6 +155,27 @@ class Jobs(Protocol):
         """Ids in the order of their start."""
 
 
+class Message(Struct, frozen=True):
+    """What people are told. ``attributes``: short texts that receivers choose by; none of it names
+    a user."""
+
+    subject: str  # one line, at most 100 characters
+    text: str
+    attributes: dict[str, str] = {}
+
+
+class Sender(Protocol):
+    """Hands messages to people or to what tells them."""
+
+    def send(self, message: Message) -> str:
+        """Hand it over; the id by which the receiver knows it. Whoever sends it again after a
+        failure may be heard twice.
+
+        Raises Unavailable (message_not_sent), Forbidden (sender_denied), NotFound
+        (unknown_receiver), InvalidInput (message_refused).
+        """
+
+
 class Stream(Protocol):
     """A durable log in shards, for several consumers. Records of one key lie in one shard."""
 

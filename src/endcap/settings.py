@@ -104,6 +104,10 @@ SETTINGS: dict[str, Setting] = {
     "stream_retention_hours": _number(
         24, 0, 87_600, "how long the stream in the folder keeps what every consumer has read"
     ),
+    "sender": _text(
+        "log",
+        "who is told of each run: log, an https URL, sns://TOPIC_ARN or ses://FROM?to=ADDRESS",
+    ),
     "vectors": _text(
         "folder",
         "where vectors are loaded to: folder, embedded (a PostgreSQL of its own), or a URL",
@@ -134,6 +138,13 @@ FORMS: dict[str, tuple[re.Pattern[str], str]] = {
     "stream": (
         re.compile(r"folder|kinesis://[A-Za-z0-9_.-]{1,128}", re.ASCII),
         "folder or kinesis://NAME",
+    ),
+    "sender": (
+        re.compile(
+            r"log|https://\S+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/\S*)?"
+            r"|sns://arn:aws[a-z-]*:sns:\S+|ses://[^\s@?]+@[^\s@?]+\?to=[^\s&]+"
+        ),
+        "log, an https URL, sns://TOPIC_ARN or ses://FROM?to=ADDRESS,ADDRESS",
     ),
     "vectors": (
         re.compile(r"folder|embedded|postgres(ql)?://\S+"),
@@ -188,6 +199,7 @@ class Settings(Struct, frozen=True):
     stream_neighbours: str
     stream_shards: int
     stream_retention_hours: float
+    sender: Hidden  # the URL of a webhook is a secret
     vectors: Hidden  # a URL may hold a password
     vectors_ms: float
     log_level: str

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from endcap.app.intake import write
-from endcap.app.nightly import Nightly
+from endcap.app.nightly import NIGHTLY, Nightly
 from endcap.app.training import train
 from endcap.bootstrap import open_shop
 from endcap.cli.train import check_force, gate_rows, sentence
@@ -18,7 +18,8 @@ from endcap.control import solution_versions
 from endcap.control.campaigns import campaign
 from endcap.domain.records import EventsPosted
 from endcap.domain.values import Event
-from endcap.pipeline.runner import DONE, STOPPED, Run, run_steps
+from endcap.pipeline.runner import DONE, Run, run_steps
+from endcap.ports import Message
 from endcap.settings import load_settings
 
 START, DAY_US = 1_750_000_000_000_000, 86_400_000_000
@@ -101,23 +102,26 @@ def test_a_refit_of_the_same_choices_is_promoted(shop: Any) -> None:
     assert campaign(shop.documents).version == "v0002"
 
 
-@pytest.mark.parametrize(("serves", "status"), [(True, DONE), (False, STOPPED)])
-def test_the_pipeline_keeps_what_serves(
-    shop: Any, serves: bool, status: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing serves: a refused first version ends the run, for there is nothing to store."""
+@pytest.mark.parametrize("serves", [True, False])
+def test_the_pipeline_keeps_what_serves(shop: Any, serves: bool) -> None:
+    """Nothing serves: after a refused first version there is nothing to store."""
     worse = train(shop, AT + 1, progress=silent, budget_s=0.0, ranker=False, serve=False)
     if not serves:
         shop.documents.delete("campaign", "default")
-    night = Nightly(shop, lambda: AT + 2, silent, lambda *_: {})
-    steps = tuple(step for step in night.steps() if step.name in ("promote", "store"))
+    told: list[Message] = []
+    night = Nightly(shop, lambda: AT + 2, silent, lambda *_: {}, told.append)
+    wanted = ("gate", "register", "deploy", "store", "notify")
+    steps = tuple(step for step in NIGHTLY.bound(night) if step.name in wanted)
     begun = Run("night", "running", AT, {"version": worse.name, "k": 3})
     ended = run_steps(steps, begun, shop.documents, sleep=lambda _: None)
-    assert ended.status == status
+    assert ended.status == DONE
+    assert ended.skipped == (("deploy",) if serves else ("deploy", "store"))
     assert ended.facts["promoted"] is False
     assert ended.facts["serves"] == ("v0001" if serves else "")
     assert ended.facts.get("stored", 0) == (SHOPPERS if serves else 0)
-    assert (worse.name in ended.reason) is not serves
+    assert ended.reason == worse.gate.reason
+    assert worse.gate.reason[:100] in told[0].text
+    assert told[0].attributes["status"] == "done"
 
 
 def test_a_current_version_without_files_defends_no_place(shop: Any) -> None:

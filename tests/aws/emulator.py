@@ -8,6 +8,7 @@ server for the session. Everything in it is forgotten when it ends; name things 
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from typing import Any
 
 READY = "ready "
 REGION = "us-east-1"
+MAILS = "/endcap/mails"
 
 
 @dataclass
@@ -62,6 +64,11 @@ class Emulator:
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
             assert answer.status == 200
 
+    def mails(self, sender: str) -> list[str]:
+        """Subject and text of each mail that this address has sent through SES."""
+        with urllib.request.urlopen(f"{self.url}{MAILS}", timeout=10) as answer:  # noqa: S310
+            return [told for told_by, told in json.load(answer) if told_by == sender]
+
 
 @contextmanager
 def emulator() -> Iterator[Emulator]:
@@ -89,6 +96,22 @@ def emulator() -> Iterator[Emulator]:
         process.stdout.close()
 
 
+def with_mails(application: Any) -> Any:
+    """moto keeps the mails that were sent, and has no way to ask for them."""
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Any:
+        if environ["PATH_INFO"] != MAILS:
+            return application(environ, start_response)
+        from moto.ses.models import ses_backends
+
+        backends = [b for regions in ses_backends.values() for b in regions.values()]
+        sent = [(m.source, f"{m.subject}\n{m.body}") for b in backends for m in b.sent_messages]
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps(sent).encode()]
+
+    return answer
+
+
 def serve() -> None:
     """The server's own process: serves until stdin is closed."""
     from moto.core.config import default_user_config
@@ -98,7 +121,7 @@ def serve() -> None:
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     default_user_config["lambda"] = {"use_docker": False}
     WSGIRequestHandler.protocol_version = "HTTP/1.1"  # clients keep their connections
-    application = DomainDispatcherApplication(create_backend_app)
+    application = with_mails(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, application, threaded=True)
     os.environ["MOTO_PORT"] = str(server.server_port)  # stands in URLs that it answers
     Thread(target=server.serve_forever, daemon=True).start()

@@ -153,6 +153,12 @@ class Bucket:
             tail = found["Body"].read()
             return size or len(tail), tail
 
+    def pieces(self, key: str, size: int) -> Iterator[bytes]:
+        """All its bytes in order, some at a time. Raises Absent."""
+        body = self._get(key)["Body"]
+        with self.errors():
+            yield from body.iter_chunks(size)
+
     def fetch(self, key: str, path: Path) -> None:
         """To a local file. Raises Absent."""
         with self.errors(), path.open("wb") as file:

@@ -1,7 +1,8 @@
-"""The offline pipeline of a shop: import → train → evaluate gate → promote → batch → store.
+"""The nightly pipeline of a shop: import → settle → check → features → train → evaluate → gate →
+register → deploy → store → notify.
 
-The steps are a list; `endcap pipeline run` runs them here, and other homes of the same steps are
-made from this list.
+``NIGHTLY`` is the one list: `endcap pipeline run` runs it here, `endcap pipeline export` makes a
+state machine of it, whose functions run the same steps.
 """
 
 from __future__ import annotations
@@ -11,35 +12,36 @@ from dataclasses import dataclass
 
 from endcap.app import batch, training
 from endcap.app.compaction import settle
+from endcap.app.etl import make_tables
 from endcap.app.gating import may_serve
+from endcap.app.notices import notice_of
+from endcap.app.reloading import reload
 from endcap.app.shop import Shop
 from endcap.app.versions import promote
+from endcap.control import solution_versions
 from endcap.control.campaigns import campaign
 from endcap.control.solution_versions import version as find_version
-from endcap.pipeline.steps import Facts, Retry, Step
+from endcap.data.etl.run import Request
+from endcap.domain.errors import InvalidInput
+from endcap.pipeline.steps import GLUE, SAGEMAKER, WHOLE, Facts, Pipeline, Retry, Step
+from endcap.ports import Message
 
-PROMOTED = ("serves", "promoted", "gate")
 Import = Callable[[Shop, Facts, int], Facts]
+FUNCTION_NAME = "Nightly"
+NOTIFY = "NotifyCompletion"
 
 
 @dataclass(frozen=True)
 class Nightly:
-    """The steps over one opened shop. ``clock`` gives µs; ``report`` shows progress;
-    ``import_from`` imports what the facts name and tells the counts of rows by table."""
+    """One opened shop. ``clock`` gives µs; ``report`` shows progress;
+    ``import_from`` imports what the facts name and tells the counts of rows by table; ``send``
+    tells people."""
 
     shop: Shop
     clock: Callable[[], int]
     report: training.Progress
     import_from: Import
-
-    def steps(self) -> tuple[Step, ...]:
-        return (
-            Step("import", self.import_new, ("interactions",), ("imported",), Retry(3)),
-            Step("settle", self.settle, (), ("lake_version", "log_offset"), Retry(3)),
-            Step("train", self.train, ("lake_version",), ("version", "metrics"), Retry(2)),
-            Step("promote", self.promote, ("version",), PROMOTED, Retry(3), stop=nothing_serves),
-            Step("store", self.store, ("serves", "k"), ("stored",), Retry(3)),
-        )
+    send: Callable[[Message], None]
 
     def import_new(self, facts: Facts) -> Facts:
         """Rows that were imported before are dropped as repeats."""
@@ -50,27 +52,97 @@ class Nightly:
         manifest = self.shop.lake.manifest()
         return {"lake_version": manifest.version, "log_offset": manifest.log_offset}
 
-    def train(self, _: Facts) -> Facts:
-        version = training.train(self.shop, self.clock(), progress=self.report, serve=False)
-        return {"version": version.name, "metrics": version.metrics}
+    def check(self, facts: Facts) -> Facts:
+        """There is something to learn from; a version's name is taken for it.
 
-    def promote(self, facts: Facts) -> Facts:
-        """Serve the version, unless the gate refused it: then what served goes on serving."""
+        Raises InvalidInput (nothing_to_train_on)."""
+        manifest = self.shop.lake.at(int(facts["lake_version"])).manifest()
+        events = sum(part.rows for part in manifest.events)
+        if not events:
+            raise InvalidInput("nothing_to_train_on", field="events", value=0)
+        version = solution_versions.reserve(self.shop.documents, self.clock())
+        return {"events": events, "version": version.name}
+
+    def features(self, _: Facts) -> Facts:
+        """The tables of the lake, made anew where something changed."""
+        at = self.clock()
+        done = make_tables(self.shop, Request(at, at), self.report)
+        return {"tables": {"version": done.version, "made": len(done.tables)}}
+
+    def train(self, facts: Facts) -> Facts:
+        training.train_reserved(
+            self.shop, str(facts["version"]), int(facts["lake_version"]), progress=self.report
+        )
+        return {}
+
+    def evaluate(self, facts: Facts) -> Facts:
+        version = training.judge_trained(self.shop, str(facts["version"]), progress=self.report)
+        outcome = version.gate.outcome if version.gate else ""
+        return {"metrics": version.metrics, "verdict": outcome}
+
+    def gate(self, facts: Facts) -> Facts:
+        """Whether the version may serve, and whether anything serves after that."""
         version = find_version(self.shop.documents, str(facts["version"]))
-        promoted = may_serve(version)
-        if promoted:
-            promote(self.shop, version.name, self.clock())
-            training.drop_old_versions(self.shop)
+        promoted, serves = may_serve(version), campaign(self.shop.documents).version
         told = version.gate.reason if version.gate else ""
-        serves = campaign(self.shop.documents).version
-        return {"serves": serves, "promoted": promoted, "gate": told}
+        serving = promoted or bool(serves)
+        return {"promoted": promoted, "gate": told, "serves": serves, "serving": serving}
+
+    def register(self, facts: Facts) -> Facts:
+        """In the registry the version is whole: it can be served, now or later."""
+        return {"registered": training.register(self.shop, str(facts["version"])).name}
+
+    def deploy(self, facts: Facts) -> Facts:
+        promote(self.shop, str(facts["version"]), self.clock())
+        training.drop_old_versions(self.shop)
+        return {"serves": campaign(self.shop.documents).version}
 
     def store(self, facts: Facts) -> Facts:
+        """Every user's answers, for who asks for stored ones: nothing of them lies in between."""
         at = self.clock()
+        reload(self.shop)  # what this run has deployed
         rows = batch.answers(self.shop, None, int(facts["k"]), at)
         return {"stored": batch.store(self.shop, rows, at)}
 
+    def notify(self, facts: Facts) -> Facts:
+        self.send(notice_of(NIGHTLY, facts))
+        return {}
 
-def nothing_serves(facts: Facts) -> str:
-    """Why the run ends after ``promote``: the first version of a shop was refused."""
-    return "" if facts["serves"] else f"the gate refused {facts['version']}: {facts['gate']}"
+
+NIGHTLY = Pipeline(
+    "nightly",
+    "Import new files, train, serve what passes the gate, and store every user's answers.",
+    {"source": "", "interactions": "", "k": 20},
+    tuple(
+        step if step.function else Step(**{**vars(step), "function": FUNCTION_NAME})
+        for step in (
+            Step(
+                "import", Nightly.import_new, ("source", "interactions"), ("imported",), Retry(3)
+            ),
+            Step("settle", Nightly.settle, (), ("lake_version", "log_offset"), Retry(3)),
+            Step("check", Nightly.check, ("lake_version",), ("events", "version"), Retry(3)),
+            Step(
+                "features", Nightly.features, (), ("tables",), Retry(2), home=GLUE, timeout_s=7200
+            ),
+            Step(
+                "train", Nightly.train, ("version", "lake_version"), (), Retry(2),
+                home=SAGEMAKER, timeout_s=14_400,
+            ),
+            Step("evaluate", Nightly.evaluate, ("version",), ("metrics", "verdict"), Retry(2)),
+            Step(
+                "gate", Nightly.gate, ("version",), ("promoted", "gate", "serves", "serving"),
+                Retry(3),
+            ),
+            Step("register", Nightly.register, ("version",), ("registered",), Retry(3)),
+            Step(
+                "deploy", Nightly.deploy, ("version",), ("serves",), Retry(3),
+                when="promoted", why="gate",
+            ),
+            Step("store", Nightly.store, ("k",), ("stored",), Retry(3), when="serving", why="gate"),
+            Step(
+                "notify", Nightly.notify, (WHOLE,), (), Retry(3), function=NOTIFY, timeout_s=60,
+                always=True,
+            ),
+        )
+    ),
+)  # fmt: skip

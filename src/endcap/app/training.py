@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -61,22 +62,32 @@ def train(
     """
     progress("reading the log", 0.0)
     settle(shop, at)
-    source = shop
-    if lake_version is not None:
-        source = dataclasses.replace(shop, lake=shop.lake.at(lake_version))
+    source = shop if lake_version is None else as_of(shop, lake_version)
     version = solution_versions.reserve(shop.documents, at)
-    try:
+    with failing(shop, version):
         version = fit(source, version, progress, budget_s, ranker)
         version = replace(version, forced=force)
-    except BaseException as error:
-        failed = replace(version, status="failed", reason=str(error) or type(error).__name__)
-        solution_versions.save(shop.documents, failed)
-        raise
     solution_versions.save(shop.documents, version)
     if serve and may_serve(version):
         promote(shop, version.name, at)
         drop_old_versions(shop)
     return version
+
+
+def as_of(shop: Shop, lake_version: int) -> Shop:
+    """The shop with its lake as it was then. Raises NotFound (lake_version_gone)."""
+    return dataclasses.replace(shop, lake=shop.lake.at(lake_version))
+
+
+@contextmanager
+def failing(shop: Shop, version: SolutionVersion) -> Iterator[None]:
+    """What is raised inside makes the version failed, with its reason."""
+    try:
+        yield
+    except BaseException as error:
+        failed = replace(version, status="failed", reason=str(error) or type(error).__name__)
+        solution_versions.save(shop.documents, failed)
+        raise
 
 
 def fit(
@@ -85,13 +96,12 @@ def fit(
     progress: Progress,
     budget_s: float | None,
     ranker: bool = True,
+    judge: bool = True,
 ) -> SolutionVersion:
+    """``judge``: ask the gate as well; without it the version is trained and not yet active."""
     manifest = shop.lake.manifest()
     progress("reading the lake", 0.0)
-    data = load_interactions(shop.lake)
-    if not len(data):
-        raise InvalidInput("nothing_to_train_on", field="events", value=0)
-    catalogue = load_catalogue(shop.lake, data.item_ids)
+    data, catalogue = learnable(shop)
     settings = shop.settings
     recipe = Recipe.fit(
         data,
@@ -102,7 +112,7 @@ def fit(
         progress=progress,
     )
     recipe.info["event_types"] = list(data.event_types)  # what its codes mean when it serves
-    found = judge_version(shop, recipe, data, progress)
+    found = judge_version(shop, recipe, data, progress) if judge else None
     embeddings = Embeddings.fit(data, seed=settings.seed, progress=about("embeddings", progress))
     newcomers, of_newcomers = train_newcomers(shop, data, progress)
     progress("writing the model", 0.0)
@@ -115,8 +125,61 @@ def fit(
             shop, version.name, data, catalogue, recipe, budget_s, progress
         )
     metrics = {k: float(v) for k, v in dict(recipe.info.get("held_out", {})).items()}
-    made = replace(version, status="active", metrics=metrics, info=info, gate=found)
+    status = "active" if judge else "trained"
+    made = replace(version, status=status, metrics=metrics, info=info, gate=found)
     return replace(made, lineage=lineage(shop, manifest, data))
+
+
+def learnable(shop: Shop) -> tuple[Interactions, list[Attributes]]:
+    """The events, and the attributes of their items. Raises InvalidInput (nothing_to_train_on)."""
+    data = load_interactions(shop.lake)
+    if not len(data):
+        raise InvalidInput("nothing_to_train_on", field="events", value=0)
+    return data, load_catalogue(shop.lake, data.item_ids)
+
+
+def train_reserved(
+    shop: Shop,
+    name: str,
+    lake_version: int,
+    *,
+    progress: Progress,
+    budget_s: float | None = SEARCH_S,
+) -> SolutionVersion:
+    """Train the version whose name is taken, on the lake as it was then. It is not judged yet:
+    ``judge_trained``, then ``register``. Again after a failure: what there is of it is replaced.
+
+    Raises NotFound (unknown_version, lake_version_gone), InvalidInput (nothing_to_train_on).
+    """
+    version = solution_versions.version(shop.documents, name)
+    for kind in (RANKERS, MODELS):
+        if name in shop.artifacts.names(kind):
+            shop.artifacts.delete(kind, name)
+    with failing(shop, version):
+        source = as_of(shop, lake_version)
+        version = fit(source, replace(version, reason=""), progress, budget_s, judge=False)
+    solution_versions.save(shop.documents, version)
+    return version
+
+
+def judge_trained(shop: Shop, name: str, *, progress: Progress) -> SolutionVersion:
+    """Ask the gate about a trained version, over the data that it learnt from.
+
+    Raises NotFound (unknown_version, lake_version_gone), Damaged."""
+    version = solution_versions.version(shop.documents, name)
+    progress("reading the lake", 0.0)
+    data = load_interactions(as_of(shop, int(version.lineage["lake_version"])).lake)
+    recipe = Recipe.load(shop.artifacts.open(MODELS, name) / RECIPE)
+    judged = replace(version, gate=judge_version(shop, recipe, data, progress))
+    solution_versions.save(shop.documents, judged)
+    return judged
+
+
+def register(shop: Shop, name: str) -> SolutionVersion:
+    """The version is whole and judged. Raises NotFound (unknown_version)."""
+    version = replace(solution_versions.version(shop.documents, name), status="active")
+    solution_versions.save(shop.documents, version)
+    return version
 
 
 def about(what: str, progress: Progress) -> Progress:

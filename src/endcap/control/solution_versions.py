@@ -19,7 +19,7 @@ class SolutionVersion(Struct, frozen=True):
 
     name: str  # v0001, v0002 …: never used twice
     created_at: int  # µs
-    status: str  # "training", "active", "failed"
+    status: str  # "training", "trained" (not judged yet), "active", "failed"
     lineage: dict[str, Any] = {}
     metrics: dict[str, float] = {}
     info: dict[str, Any] = {}

@@ -82,6 +82,21 @@ STORE_MESSAGES: dict[str, str] = {
     "vectors_busy": "all {value} connections to the database {field} are in use",
     "vectors_read_only": "the database {field} takes no changes: it is a replica, or set read-only",
     "vectors_failed": "the database {field} refused a statement (SQLSTATE {value})",
+    # messages to people
+    "message_not_sent": "{field} did not take the message ({reason}); try again",
+    "message_refused": "{field} refuses the message ({reason}); correct ENDCAP_SENDER",
+    "sender_denied": "{field} may not be used with these credentials ({reason})",
+    "unknown_receiver": "{field} does not exist; correct ENDCAP_SENDER",
+    # tables and campaigns on AWS
+    "table_unavailable": "the table {field} cannot be reached ({reason}); try again",
+    "table_denied": "the table {field} may not be used with these AWS credentials ({reason})",
+    "unknown_table": "there is no table {field}; make it, or correct its name",
+    "rows_not_written": "the table {field} did not take {value} rows; try again",
+    "row_refused": "the table {field} refuses a row ({reason})",
+    "campaign_unavailable": "the campaign cannot be reached ({reason})",
+    "campaign_denied": "the campaign may not be asked with these AWS credentials ({reason})",
+    "unknown_campaign": "there is no such campaign; correct PERSONALIZE_CAMPAIGN_ARN",
+    "function_variable_missing": "the function needs {field} in its environment",
     # databases of shops
     "bad_database_url": "{value!r} names no database: {reason}; write {permitted}",
     "database_extra_missing": "{value} databases need the extra endcap[{permitted}], which is not "

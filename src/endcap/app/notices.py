@@ -1,0 +1,72 @@
+"""The one message of a run: what it did, what failed, and its id. It names no user."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from endcap.pipeline.steps import FAILURE, OUTCOME, RUN_ID, WHOLE, Facts, Pipeline
+from endcap.ports import Message
+
+MOST_TEXT = 200  # characters of a fact
+# The facts that are told: counts, names of versions, and what the gate said.
+TOLD = ("imported", "read", "written", "bad", "codes", "outcomes", "events", "version", "metrics",
+        "verdict", "promoted", "gate", "serves", "stored")  # fmt: skip
+
+
+def notice_of(pipeline: Pipeline, facts: Facts) -> Message:
+    """``facts``: the run's id and, as ``facts``, all that the run has given: here as one level, by
+    Step Functions below the names of the steps."""
+    run_id, whole = str(facts[RUN_ID]), facts[WHOLE]
+    known = flat(pipeline, whole)
+    failure = failure_of(pipeline, whole)
+    status = "failed" if failure else "done"
+    lines = [f"run: {run_id}", f"status: {status}"]
+    lines += [f"{name}: {value}" for name, value in failure.items()]
+    lines += [f"{name}: {shown(known[name])}" for name in TOLD if name in known]
+    failed = failures_in(known) + bool(failure)
+    attributes = {"pipeline": pipeline.name, "runId": run_id, "status": status,
+                  "failures": str(failed)}  # fmt: skip
+    return Message(f"Endcap: {pipeline.name} {status}", "\n".join(lines), attributes)
+
+
+def flat(pipeline: Pipeline, whole: Facts) -> dict[str, Any]:
+    """All facts on one level; members that were told one by one are counted."""
+    known = dict(whole)
+    for step in pipeline.steps:
+        if isinstance(given := whole.get(step.name), Mapping):
+            known.update(given)
+        if step.over and isinstance(members := whole.get(step.over.result), list):
+            known[step.over.result] = dict(Counter(str(one[OUTCOME]) for one in members))
+    return known
+
+
+def failure_of(pipeline: Pipeline, whole: Facts) -> dict[str, str]:
+    """The step that failed and the kind of error; nothing of what the error says, which may hold
+    somebody's data."""
+    failure = whole.get(FAILURE)
+    if failure is None:
+        return {}
+    if "step" in failure:
+        return {"step": str(failure["step"]), "error": str(failure["error"])}
+    known = flat(pipeline, whole)
+    results = {step.name: step.over.result if step.over else step.name for step in pipeline.steps}
+    begun = (step for step in pipeline.steps if known.get(step.when, True) is not False)
+    step = next((step.name for step in begun if results[step.name] not in whole), "")
+    return {"step": step, "error": str(failure.get("Error", "unknown"))}
+
+
+def failures_in(known: Facts) -> int:
+    """Bad records and members that failed."""
+    outcomes = known.get("outcomes") or {}
+    return int(known.get("bad", 0)) + int(outcomes.get("failed", 0))
+
+
+def shown(value: Any) -> str:
+    """One line."""
+    if isinstance(value, Mapping):
+        value = ", ".join(f"{name} {held}" for name, held in value.items()) or "none"
+    if isinstance(value, bool):
+        value = "yes" if value else "no"
+    return str(value).replace("\n", " ")[:MOST_TEXT]

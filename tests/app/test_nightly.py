@@ -1,0 +1,97 @@
+"""The whole nightly pipeline on a shop: trained, judged, registered, served, stored, told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from endcap.app import training
+from endcap.app.nightly import NIGHTLY, Nightly
+from endcap.control import solution_versions
+from endcap.domain.errors import InvalidInput
+from endcap.pipeline.runner import DONE, Run, find_run, run_steps
+from endcap.ports import Message
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search that ends at once: what it finds is asserted elsewhere."""
+    fit = training.fit
+    monkeypatch.setattr(
+        training, "fit", lambda shop, version, progress, _, **more: fit(
+            shop, version, progress, 0.0, ranker=False, **more
+        ),
+    )  # fmt: skip
+
+
+def run(board: Any, run_id: str, told: list[Message]) -> Run:
+    night = Nightly(board.shop, lambda: board.at, lambda *_: None, lambda *_: {}, told.append)
+    begun = find_run(board.shop.documents, run_id) or Run(
+        run_id, "running", board.at, {"source": "", "interactions": "", "k": 4}
+    )
+    return run_steps(NIGHTLY.bound(night), begun, board.shop.documents, sleep=lambda _: None)
+
+
+def test_a_night_from_the_log_to_stored_answers(board: Any) -> None:
+    told: list[Message] = []
+    ended = run(board, "night", told)
+    assert (ended.status, ended.skipped) == (DONE, ())
+    assert (ended.facts["version"], ended.facts["serves"]) == ("v0002", "v0002")
+    assert ended.facts["tables"]["made"] > 5
+    version = solution_versions.version(board.shop.documents, "v0002")
+    assert (version.status, version.lineage["lake_version"]) == (
+        "active", ended.facts["lake_version"],
+    )  # fmt: skip
+    assert version.gate is not None
+    assert version.gate.outcome == ended.facts["verdict"]
+    board.reopen()
+    assert board.shop.now.serving.version == "v0002"
+    assert ended.facts["stored"] == 60
+    item = board.shop.documents.get("storeRecommendations", "s0").body
+    assert (len(item["recommendations"]), item["model_version"]) == (4, "v0002")
+    (message,) = told
+    assert "stored: 60" in message.text
+    assert message.attributes["status"] == "done"
+
+
+def test_a_step_that_fails_is_told_and_a_resumed_run_trains_the_same_version(
+    board: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Message] = []
+    judge = training.judge_version
+
+    def broken(*_: Any) -> None:
+        raise InvalidInput("bad_setting", field="of s0", permitted="")
+
+    monkeypatch.setattr(training, "judge_version", broken)
+    with pytest.raises(InvalidInput):
+        run(board, "night", told)
+    assert told[0].attributes["status"] == "failed"
+    assert "step: evaluate\nerror: bad_setting" in told[0].text
+    assert "s0" not in told[0].text
+    versions = solution_versions.versions(board.shop.documents)
+    assert [version.status for version in versions] == ["active", "trained"]
+    monkeypatch.setattr(training, "judge_version", judge)
+    assert run(board, "night", told).facts["serves"] == "v0002"
+
+
+def test_training_again_after_a_failure_replaces_what_there_is(board: Any) -> None:
+    at = board.shop.lake.manifest().version
+    name = solution_versions.reserve(board.shop.documents, board.at).name
+    for _ in range(2):
+        made = training.train_reserved(board.shop, name, at, progress=lambda *_: None)
+        assert (made.name, made.status) == ("v0002", "trained")
+    assert [v.status for v in solution_versions.versions(board.shop.documents)] == [
+        "active", "trained",
+    ]  # fmt: skip
+
+
+def test_a_shop_without_events_is_told_so(empty_board: Any) -> None:
+    told: list[Message] = []
+    with pytest.raises(InvalidInput) as raised:
+        run(empty_board, "night", told)
+    assert raised.value.code == "nothing_to_train_on"
+    assert "step: check\nerror: nothing_to_train_on" in told[0].text
