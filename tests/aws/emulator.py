@@ -112,12 +112,24 @@ def with_mails(application: Any) -> Any:
     return answer
 
 
+def take_records_at_one_pace() -> None:
+    """moto lists all sequence numbers of a shard for each record that it stores: the last is
+    enough, and the 100,000th record then costs as much as the first."""
+    from moto.kinesis.models import Shard
+
+    def get_max_sequence_number(self: Shard) -> int:
+        return next(reversed(self.records), 0)
+
+    Shard.get_max_sequence_number = get_max_sequence_number  # type: ignore[method-assign]
+
+
 def serve() -> None:
     """The server's own process: serves until stdin is closed."""
     from moto.core.config import default_user_config
     from moto.server import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import WSGIRequestHandler, make_server
 
+    take_records_at_one_pace()
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     default_user_config["lambda"] = {"use_docker": False}
     WSGIRequestHandler.protocol_version = "HTTP/1.1"  # clients keep their connections

@@ -12,7 +12,9 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 SIZE = ("--users", "100", "--items", "100", "--events", "1000", "--days", "5", "--format", "csv")
 
 
-def test_files_of_a_bucket_are_imported_once(endcap: Any, aws: Any, s3_url: str) -> None:
+def test_files_of_a_bucket_are_imported_once_and_tables_there_are_trained_on(
+    endcap: Any, aws: Any, s3_url: str
+) -> None:
     def shop(*words: str, check: bool = True) -> Any:
         return endcap(*words, check=check, ENDCAP_LAKE=f"{s3_url}/lake", **aws.environment)
 
@@ -22,6 +24,10 @@ def test_files_of_a_bucket_are_imported_once(endcap: Any, aws: Any, s3_url: str)
     told = record["facts"]["imported"]
     assert told["users"]["accepted"] == told["items"]["accepted"] == 100
     assert told["events"]["accepted"] > 500
+    shop("etl", "--tables", "neighbours,user_features")
+    trained = shop("train", "--from-tables", "--force", "--reason", "to see it", "--json")
+    assert json.loads(trained.stdout)["lineage"]["tables_version"] > 1
+    assert shop("recommend", "nobody").returncode == 0
     pattern = ("--interactions", f"{s3_url}/made/inter*.csv")
     again = json.loads(shop("pipeline", "run", *pattern, "--json").stdout)
     assert again["facts"]["imported"]["events"]["accepted"] == 0

@@ -22,11 +22,7 @@ from endcap.data.compact import merge_crowded, rewritten
 from endcap.data.entities import upsert_rows
 from endcap.data.forgetting import remember
 from endcap.data.lake_files import FolderFiles, LakeFiles
-from endcap.data.manifest import (
-    Erasure,
-    Manifest,
-    Part,
-)
+from endcap.data.manifest import Erasure, Manifest, Part
 from endcap.data.merge import merge_events
 from endcap.data.staging import STAGING, discard_all
 from endcap.data.views import create_views
