@@ -26,6 +26,7 @@ from endcap.domain.errors import Damaged, InvalidInput, NotFound
 from endcap.domain.streams import Shard, StreamBatch, StreamRecord, is_about
 
 _CONSUMER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}", re.ASCII)
+ESCAPE = b"\\"  # without one, a record that names somebody holds the bytes of the name
 _HOUR_US = 3_600_000_000
 
 
@@ -112,7 +113,11 @@ class FolderStream:
     def erase(self, user_id: str) -> int:
         """Blank out, physically, every record about this user; how many. Consumers drop them."""
 
+        name = user_id.encode()
+
         def change(_: int, payload: bytes) -> bytes:
+            if name not in payload and ESCAPE not in payload:
+                return payload
             kept = _decode(payload)
             about = kept.key == user_id or is_about(kept.data, user_id)
             return blank(kept.arrived_at, len(payload)) if about else payload

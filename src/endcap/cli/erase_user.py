@@ -37,7 +37,7 @@ def command(
     from endcap.serving.parameters import check_id
 
     names = [line.strip() for line in sys.stdin] if user_id == "-" else [user_id]
-    names = [check_id(name, "ID") for name in names if name]
+    names = list(dict.fromkeys(check_id(name, "ID") for name in names if name))
     prepare_kernels(settings)
     shop = open_shop(settings)
     made = []
