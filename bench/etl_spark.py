@@ -113,7 +113,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="where online_retail.parquet is")
     parser.add_argument("--spark", required=True, help="a Python of make setup-spark")
     parser.add_argument("--master", default="local[2]")
-    parser.add_argument("--factors", type=int, default=64)
+    parser.add_argument("--factors", type=int, default=64, help="dimensions; 0: no vectors")
     given = parser.parse_args()
     source = given.data / "online_retail.parquet"
     if not source.exists():
@@ -122,13 +122,14 @@ def main() -> None:
     home = Path(tempfile.mkdtemp(prefix="endcap-etl-spark-"))
     try:
         imported = read_in(home, source)["tables"]["events"]
-        print(json.dumps({"events": imported["rows"], "rejected": imported["rejected"]}))
+        print(json.dumps({"events": imported["accepted"], "of_lines": imported["rows"]}))
         tables = home / "groups/default/tables"
         told("duckdb", endcap(home, "etl", "--as-of", AS_OF))
         aside = tables.rename(home / "by-duckdb")
-        words = ("--engine", "spark", "--master", given.master, "--python", given.spark)
+        words = ["--engine", "spark", "--master", given.master, "--python", given.spark]
+        if given.factors:
+            words += ["--factors", str(given.factors)]
         told("spark", endcap(home, "etl", "--as-of", AS_OF, *words))
-        told("spark", endcap(home, "etl", "--as-of", AS_OF, *words, "--factors", given.factors))
         wrong = 0
         with duckdb.connect() as connection:
             for table in BY_NAME:

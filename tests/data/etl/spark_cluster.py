@@ -50,7 +50,7 @@ class Cluster:
             "SPARK_LOCAL_DIRS": str(folder / "local"),
             "SPARK_LOCAL_IP": "127.0.0.1",
             "SPARK_LOCAL_HOSTNAME": "127.0.0.1",
-            "PYSPARK_PYTHON": str(python),
+            "PYSPARK_PYTHON": "/there/is/no/python",  # what runs on workers needs none
             "JAVA_TOOL_OPTIONS": JAVA,
         }
 

@@ -6,6 +6,7 @@ local, or of any file system that Spark knows.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -51,14 +52,13 @@ class SparkEngine:
         with self._explained(RAW_EVENTS):
             places = [(_key(d.part.path), d.date, d.arrival, d.part.sequence) for d in parts]
             shape = "place string, date string, first bigint, sequence bigint"
-            self.session.createDataFrame(places, shape).createOrReplaceTempView("event_parts")
+            self._few(places, shape).createOrReplaceTempView("event_parts")
             if parts:
                 paths = [f"{self.lake}/{dated.part.path}" for dated in parts]
                 read = self.session.read.schema(schema).parquet(*paths)
                 read = read.select(*kinds, "_metadata.file_path", "_metadata.row_index")
             else:
-                shape = f"{schema}, file_path string, row_index bigint"
-                read = self.session.createDataFrame([], shape)
+                read = self._few([], f"{schema}, file_path string, row_index bigint")
             read.createOrReplaceTempView("event_rows")
             self.session.sql(
                 f"SELECT /*+ BROADCAST(e) */ {columns}, e.date, e.first + p.row_index AS arrival, "
@@ -85,9 +85,16 @@ class SparkEngine:
             self.session.sql(sql).createOrReplaceTempView(name)
 
     def show_erasures(self, erased: Mapping[str, int]) -> None:
-        rows, shape = list(erased.items()), "user_id string, sequence bigint"
         with self._explained(ERASURES):
-            self.session.createDataFrame(rows, shape).createOrReplaceTempView(ERASURES)
+            frame = self._few(list(erased.items()), "user_id string, sequence bigint")
+            frame.createOrReplaceTempView(ERASURES)
+
+    def _few(self, rows: Sequence[Sequence[object]], shape: str) -> Any:
+        """A frame of rows of our own, as one literal: workers need no Python for it."""
+        names = [column.split()[0] for column in shape.split(", ")]
+        listed = json.dumps([dict(zip(names, row, strict=True)) for row in rows])
+        kind = SPARK.text(f"array<struct<{shape}>>")
+        return self.session.sql(f"SELECT inline(from_json({SPARK.text(listed)}, {kind}))")
 
     def show_table(self, table: Table, files: Sequence[TableFile], sql: str) -> None:
         with self._explained(table.name):
