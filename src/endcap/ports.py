@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
+from endcap.domain.errors import EndcapError
 from endcap.domain.streams import Shard, StreamBatch
+from endcap.domain.values import Event
 from endcap.domain.vectors import LoadedVersion, Nearby
 
 if TYPE_CHECKING:  # numpy and Arrow would make every start slow
@@ -107,6 +109,24 @@ class Documents(Protocol):
 
     def scrub(self) -> None:
         """From here on no byte of what was deleted or replaced is kept by the store itself."""
+
+
+class EventHistory(Protocol):
+    """What shoppers did, by shopper and time, for as long as it is kept. An event is known by its
+    shopper, its time and its id: the same event once more changes nothing."""
+
+    def put(self, event: Event) -> bool:
+        """Keep it; whether it was new. Durable on return."""
+
+    def put_many(self, events: Sequence[Event]) -> Mapping[int, EndcapError]:
+        """Keep all that can be kept; by position, why one is not. Durable on return."""
+
+    def newest(self, user_id: str, most: int, after_ts: int | None = None) -> list[Event]:
+        """A shopper's newest events, at most ``most``, of a time greater than ``after_ts`` (µs);
+        oldest first, those of one instant in order of id."""
+
+    def erase(self, user_id: str) -> int:
+        """Drop every event of this shopper; returns how many."""
 
 
 class Artifacts(Protocol):

@@ -80,6 +80,19 @@ SETTINGS: dict[str, Setting] = {
     "artifacts": _text(
         "", "where models, snapshots and reports lie: s3://BUCKET/PREFIX; empty: below the home"
     ),
+    "documents": _text(
+        "",
+        "where control documents lie: dynamodb://PREFIX, of tables whose names begin with the "
+        "prefix; empty: below the home",
+    ),
+    "tables": _text(
+        "",
+        "DynamoDB tables with names of their own, as events=NAME, with commas between; the "
+        "variable CustomerInterestTable names that one",
+    ),
+    "event_days": _number(
+        90, 0, 36_500, "days for which the table of events in DynamoDB keeps one; 0: for ever"
+    ),
     "cache_mb": _number(
         4096, 16, 100_000_000, "local copies of artifacts that lie on S3; the oldest go first"
     ),
@@ -123,7 +136,11 @@ SETTINGS: dict[str, Setting] = {
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
+_NAMED = r"\w+=[A-Za-z0-9_.-]{3,255}"
 _S3 = (re.compile(r"|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?"), "empty or s3://BUCKET/PREFIX")
+
+# Named without ENDCAP_: what deployments of the recording function set.
+INTEREST_TABLE = "CustomerInterestTable"
 
 # name → (the form of a text, in words)
 FORMS: dict[str, tuple[re.Pattern[str], str]] = {
@@ -149,6 +166,11 @@ FORMS: dict[str, tuple[re.Pattern[str], str]] = {
     "vectors": (
         re.compile(r"folder|embedded|postgres(ql)?://\S+"),
         "folder, embedded or a URL like postgresql://USER@HOST/DATABASE",
+    ),
+    "documents": (re.compile(r"|dynamodb://[A-Za-z0-9_-]{0,64}"), "empty or dynamodb://PREFIX"),
+    "tables": (
+        re.compile(rf"|{_NAMED}(,{_NAMED})*", re.ASCII),
+        "names like events=NAME, with commas between",
     ),
     "lake": _S3,
     "artifacts": _S3,
@@ -181,6 +203,9 @@ class Settings(Struct, frozen=True):
     lake_hours: float
     lake: str
     artifacts: str
+    documents: str
+    tables: str
+    event_days: float
     cache_mb: float
     max_batch: int
     deadline_ms: float
@@ -210,7 +235,8 @@ class Settings(Struct, frozen=True):
 
 
 def load_settings(environment: Mapping[str, str], **given: Any) -> Settings:
-    """Settings from ``ENDCAP_…`` variables; ``given`` (not None) goes before them.
+    """Settings from ``ENDCAP_…`` variables; ``given`` (not None) goes before them. A value that is
+    ``Hidden`` stays so.
 
     Raises InvalidInput (bad_setting, unknown_setting) naming the variable.
     """
@@ -224,21 +250,24 @@ def load_settings(environment: Mapping[str, str], **given: Any) -> Settings:
         raw = given.get(name)
         if raw is None:
             raw = environment.get(variable, SETTINGS[name].default)
+        if name == "tables" and (own := environment.get(INTEREST_TABLE)):
+            raw = ",".join(filter(None, (raw, f"CustomerInterest={own}")))
         values[name] = _read(variable, name, raw)
     return Settings(**values)
 
 
 def _read(variable: str, name: str, raw: Any) -> Any:
     setting, kind = SETTINGS[name], Settings.__annotations__[name]
+    hidden = kind == "Hidden" or isinstance(raw, Hidden)
+    shown = "…" if hidden else raw
     if name == "home":
         if not str(raw).strip():
             raise InvalidInput("bad_setting", field=variable, value=raw, permitted="a folder")
         return Path(raw).expanduser().absolute()
     if name in FORMS and not FORMS[name][0].fullmatch(str(raw)):
-        shown = "…" if kind == "Hidden" else raw
         raise InvalidInput("bad_setting", field=variable, value=shown, permitted=FORMS[name][1])
     if setting.least is None or setting.most is None:
-        return Hidden(raw) if kind == "Hidden" else str(raw)
+        return Hidden(raw) if hidden else str(raw)
     whole = kind == "int"
     try:
         number = int(str(raw)) if whole else float(raw)
@@ -246,5 +275,5 @@ def _read(variable: str, name: str, raw: Any) -> Any:
         number = float("nan")
     if not setting.least <= number <= setting.most:
         permitted = f"a {'whole ' * whole}number from {setting.least:g} to {setting.most:g}"
-        raise InvalidInput("bad_setting", field=variable, value=raw, permitted=permitted)
+        raise InvalidInput("bad_setting", field=variable, value=shown, permitted=permitted)
     return number

@@ -9,12 +9,12 @@ from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
+from endcap.adapters.breaker import Count, uncounted
 from endcap.adapters.database_url import DatabaseUrl
 from endcap.adapters.dead_letters import DeadLetterFiles
 from endcap.adapters.log import FileLog
 from endcap.adapters.rates import RateTable
 from endcap.adapters.remote_files import edited
-from endcap.adapters.sqlite import SqliteDocuments
 from endcap.adapters.subprocesses import SubprocessJobs
 from endcap.adapters.telemetry_files import TELEMETRY, TelemetryFolder
 from endcap.app.published import Published
@@ -22,6 +22,7 @@ from endcap.app.reloading import Loaded, load
 from endcap.app.shop import Shop, Tokens
 from endcap.app.stream_parts import PartFiles
 from endcap.bootstrap.buckets import artifacts_of, lake_of, stream_files_of, tables_of
+from endcap.bootstrap.documents import documents_of, erase_events, erase_tables
 from endcap.bootstrap.places import lease, make
 from endcap.bootstrap.streams import erase_stream, neighbours_of
 from endcap.bootstrap.vectors import erase_vectors, vectors_of
@@ -52,12 +53,12 @@ def open_shop(
     """
     name = group or settings.group
     root = make(folder(settings.home, name))
-    stores = stores_of(settings, name)
+    shared = TelemetryFolder(root / TELEMETRY)
+    telemetry = shared.open(process) if process else Telemetry()
+    stores = stores_of(settings, name, telemetry.count)
     log, documents, artifacts = stores.log(), stores.documents(), stores.artifacts()
     limits = limits_of(settings)
     loaded = loaded or load(log, documents, artifacts, limits)
-    shared = TelemetryFolder(root / TELEMETRY)
-    telemetry = shared.open(process) if process else Telemetry()
     for failure in loaded.failures:
         telemetry.count("load_failures_total", code=failure.code)
     return Shop(
@@ -81,15 +82,19 @@ def open_shop(
         edited=edited,
         renew=lambda: load(log, documents, artifacts, limits).live,
         vectors=partial(vectors_of, settings, name),
-        erasers=erasers_of(settings, name),
+        erasers=erasers_of(settings, name, documents),
     )
 
 
-def erasers_of(settings: Settings, group: str) -> dict[str, Callable[[str], int]]:
+def erasers_of(
+    settings: Settings, group: str, documents: Documents
+) -> dict[str, Callable[[str], int]]:
     """By place, what forgets one user there and says how many entries that were."""
     return {
         "vectors": partial(erase_vectors, settings, group),
         "records of the stream": partial(erase_stream, settings, group),
+        "tables of users": partial(erase_tables, documents),
+        "table of events": partial(erase_events, settings, group),
     }
 
 
@@ -158,12 +163,13 @@ class Stores(NamedTuple):
     telemetry: Callable[[], TelemetryFolder]
 
 
-def stores_of(settings: Settings, group: str) -> Stores:
-    """Raises InvalidInput (bad_group); nothing is opened or made yet."""
+def stores_of(settings: Settings, group: str, count: Count = uncounted) -> Stores:
+    """``count``: where what stores meet is counted. Nothing is opened or made yet. Raises
+    InvalidInput (bad_group)."""
     root = folder(settings.home, group)
     return Stores(
         log=lambda: FileLog(make(root / "log"), int(settings.segment_mb * 2**20)),
-        documents=lambda: SqliteDocuments(root / "documents.sqlite"),
+        documents=lambda: documents_of(settings, group, root, count),
         artifacts=lambda: artifacts_of(settings, group, root),
         dead=lambda: DeadLetterFiles(root / "dead"),
         stream_files=lambda: stream_files_of(settings, group, root),

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 import click
 
 from endcap import __version__
+from endcap.adapters.parameters import resolved
 from endcap.cli.failures import explain, explain_usage
 from endcap.domain.errors import EndcapError
 from endcap.settings import load_settings
@@ -38,6 +39,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "versions": ("versions", "List the model versions and which one serves."),
     "rollback": ("rollback", "Put an earlier model version back into service."),
     "vectors": ("vectors", "Load embeddings into a vector database, and choose which answer."),
+    "dynamodb": ("dynamodb", "Make the tables in DynamoDB that are missing."),
     "doctor": ("doctor", "Check the state on disk and say what to do."),
     "keys": ("keys", "Make, list, rotate and revoke API keys."),
     "erase-user": ("erase_user", "Forget a user everywhere, and say where what was."),
@@ -104,7 +106,7 @@ class Verbs(click.Group):
 @click.pass_context
 def cli(ctx: click.Context, home: str | None, group: str | None, debug: bool) -> None:
     """Real-time product recommendations for shops."""
-    ctx.obj = load_settings(os.environ, home=home, group=group)
+    ctx.obj = load_settings(resolved(os.environ), home=home, group=group)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

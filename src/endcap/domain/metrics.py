@@ -57,6 +57,14 @@ METRICS: dict[str, Metric] = {
     "stream_records_total": _count("Records of a stream, by what came of them", "result"),
     "stream_latency_seconds": _times("From the arrival of a batch's first record in the stream to "
                                      "its answer in the lake"),
+    # Dependencies
+    "dependency_retries_total": _count(
+        "Calls of a store that were tried again, and why", "dependency", "reason"
+    ),
+    "breaker_opened_total": _count(
+        "Times that a store failed so often that it was left alone for a while", "dependency"
+    ),
+    "breaker_refusals_total": _count("Calls refused while a store was left alone", "dependency"),
     # Intake and log
     "intake_waiting_requests": _gauge("Requests that wait for the disk", SUM),
     "intake_waiting_bytes": _gauge("Bytes of bodies that wait for the disk", SUM),

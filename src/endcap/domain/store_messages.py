@@ -53,6 +53,22 @@ STORE_MESSAGES: dict[str, str] = {
     "aws_not_configured": "no client for {field} can be made ({reason}); set AWS_REGION and the "
     "credentials as for any AWS tool",
     "aws_extra_missing": "{field} needs the extra endcap[aws], which is not installed",
+    "dependency_open": "{field} has failed again and again and is left alone for a while; "
+    "try again later",
+    "dynamodb_throttled": "the table {field} takes no more requests for now ({reason}); try again",
+    "dynamodb_unavailable": "the table {field} cannot be reached ({reason}); try again",
+    "dynamodb_denied": "the table {field} may not be used with these AWS credentials ({reason})",
+    "dynamodb_refused": "the table {field} refuses a request of Endcap ({reason}); see that its "
+    "key is as docs/dynamodb.md says",
+    "dynamodb_contended": "too many write the same document of {field} at once; try again",
+    "no_table": "{field} has no table {value!r}; endcap dynamodb makes those that are missing",
+    "dynamodb_not_chosen": "{field} is not set: documents lie in the home, and no table is needed; "
+    "set it to dynamodb://PREFIX",
+    "parameter_unreadable": "{field}: the value that {value!r} names cannot be read ({reason})",
+    "parameter_unavailable": "{field}: {value!r} cannot be asked for now ({reason}); try again",
+    "document_too_large": "a document of {field} has {value} bytes; DynamoDB takes at most {most}",
+    "empty_key": "{field} must not be empty in DynamoDB",
+    "key_too_long": "{field} must be at most {most} bytes in DynamoDB, it has {value}",
     "bad_vectors_url": "{field} must be folder, embedded or a URL like "
     "postgresql://USER@HOST:5432/DATABASE?sslmode=verify-full (characters like / : @ in a password "
     "as %2F %3A %40); what was given cannot be read and is not shown",

@@ -6,7 +6,7 @@ import logging
 import socket
 from ipaddress import ip_address
 
-from endcap.adapters.sqlite import SqliteDocuments
+from endcap.bootstrap.documents import documents_of
 from endcap.control.api_keys import api_keys
 from endcap.control.dataset_groups import folder
 from endcap.domain.errors import EndcapError, InvalidInput
@@ -36,9 +36,10 @@ def tell_if_nobody_can_ask(settings: Settings, at: int) -> None:
     """Keys are asked for, and none is valid. ``at``: now, in µs."""
     if settings.auth == "open" or settings.jwks:
         return
-    path = folder(settings.home, settings.group) / "documents.sqlite"
+    root = folder(settings.home, settings.group)
+    stands = settings.documents or (root / "documents.sqlite").exists()
     try:
-        keys = api_keys(SqliteDocuments(path)) if path.exists() else []
+        keys = api_keys(documents_of(settings, settings.group, root)) if stands else []
     except EndcapError:
         return  # the workers say it
     if not any(key.status(at) == "active" for key in keys):

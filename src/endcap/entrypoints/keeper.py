@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from threading import Event
 
+from endcap.adapters.parameters import resolved
 from endcap.app.compaction import keeper_round
 from endcap.app.shop import Shop
 from endcap.bootstrap import open_shop, prepare_kernels
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in ("--status", "--lifeline"):
         parser.add_argument(name, type=int, required=True)
     given = parser.parse_args(arguments)
-    settings = load_settings(os.environ)
+    settings = load_settings(resolved(os.environ))
     log_to_stderr(settings.log_level)
     return run(settings, Bonds(given.status, given.lifeline))
 

@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Sequence
 from types import FrameType
 
+from endcap.adapters.parameters import resolved
 from endcap.adapters.telemetry_files import TELEMETRY, TelemetryFolder
 from endcap.control.dataset_groups import folder
 from endcap.domain.errors import EndcapError, InvalidInput, Unavailable
@@ -201,7 +202,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--prefix", default="")
     given = parser.parse_args(arguments)
     try:
-        settings = load_settings(os.environ)
+        settings = load_settings(resolved(os.environ))
         log_to_stderr(settings.log_level)
         sock = listen(given.host, given.port)
         check_doors(settings, sock, given.host)

@@ -17,6 +17,7 @@ from types import FrameType
 import uvicorn
 import uvloop
 
+from endcap.adapters.parameters import resolved
 from endcap.app.intake import Intake
 from endcap.app.shop import Shop
 from endcap.app.vitals import Vitals
@@ -109,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--prefix", default="")
     parser.add_argument("--name", default="worker")
     given = parser.parse_args(arguments)
-    settings = load_settings(os.environ)
+    settings = load_settings(resolved(os.environ))
     log_to_stderr(settings.log_level)
     return run(
         settings, given.name, given.listen, Bonds(given.status, given.lifeline), given.prefix

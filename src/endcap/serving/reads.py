@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import endcap
@@ -78,9 +79,10 @@ def health(_desk: Desk, _request: Request) -> Reply:
     return json_reply(HealthAnswer(ok=True, version=endcap.__version__))
 
 
-def stored(desk: Desk, request: Request) -> Reply:
+async def stored(desk: Desk, request: Request) -> Reply:
+    """In a thread: the store may be slow."""
     user_id = check_id(request.ids["userId"], "userId")
-    found = stored_of(desk.shop, user_id)
+    found = await asyncio.to_thread(stored_of, desk.shop, user_id)
     if found is None:
         raise NotFound("no_stored_recommendations", field="userId", value=user_id)
     return json_reply(found)

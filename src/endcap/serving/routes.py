@@ -195,7 +195,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET", "/v1/users/{userId}/recommendations", "storedRecommendations",
         "What the last batch run stored for one user",
-        shapes.StoredAnswer, read=reads.stored, parameters=(USER_IN_PATH,), errors=(400, 404),
+        shapes.StoredAnswer, write=reads.stored, parameters=(USER_IN_PATH,), errors=(400, 404),
     ),
     Route(
         "GET", "/v1/health", "health", "Whether the server answers, and its version",
