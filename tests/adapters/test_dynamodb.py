@@ -338,6 +338,26 @@ def test_tables_are_made_once_and_as_they_are_described(bench: Bench) -> None:
 
 
 @pytest.mark.server
+def test_what_a_crash_left_half_made_is_finished(bench: Bench) -> None:
+    """A new table refuses to be backed up for a while; and a run that ended before that is
+    followed by another, which finds the table standing."""
+    names, table = Names(bench.names.prefix + "second-"), TABLES["events"]
+    bench.failing("UpdateContinuousBackups", "ContinuousBackupsUnavailableException", 2)
+    with pytest.raises(KeyboardInterrupt):
+        create(bench.client, names, [table], pause=interrupted)
+    pauses: list[float] = []
+    assert create(bench.client, names, [table], pauses.append) == []
+    assert len(pauses) == 1
+    told = bench.client.describe_continuous_backups(TableName=names.of("events"))
+    recovery = told["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+    assert recovery["PointInTimeRecoveryStatus"] == "ENABLED"
+
+
+def interrupted(_: float) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.server
 def test_groups_do_not_meet_and_a_missing_table_is_named(bench: Bench) -> None:
     other = Names(bench.names.prefix, "second")
     theirs = DynamoDocuments(bench.calls, other)

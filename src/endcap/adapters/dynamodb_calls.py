@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 from endcap.adapters.breaker import Breaker, Count, uncounted
 from endcap.domain.errors import EndcapError, Forbidden, InvalidInput, NotFound, Unavailable
 
-CONNECT_TIMEOUT_S, READ_TIMEOUT_S, CALLS_AT_ONCE = 2.0, 4.0, 8
+CONNECT_TIMEOUT_S, READ_TIMEOUT_S, CALLS_AT_ONCE = 1.0, 3.0, 8
 ATTEMPTS, FIRST_PAUSE_S, LONGEST_PAUSE_S = 6, 0.05, 2.0
 RETRY_AFTER_S = 5
 MOST_WRITTEN, MOST_READ = 25, 100  # items in one BatchWriteItem, BatchGetItem

@@ -3,12 +3,16 @@ describes them elsewhere reads them here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from time import sleep
 from typing import Any
 
 from msgspec import Struct
 
+from endcap.domain.errors import Unavailable
+
 DOCUMENTS, EVENTS = "documents", "events"
+MOST_WAITS = 60  # of a second each, for a table to stand
 DEFAULT = "default"  # the group whose tables are called as the design names them
 
 
@@ -91,27 +95,50 @@ def definition(table: Table, name: str) -> dict[str, Any]:
     return asked
 
 
-def create(dynamodb: Any, names: Names, tables: Iterable[Table] | None = None) -> list[str]:
-    """Make those tables that are missing; their names. ``dynamodb``: a client of boto3."""
+def create(
+    dynamodb: Any,
+    names: Names,
+    tables: Iterable[Table] | None = None,
+    pause: Callable[[float], None] = sleep,
+) -> list[str]:
+    """Make those tables that are missing, and switch time to live and backups on where they are
+    not; the names of those made. ``dynamodb``: a client of boto3."""
     made = []
     for table in TABLES.values() if tables is None else tables:
         name = names.of(table.name)
         try:
             dynamodb.create_table(**definition(table, name))
+            made.append(name)
         except dynamodb.exceptions.ResourceInUseException:
-            continue
-        made.append(name)
-        dynamodb.get_waiter("table_exists").wait(
-            TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
-        )
-        if table.expires:
-            dynamodb.update_time_to_live(
-                TableName=name,
-                TimeToLiveSpecification={"Enabled": True, "AttributeName": table.expires},
-            )
-        if table.recovery:
-            dynamodb.update_continuous_backups(
-                TableName=name,
-                PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
-            )
+            pass  # it stands, or another makes it now
+        waiting = {"Delay": 1, "MaxAttempts": MOST_WAITS}
+        dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig=waiting)
+        _expire(dynamodb, table, name)
+        _back_up(dynamodb, table, name, pause)
     return made
+
+
+def _expire(dynamodb: Any, table: Table, name: str) -> None:
+    told = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    if table.expires and told["TimeToLiveStatus"] in ("DISABLED", "DISABLING"):
+        asked = {"Enabled": True, "AttributeName": table.expires}
+        dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=asked)
+
+
+def _back_up(dynamodb: Any, table: Table, name: str, pause: Callable[[float], None]) -> None:
+    """A new table takes a while before backups can be switched on."""
+    told = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    recovery = told.get("PointInTimeRecoveryDescription", {})
+    if not table.recovery or recovery.get("PointInTimeRecoveryStatus") == "ENABLED":
+        return
+    asked = {"PointInTimeRecoveryEnabled": True}
+    for _ in range(MOST_WAITS):
+        try:
+            dynamodb.update_continuous_backups(
+                TableName=name, PointInTimeRecoverySpecification=asked
+            )
+        except dynamodb.exceptions.ContinuousBackupsUnavailableException:
+            pause(1.0)
+            continue
+        return
+    raise Unavailable("dynamodb_unavailable", field=name, reason="no backups yet")

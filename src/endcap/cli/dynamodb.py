@@ -12,7 +12,7 @@ from endcap.settings import Settings
 @click.command(
     "dynamodb",
     help="Make those tables of the dataset group that ENDCAP_DOCUMENTS=dynamodb://PREFIX lacks in "
-    "DynamoDB. What stands is left as it is.",
+    "DynamoDB, and switch backups and time to live on where they are not. No row is touched.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the names as JSON.")
 @click.pass_obj
