@@ -16,7 +16,7 @@ from endcap.adapters.database_url import DatabaseUrl
 from endcap.adapters.mysql_errors import explained
 from endcap.adapters.mysql_stream import hang_up, stream, wait_longer
 from endcap.data.database.dialects import MYSQL, kind_of
-from endcap.ports import Column, ForeignKey, Relation
+from endcap.domain.relations import Column, ForeignKey, Relation
 
 READ_TIMEOUT_S = 600  # how long the server may think about a query before its first row
 # ANSI_QUOTES: names are quoted as in PostgreSQL. The server waits for us while we check rows.

@@ -16,7 +16,7 @@ from pymysql.err import OperationalError, raise_mysql_exception
 
 from endcap.adapters import mysql_packets as packets
 from endcap.domain.arrays import UInt8s
-from endcap.ports import MOST_BYTES
+from endcap.domain.relations import MOST_BYTES
 
 _BLOCK = 2**20  # bytes read at once
 _ROWS = 16_384  # rows split at once

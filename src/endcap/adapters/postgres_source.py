@@ -17,7 +17,7 @@ from pyarrow import csv
 from endcap.adapters.database_url import DatabaseUrl
 from endcap.adapters.postgres_source_errors import explained
 from endcap.data.database.dialects import POSTGRESQL, kind_of
-from endcap.ports import MOST_BYTES, Column, ForeignKey, Relation
+from endcap.domain.relations import MOST_BYTES, Column, ForeignKey, Relation
 
 _MODES = {"verify": "verify-full", "verify-ca": "verify-ca", "require": "require", "off": "disable"}
 _SESSION = (

@@ -18,7 +18,7 @@ from endcap.data.database.roles import find_role, words_of
 from endcap.data.database.rows import event_ids, stepped
 from endcap.data.database.select import select_newest, select_rows
 from endcap.domain.errors import InvalidInput
-from endcap.ports import Column, ForeignKey, Relation
+from endcap.domain.relations import Column, ForeignKey, Relation
 
 
 def url(text: str, **more: str) -> DatabaseUrl:

@@ -12,7 +12,8 @@ from endcap.data.database.dialects import NUMBERS, TIMES
 from endcap.data.database.mapping import Entry, Mapping, Stepped, columns_of_file
 from endcap.domain.columns import TS, VALUE
 from endcap.domain.errors import InvalidInput
-from endcap.ports import Column, Database, Relation
+from endcap.domain.relations import Column, Relation
+from endcap.ports import Database
 
 _SHOWN = 30
 _STEPPED = ("whole", "big", "number")

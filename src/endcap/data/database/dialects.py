@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from endcap.data.entities import BOOLEAN, NUMBER, TEXT, TEXTS, WHOLE
-from endcap.ports import Column
+from endcap.domain.relations import Column
 
 MYSQL, POSTGRESQL = "mysql", "postgresql"
 
@@ -47,7 +47,7 @@ ATTRIBUTE = {
 
 
 def kind_of(dialect: str, type_name: str) -> str:
-    """The kind of a column (see ports.Column) by the type as the database writes it."""
+    """The kind of a column (see domain.relations.Column) by the type as the database writes it."""
     lowered = type_name.lower()
     if lowered.endswith("[]"):
         return "list"

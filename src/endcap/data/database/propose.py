@@ -23,7 +23,7 @@ from endcap.data.database.roles import (
     words_of,
 )
 from endcap.domain.errors import InvalidInput
-from endcap.ports import Column, Relation
+from endcap.domain.relations import Column, Relation
 
 _PERSONAL = (
     "name", "mail", "phone", "tel", "fax", "street", "address", "zip", "postal", "postcode",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from endcap.data.database.dialects import TIMES
-from endcap.ports import Column, Relation
+from endcap.domain.relations import Column, Relation
 
 USERS, ITEMS, ORDERS = "users", "items", "orders"
 _WORDS = {

@@ -11,7 +11,7 @@ from endcap.data.database.dialects import TIMES, as_key, as_text
 from endcap.data.database.mapping import overlap_of
 from endcap.data.sql import quoted
 from endcap.domain.columns import EVENT_ID
-from endcap.ports import Relation
+from endcap.domain.relations import Relation
 
 
 class Query(NamedTuple):
