@@ -275,6 +275,25 @@ def test_a_model_that_is_promoted_meanwhile_is_taken_up(board: Any, stream: Fold
     assert board.shop.now is not served
 
 
+def test_what_waited_when_its_shopper_was_erased_is_dropped(
+    board: Any, stream: FolderStream
+) -> None:
+    """Of a stream that cannot be changed: this one is not the shop's own."""
+    stream.put([view("erin-77", "white-2", 1), view("s1", "white-1", 2), view("erin-77", "x", 3)])
+    at = max(r.arrived_at for s in stream.shards() for r in stream.read(s.name, "", 9).records)
+    board.at = at
+    erase_user(board.shop, "erin-77", at)
+    done = until_empty(consumer(board, stream))
+    assert done.results == {"Ok": 1, "Dropped": 2}
+    assert board.shop.now.state.users.row("erin-77") < 0
+    assert {line["userId"] for line in written(board)} == {"s1"}
+    assert written(board, "failed") == []
+    stream.put([view("erin-77", "white-3", 4)])
+    until_empty(consumer(board, stream))
+    rows = board.shop.now.state.history("erin-77").items
+    assert board.shop.now.state.items.ids(rows) == ["white-3"]
+
+
 def test_an_erased_user_is_in_no_file_of_the_stream_and_is_not_brought_back(board: Any) -> None:
     stream = FolderStream(board.home / "groups" / "default" / "stream", shards=2)
     output = board.shop.stream_files

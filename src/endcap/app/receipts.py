@@ -74,6 +74,16 @@ def receipts_of(shop: Shop, user_id: str) -> list[Receipt]:
     return [msgspec.convert(document.body, Receipt) for document in documents]
 
 
+def any_erased(shop: Shop) -> bool:
+    """Whether anybody ever was."""
+    return any(shop.documents.query(kind, limit=1) for kind in (OPEN_RECEIPTS, RECEIPTS))
+
+
+def erased_at(shop: Shop, user_id: str) -> int:
+    """When the user was erased last, in µs; 0: never."""
+    return max((receipt.at for receipt in receipts_of(shop, user_id)), default=0)
+
+
 def key_of(shop: Shop, user_id: str) -> str:
     """What the names of a user's receipts begin with."""
     return hash_of(shop.lake.pepper, user_id)[:32]

@@ -16,6 +16,7 @@ from msgspec import Struct
 from endcap.app import batch as stored_answers
 from endcap.app.answers import note
 from endcap.app.intake import commit
+from endcap.app.receipts import any_erased, erased_at
 from endcap.app.reloading import reload
 from endcap.app.shop import Shop
 from endcap.app.signals import Signal
@@ -80,6 +81,7 @@ class Consumer:
         """Everything that is to last of these records, but the position behind them."""
         shop, at = self.shop, self.clock()
         arrived = [Incoming(f"{shard}:{r.position}", r.data, r.arrived_at) for r in records]
+        arrived = without_erased(shop, arrived)
         remember(shop, arrived, at)
         if shop.moved:
             reload(shop)
@@ -92,6 +94,23 @@ class Consumer:
         for outgoing in done:
             self.results[outgoing.result] = self.results.get(outgoing.result, 0) + 1
             shop.telemetry.count("stream_records_total", result=outgoing.result)
+
+
+def without_erased(shop: Shop, records: list[Incoming]) -> list[Incoming]:
+    """Records that were waiting when their shopper was erased, emptied: some streams cannot be
+    changed."""
+    if not any_erased(shop):
+        return records
+    known: dict[str, int] = {}
+    kept = []
+    for record in records:
+        signal = understood(record)
+        user_id = signal.user_id if isinstance(signal, Signal) else ""
+        if user_id and user_id not in known:
+            known[user_id] = erased_at(shop, user_id)
+        gone = record.arrived_at <= known.get(user_id, 0)
+        kept.append(record._replace(data=b"") if gone else record)
+    return kept
 
 
 def remember(shop: Shop, records: Sequence[Incoming], at: int) -> None:
