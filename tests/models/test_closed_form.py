@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from scipy import sparse
 
 from endcap.models import closed_form, pairs
@@ -114,3 +117,19 @@ def test_pair_counts_are_bounded_and_keep_the_strongest_of_each_item() -> None:
     found = pairs.gram(x, 10, 0, 30)
     assert found.nnz <= 30
     np.testing.assert_array_equal(found.diagonal(), np.asarray(x.sum(axis=0)).ravel())
+
+
+@settings(max_examples=20)
+@given(hnp.arrays(np.float32, (7, 30), elements=st.sampled_from([0, 0.5, -0.5, 1, -2, 3, 1e-30])))
+def test_the_largest_of_a_row_are_kept_equal_ones_by_column(dense: np.ndarray) -> None:
+    for keep in (0, 1, 4, 29, 30, 99):
+        found, loss = from_dense(dense, keep)
+        sparsely, left_out = from_matrix(sparse.csr_matrix(dense), keep)
+        for a, b in zip(found, sparsely, strict=True):
+            np.testing.assert_array_equal(a, b)
+        assert loss == pytest.approx(left_out, abs=1e-6)
+        for row, weights in enumerate(dense):
+            order = np.lexsort((np.arange(30), -np.abs(weights)))[:keep]
+            expected = np.sort(order[weights[order] != 0])
+            columns = found.columns[found.starts[row] : found.starts[row + 1]]
+            np.testing.assert_array_equal(columns, expected)

@@ -11,24 +11,74 @@ from scipy import sparse
 from endcap.domain.arrays import Bools, Float32s, Float64s, Int32s, Int64s
 from endcap.models.kernels import jit
 
-ROWS = 256  # of a dense matrix that are looked at together
+BINS_FROM = 20  # of a float's 32 bits: exponent and 3 bits of its fraction tell bins of sizes
+
+
+@jit
+def _least_kept(own: Float32s, keep: int, counts: Int64s) -> tuple[float, int]:
+    """(the size of the ``keep``-th largest of ``own`` ≥ 0 (n,), how many of that size are kept);
+    0 < keep < n. ``counts`` (2048,) is scratch: only sizes in the bin where the count passes
+    ``keep`` are put in order."""
+    bits = own.view(np.uint32)
+    counts[:] = 0
+    for at in range(len(own)):
+        counts[bits[at] >> BINS_FROM] += 1
+    above, found = 0, len(counts) - 1
+    while above + counts[found] < keep:
+        above += counts[found]
+        found -= 1
+    inside = np.empty(counts[found], np.float32)
+    filled = 0
+    for at in range(len(own)):
+        if bits[at] >> BINS_FROM == found:
+            inside[filled] = own[at]
+            filled += 1
+    place = filled - (keep - above)
+    least = np.partition(inside, place)[place]
+    return float(least), int(keep - above - np.count_nonzero(inside > least))
 
 
 @jit
 def _strongest(starts: Int64s, size: Float32s, keep: int) -> Bools:
     """Which entries are among the ``keep`` largest of their row, equal ones by column: (nnz,)."""
     kept = np.ones(len(size), np.bool_)
+    counts = np.zeros(2048, np.int64)
     for row in range(len(starts) - 1):
         first, last = starts[row], starts[row + 1]
-        if last - first > keep:
-            own = size[first:last]
-            least = np.partition(own, last - first - keep)[last - first - keep] if keep else np.inf
-            ties = keep - np.count_nonzero(own > least)
-            for at in range(last - first):
-                equal = own[at] == least
-                kept[first + at] = own[at] > least or (equal and ties > 0)
+        if keep == 0:
+            kept[first:last] = False
+        elif last - first > keep:
+            least, ties = _least_kept(size[first:last], keep, counts)
+            for at in range(first, last):
+                equal = size[at] == least
+                kept[at] = size[at] > least or (equal and ties > 0)
                 ties -= equal
     return kept
+
+
+@jit
+def _dense_strongest(
+    matrix: Float32s, keep: int, starts: Int64s, columns: Int32s, weights: Float32s
+) -> tuple[float, float]:
+    """The ``keep`` largest of each row of ``matrix`` (rows, items), no zeros, into ``columns`` and
+    ``weights`` (room for rows · keep), with ``starts`` (rows + 1,). (sizes kept, sizes of all)."""
+    counts = np.zeros(2048, np.int64)
+    filled, kept, total = 0, 0.0, 0.0
+    for row in range(len(matrix)):
+        size = np.abs(matrix[row])
+        least, ties = np.float32(0), 0
+        if 0 < keep < len(size):
+            least, ties = _least_kept(size, keep, counts)
+        for at in range(len(size)):
+            total += size[at]
+            equal = size[at] == least
+            if keep > 0 and size[at] > 0 and (size[at] > least or (equal and ties > 0)):
+                columns[filled], weights[filled] = at, matrix[row, at]
+                kept += size[at]
+                filled += 1
+            ties -= equal
+        starts[row + 1] = filled
+    return kept, total
 
 
 class Neighbours(NamedTuple):
@@ -73,22 +123,15 @@ def from_matrix(matrix: Any, keep: int) -> tuple[Neighbours, float]:
 
 
 def from_dense(matrix: Float32s | Float64s, keep: int) -> tuple[Neighbours, float]:
-    """As ``from_matrix``, of a dense (items, items) array, a block of rows at a time."""
-    blocks, kept, total = [], 0.0, 0.0
-    for first in range(0, len(matrix), ROWS):
-        block = np.array(matrix[first : first + ROWS], np.float32)
-        size = np.abs(block)
-        total += float(size.sum(dtype=np.float64))
-        if keep < block.shape[1]:
-            starts = np.arange(len(block) + 1, dtype=np.int64) * block.shape[1]
-            block *= _strongest(starts, size.ravel(), keep).reshape(block.shape)
-        found = sparse.csr_matrix(block)
-        kept += float(np.abs(found.data).sum(dtype=np.float64))
-        blocks.append(found)
-    if not blocks:
-        return empty(0), 0.0
-    whole = from_matrix(sparse.vstack(blocks, format="csr"), matrix.shape[1])[0]
-    return whole, max(0.0, 1 - kept / total) if total else 0.0
+    """As ``from_matrix``, of a dense (items, items) array."""
+    matrix = np.ascontiguousarray(matrix, np.float32)
+    n, width = matrix.shape if matrix.ndim == 2 else (0, 0)
+    starts, room = np.zeros(n + 1, np.int64), n * min(keep, width)
+    columns, weights = np.empty(room, np.int32), np.empty(room, np.float32)
+    kept, total = _dense_strongest(matrix, keep, starts, columns, weights)
+    end = int(starts[-1])
+    found = Neighbours(starts, columns[:end].copy(), weights[:end].copy())
+    return found, max(0.0, 1 - kept / total) if total else 0.0
 
 
 def identity(n_items: int) -> Neighbours:

@@ -71,13 +71,16 @@ def learn(judge: Judge, mixture: Mixture, seed: int, spend: Callable[[float], bo
     if not spend(seconds(mixture, judge, tried, TRIAL_ROUNDS)):
         return _left_out("the budget was spent")
     traits = traits_of(judge.held.fitting)
-    trial = judge.only(_spread(judge.held.queries.size, tried))
-    (_, gain), figures, _ = _judged(trial, gathered(trial, mixture, traits), TRIAL_ROUNDS, seed)
+    some = tried < judge.held.queries.size
+    trial = judge.only(_spread(judge.held.queries.size, tried)) if some else judge
+    lists = gathered(trial, mixture, traits)
+    (_, gain), figures, _ = _judged(trial, lists, TRIAL_ROUNDS, seed)
     if gain.difference <= 0:
         return _left_out("a trial on some of the queries gained nothing", figures)
     if not spend(seconds(mixture, judge, judge.held.queries.size, 2 * ROUNDS)):
         return _left_out("the budget was spent", figures)
-    lists = gathered(judge, mixture, traits)
+    if some:
+        lists = gathered(judge, mixture, traits)
     (recall, ndcg), figures, hits = _judged(judge, lists, ROUNDS, seed)
     if ndcg.low <= 0 or recall.low < -MOST_LOST * figures["linear"]["recall@20"]:
         return _left_out("it did not win beyond chance", figures)
