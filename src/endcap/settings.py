@@ -87,8 +87,8 @@ SETTINGS: dict[str, Setting] = {
     ),
     "tables": _text(
         "",
-        "DynamoDB tables with names of their own, as events=NAME, with commas between; the "
-        "variable CustomerInterestTable names that one",
+        "DynamoDB tables with names of their own, as events=NAME, with commas between; also "
+        "named by CustomerInterestTable, EcommerceUsersTable, storeRecommendationsTable",
     ),
     "event_days": _number(
         90, 0, 36_500, "days for which the table of events in DynamoDB keeps one; 0: for ever"
@@ -139,8 +139,8 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 _NAMED = r"\w+=[A-Za-z0-9_.-]{3,255}"
 _S3 = (re.compile(r"|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?"), "empty or s3://BUCKET/PREFIX")
 
-# Named without ENDCAP_: what deployments of the recording function set.
-INTEREST_TABLE = "CustomerInterestTable"
+# Named without ENDCAP_: what deployments of the functions set. The table's name and "Table".
+TABLE_VARIABLES = ("CustomerInterestTable", "EcommerceUsersTable", "storeRecommendationsTable")
 
 # name → (the form of a text, in words)
 FORMS: dict[str, tuple[re.Pattern[str], str]] = {
@@ -250,8 +250,9 @@ def load_settings(environment: Mapping[str, str], **given: Any) -> Settings:
         raw = given.get(name)
         if raw is None:
             raw = environment.get(variable, SETTINGS[name].default)
-        if name == "tables" and (own := environment.get(INTEREST_TABLE)):
-            raw = ",".join(filter(None, (raw, f"CustomerInterest={own}")))
+        if name == "tables":
+            own = (f"{v[:-5]}={environment[v]}" for v in TABLE_VARIABLES if environment.get(v))
+            raw = ",".join(filter(None, (raw, *own)))
         values[name] = _read(variable, name, raw)
     return Settings(**values)
 

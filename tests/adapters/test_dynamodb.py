@@ -288,6 +288,8 @@ def test_stored_recommendations_look_to_others_as_their_names_say(bench: Bench) 
         "L": [{"S": "home workout"}, {"S": "fitness bands"}, {"S": "gym accessories"}]
     }
     assert (row["model_version"], row["stored_at"]) == ({"S": "v0001"}, {"N": str(AT)})
+    own = {name for name in row if name.startswith("endcap_")}
+    assert own == {"endcap_version"}  # nothing was in need of a note
     found = bench.documents.get(STORED, "user0001")
     assert found is not None
     assert json.dumps(found.body) == json.dumps(body)  # the order of members too
@@ -427,12 +429,26 @@ def test_every_document_comes_back_from_attributes(body: dict[str, Any]) -> None
             assert all(same(found[name], given_body[name]) for name in found)
 
 
+def test_what_is_nested_is_typed_and_deep_nesting_is_kept() -> None:
+    table = Table("t", "id", members=("id",))
+    body: dict[str, Any] = {"id": "u", "address": {"city": "Ulm", "lines": ["a", 1, None]}}
+    row = {"id": {"S": "u"}} | attributes(body, {"id": "u"}, table)
+    lines = {"L": [{"S": "a"}, {"N": "1"}, {"NULL": True}]}
+    assert row == {"id": {"S": "u"}, "address": {"M": {"city": {"S": "Ulm"}, "lines": lines}}}
+    assert document(row, table) == body
+    for _ in range(40):
+        body = {"id": "u", "deeper": body}
+    row = {"id": {"S": "u"}} | attributes(body, {"id": "u"}, table)
+    assert "deeper" not in row
+    assert document(row, table) == body
+
+
 def normalised(row: Any) -> Any:
     """Numbers as DynamoDB gives them back: without a fraction or exponent where they have none."""
     if isinstance(row, list):
         return [normalised(entry) for entry in row]
     if isinstance(row, dict):
-        if set(row) == {"N"}:
+        if set(row) == {"N"} and isinstance(row["N"], str):
             number = float(row["N"])
             whole = number.is_integer() and abs(number) < 2**53
             return {"N": str(int(number)) if whole else row["N"]}

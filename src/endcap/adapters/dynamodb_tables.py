@@ -29,6 +29,7 @@ class Table(Struct, frozen=True):
     partition: str
     sort: str = ""
     members: tuple[str, ...] = ()
+    floats: tuple[str, ...] = ()
     expires: str = ""
     on_demand: bool = True
     kms: bool = True
@@ -47,6 +48,7 @@ TABLES: dict[str, Table] = {
             "storeRecommendations",
             "user_id",
             members=("user_id", "recommendations", "scores", "model_version", "stored_at"),
+            floats=("scores",),
         ),
         Table("EcommerceUsers", "user_id", members=("user_id",)),
         Table(

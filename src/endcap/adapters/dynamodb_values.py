@@ -1,8 +1,9 @@
 """JSON documents as items of DynamoDB and back, without loss: what DynamoDB types as JSON does
 becomes an attribute of its own, the rest stands in one attribute as JSON.
 
-The extra attribute ``endcap_note`` is only there where an item needs it: for members without a
-type of their own (null, maps, mixed lists), and for numbers like 2.0, which DynamoDB keeps as 2.
+The extra attribute ``endcap_note`` is only there where an item needs it: for numbers like 2.0,
+which DynamoDB keeps as 2, and for members that it has no type for (numbers of more than 38 digits,
+names without a letter, what is nested very deep).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from endcap.domain.errors import InvalidInput
 NOTE = "endcap_note"
 OWN = "endcap_"  # what begins so is not a member of a document
 MOST_ITEM_BYTES = 400 * 2**10
+MOST_DEPTH = 30  # DynamoDB nests 32 levels
 MOST_PARTITION_BYTES, MOST_SORT_BYTES = 2048, 1024
 _LEAST, _MOST = 1e-130, 9.9e125  # magnitudes of numbers
 _WHOLE = re.compile(r"-?[0-9]+")
@@ -49,12 +51,13 @@ def attributes(body: Mapping[str, Any], key: Mapping[str, str], table: Table) ->
         if name in key and name in table.members and value == key[name]:
             continue
         typed = None if name in key or not name or name.startswith(OWN) else _typed(value)
-        if typed is None:
+        whole = name not in table.floats and _holds_whole_floats(value)
+        if typed is None or (whole and not _all_floats(value)):
             note.more[name] = value
             continue
         key_bytes(name)
         made[name] = typed
-        if _holds_whole_floats(value):
+        if whole:
             note.floats.append(name)
     if note != Note():
         made[NOTE] = {"S": encoded(note)}
@@ -74,7 +77,7 @@ def document(item: Item, table: Table) -> dict[str, Any]:
     note = _note.decode(item[NOTE]["S"]) if NOTE in item else Note()
     absent = {name for name in table.keys if name not in table.members} | {*note.lacks}
     body = {
-        name: _plain(typed, name in note.floats)
+        name: _plain(typed, name in note.floats or name in table.floats)
         for name, typed in item.items()
         if not name.startswith(OWN) and name not in absent
     }
@@ -112,25 +115,44 @@ def key_bytes(text: str) -> int:
         raise InvalidInput("bad_key", field="key", value="…") from error
 
 
-def _typed(value: Any) -> Item | None:
+def _typed(value: Any, depth: int = 0) -> Item | None:
     """None: DynamoDB has no type that gives the same value back."""
-    if isinstance(value, bool):
-        return {"BOOL": value}
     if isinstance(value, str):
         key_bytes(value)
         return {"S": value}
+    if value is None or isinstance(value, bool):
+        return {"NULL": True} if value is None else {"BOOL": value}
+    if isinstance(value, int | float):
+        return _number(value)
+    return _nested(value, depth + 1) if depth < MOST_DEPTH else None
+
+
+def _nested(value: Any, depth: int) -> Item | None:
+    if isinstance(value, list):
+        listed = [_typed(entry, depth) for entry in value]
+        return None if None in listed else {"L": listed}
+    if not isinstance(value, dict) or not all(isinstance(n, str) and key_bytes(n) for n in value):
+        return None
+    mapped = {name: _typed(entry, depth) for name, entry in value.items()}
+    return None if None in mapped.values() else {"M": mapped}
+
+
+def _number(value: float) -> Item | None:
     if isinstance(value, int):
         return {"N": str(value)} if abs(value) < 10**_MOST_DIGITS else None
-    if isinstance(value, float):
-        fits = (value == 0 and math.copysign(1, value) > 0) or _LEAST <= abs(value) <= _MOST
-        return {"N": repr(value)} if fits else None
-    if isinstance(value, list) and len({type(entry) for entry in value}) < 2:
-        typed = [_typed(entry) if isinstance(entry, str | int | float) else None for entry in value]
-        return None if None in typed else {"L": typed}
-    return None
+    fits = (value == 0 and math.copysign(1, value) > 0) or _LEAST <= abs(value) <= _MOST
+    return {"N": repr(value)} if fits else None
+
+
+def _all_floats(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(isinstance(entry, float) for entry in value)
+    return isinstance(value, float)
 
 
 def _holds_whole_floats(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_whole_floats, value.values()))
     if isinstance(value, list):
         return any(map(_holds_whole_floats, value))
     return isinstance(value, float) and value.is_integer()
@@ -157,4 +179,6 @@ def _bytes(typed: Item) -> int:
         return len(value) // 2 + 2
     if kind == "L":
         return 3 + sum(1 + _bytes(entry) for entry in value)
+    if kind == "M":
+        return 3 + len(value) + item_bytes(value)
     return 1
