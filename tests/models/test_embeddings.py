@@ -184,3 +184,12 @@ def test_damage_is_refused(fitted: Embeddings, tmp_path: Path, damage: str) -> N
     with pytest.raises(Damaged) as caught:
         Embeddings.load(tmp_path)
     assert caught.value.code in ("embeddings_unreadable", "vectors_unreadable")
+
+
+def test_the_spectrum_of_few_directions_is_the_same_each_time() -> None:
+    draw = np.random.default_rng(0)
+    kinds = draw.random((5, 600)) < 0.05  # five kinds of shoppers: the matrix has five directions
+    matrix = sparse.csr_matrix(kinds[draw.integers(0, 5, 900)].astype(float))
+    first, second = (spectral.spectrum(matrix, 40, spectral.Exponents(), 1) for _ in range(2))
+    assert len(first.values) == 5
+    np.testing.assert_array_equal(first.vectors, second.vectors)

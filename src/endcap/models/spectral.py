@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import svds
+from scipy.sparse.linalg import LinearOperator, eigsh
 
 from endcap.domain.arrays import Float32s, Float64s
 
@@ -60,12 +60,26 @@ def spectrum(matrix: Any, d: int, exponents: Exponents, seed: int) -> Spectrum:
         _, values, turned = np.linalg.svd(scaled.toarray(), full_matrices=False)
         vectors = turned.T
     else:
-        start = np.random.default_rng(seed).standard_normal(min(matrix.shape))
-        _, values, turned = svds(scaled, d, v0=start, return_singular_vectors="vh")
-        vectors = turned.T
+        values, vectors = _greatest(scaled, d, seed)
     order = np.argsort(-values)[:d]
     order = order[values[order] > LEAST_VALUE * values.max()]
     return Spectrum(values[order], vectors[:, order])
+
+
+def _greatest(scaled: Any, d: int, seed: int) -> tuple[Float64s, Float64s]:
+    """The ``d`` greatest singular values, rising, and right vectors (items, d), by Lanczos' method
+    on the smaller Gram matrix. Not by ``svds``: where the matrix has fewer directions it goes on
+    with random ones, and draws them without the seed."""
+    draw = np.random.default_rng(seed)
+    turned = scaled.shape[0] < scaled.shape[1]  # fewer users than items
+    one = scaled.T.tocsr() if turned else scaled.tocsr()
+    other, n = one.T.tocsr(), min(scaled.shape)
+    gram = LinearOperator((n, n), matvec=lambda x: other @ (one @ x), dtype=np.float64)
+    squares, found = eigsh(gram, d, v0=draw.standard_normal(n), rng=draw)
+    values = np.sqrt(np.maximum(squares, 0))
+    if turned:
+        found = scaled.T @ found / np.maximum(values, 1e-30)
+    return values, found
 
 
 def factors(found: Spectrum, counts: Float64s, exponents: Exponents) -> tuple[Float32s, Float32s]:
