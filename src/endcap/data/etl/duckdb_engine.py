@@ -23,7 +23,9 @@ from endcap.data.sql import first_row, listed, quoted, text
 from endcap.domain.errors import EndcapError, InvalidInput, Unavailable
 
 ROWS_AT_ONCE = 2_000_000
-_WRITTEN = "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880)"
+_WRITTEN = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880"
+# Of tables made as a whole, mostly numbers: a dictionary of many different ones is tried in vain.
+_NUMBERS = "DICTIONARY_SIZE_LIMIT 5000"
 
 
 class Reading(NamedTuple):
@@ -177,7 +179,8 @@ class DuckDBEngine:
         self._run("DROP TABLE made")
 
     def _copied(self, select: str, path: Path, date: str) -> Staged:
-        (rows,) = first_row(self.connection, f"COPY ({select}) TO {text(path)} {_WRITTEN}")
+        options = _WRITTEN if date else f"{_WRITTEN}, {_NUMBERS}"
+        (rows,) = first_row(self.connection, f"COPY ({select}) TO {text(path)} ({options})")
         return Staged(str(path.relative_to(self.tables)), date, rows, path.stat().st_size)
 
     def factorise(self, strengths: str, how: Factorisation) -> dict[str, str]:

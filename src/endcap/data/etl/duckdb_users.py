@@ -17,7 +17,7 @@ from endcap.data.sql import first_row, listed, quoted
 ROWS_OF_A_SLICE = 1_000_000
 MOST_CODED = 1_000_000  # different texts: an ENUM lies in memory as a whole
 ITEM_WORDS = ("department", "aisle", "brand")
-_EVENTS, _ITEMS = "events_of_users", "items_of_users"
+_EVENTS, _ITEMS, _CODES = "events_of_users", "items_of_users", "codes_of_users"
 
 
 class UserSlices:
@@ -38,9 +38,9 @@ class UserSlices:
             f"CREATE OR REPLACE TEMP TABLE {_EVENTS} AS SELECT {listed(tuple(self._columns))}, "
             f"{place} AS slice FROM events{order if slices > 1 else ''}"
         )
-        self._code("item_id", f"SELECT item_id FROM {_EVENTS} UNION SELECT item_id FROM items")
+        self._code("item_id", f"SELECT item_id FROM {_EVENTS} UNION ALL SELECT item_id FROM items")
         for word in ITEM_WORDS:
-            self._code(word, f"SELECT DISTINCT {word} FROM items")
+            self._code(word, f"SELECT {word} FROM items")
         coded = ", ".join(_coded(name) for name in ("item_id", *ITEM_WORDS))
         self._run(f"CREATE OR REPLACE TEMP TABLE {_ITEMS} AS SELECT * REPLACE ({coded}) FROM items")
 
@@ -49,7 +49,7 @@ class UserSlices:
         self._show("items", f"SELECT * FROM {_ITEMS}")
         for number in self._numbers:
             mine = f"FROM {_EVENTS} WHERE slice = {number}"
-            self._code("user_id", f"SELECT DISTINCT user_id {mine}")
+            self._code("user_id", f"SELECT user_id {mine}")
             columns = [
                 _coded(name) if name in ("user_id", "item_id") else name for name in self._columns
             ]
@@ -58,6 +58,7 @@ class UserSlices:
             self._drop()
         self._run(f"DROP TABLE {_EVENTS}")
         self._run(f"DROP TABLE {_ITEMS}")
+        self._run(f"DROP TABLE {_CODES}")
 
     def hold(self, name: str, sql: str) -> None:
         """A table of this slice that others read, under its name."""
@@ -76,10 +77,13 @@ class UserSlices:
         too many."""
         kind = quoted(f"{column}_code")
         self._run(f"DROP TYPE IF EXISTS {kind}")
-        named = f"SELECT {column} FROM ({values}) WHERE {column} IS NOT NULL"
-        (count,) = first_row(self._connection, f"SELECT count(*) FROM ({named})")
-        few = f"ENUM ({named} ORDER BY 1)" if count <= MOST_CODED else "VARCHAR"
-        self._run(f"CREATE TYPE {kind} AS {few}")
+        self._run(
+            f"CREATE OR REPLACE TEMP TABLE {_CODES} AS "
+            f"SELECT DISTINCT {column} FROM ({values}) WHERE {column} IS NOT NULL"
+        )
+        (count,) = first_row(self._connection, f"SELECT count(*) FROM {_CODES}")
+        few = f"ENUM (SELECT {column} FROM {_CODES} ORDER BY 1)"
+        self._run(f"CREATE TYPE {kind} AS {few if count <= MOST_CODED else 'VARCHAR'}")
 
     def _names(self, view: str) -> list[str]:
         return [name for name, *_ in self._run(f"DESCRIBE {view}").fetchall()]
