@@ -19,7 +19,7 @@ from endcap.app.reports import training_report
 from endcap.app.training import train
 from endcap.app.written_files import remember_file
 from endcap.cli.batch_files import writing
-from endcap.data.etl.run import Request
+from endcap.data.etl.records import Request
 from endcap.data.export import export_tables
 from endcap.data.importer import ImportOptions
 from endcap.data.sources import Source

@@ -20,7 +20,7 @@ from endcap.app.table_training import train_from_tables
 from endcap.control import campaigns
 from endcap.data.etl.catalogue import TableFile, TableState, newest, publish
 from endcap.data.etl.engine import Factorisation
-from endcap.data.etl.run import Request
+from endcap.data.etl.records import Request
 from endcap.data.training import load_interactions
 from endcap.domain.errors import InvalidInput
 from endcap.domain.values import EMBEDDING, Query

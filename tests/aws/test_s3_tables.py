@@ -17,7 +17,8 @@ from endcap.cli.etl import spark_url
 from endcap.data.etl.catalogue import newest
 from endcap.data.etl.duckdb_engine import DuckDBEngine, Reading
 from endcap.data.etl.erasing import erase_from_tables
-from endcap.data.etl.run import Request, Run, RunRecord
+from endcap.data.etl.records import Request, RunRecord
+from endcap.data.etl.run import Run
 from endcap.data.etl.storage import LocalStorage
 from endcap.data.lake import Lake
 from endcap.domain.errors import Damaged, Forbidden

@@ -6,7 +6,8 @@ from endcap.app.compaction import settle
 from endcap.app.shop import Shop
 from endcap.data.etl.catalogue import newest
 from endcap.data.etl.duckdb_engine import DuckDBEngine, Reading
-from endcap.data.etl.run import Progress, Request, Run, RunRecord
+from endcap.data.etl.records import Request, RunRecord
+from endcap.data.etl.run import Progress, Run
 from endcap.data.etl.storage import only_run
 from endcap.domain.times import DAY_US
 from endcap.features.parameters import parameters

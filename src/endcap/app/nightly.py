@@ -21,7 +21,7 @@ from endcap.app.versions import promote
 from endcap.control import solution_versions
 from endcap.control.campaigns import campaign
 from endcap.control.solution_versions import version as find_version
-from endcap.data.etl.run import Request
+from endcap.data.etl.records import Request
 from endcap.domain.errors import InvalidInput
 from endcap.pipeline.steps import GLUE, SAGEMAKER, WHOLE, Facts, Pipeline, Retry, Step
 from endcap.ports import Message

@@ -19,7 +19,7 @@ from endcap.settings import Settings
 if TYPE_CHECKING:
     from endcap.app.shop import Shop
     from endcap.data.etl.engine import Factorisation
-    from endcap.data.etl.run import Request, RunRecord
+    from endcap.data.etl.records import Request, RunRecord
 
 ENGINES = ("duckdb", "spark")
 
@@ -83,6 +83,11 @@ def factor_options(command: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option("--full", is_flag=True, help="Make everything anew.")
 @click.option(
+    "--only",
+    is_flag=True,
+    help="With --tables: write none but these; what they read is worked out for this run alone.",
+)
+@click.option(
     "--master",
     default="local[*]",
     show_default=True,
@@ -105,6 +110,7 @@ def command(
     dates: str | None,
     as_of: str | None,
     full: bool,
+    only: bool,
     master: str,
     python: str | None,
     factors: int | None,
@@ -113,7 +119,7 @@ def command(
 ) -> None:
     from endcap.app import etl
     from endcap.bootstrap import open_shop, prepare_kernels
-    from endcap.data.etl.run import Request
+    from endcap.data.etl.records import Request
     from endcap.data.etl.sources import parse_dates
     from endcap.domain.times import parse_iso
 
@@ -122,7 +128,7 @@ def command(
     moment = at if as_of is None else parse_iso(as_of, "--as-of")
     names = tuple(name.strip() for name in (tables or "").split(",") if name.strip())
     fitted = factorisation(settings, engine, factors, how)
-    request = Request(at, moment, names, first, last, full, fitted)
+    request = Request(at, moment, names, first, last, full, only, fitted)
     prepare_kernels(settings)
     shop = open_shop(settings)
     if engine == "spark":
@@ -158,7 +164,7 @@ def on_spark(shop: Shop, request: Request, master: str, python: str, memory_mb: 
     import msgspec
 
     from endcap.app.compaction import settle
-    from endcap.data.etl.run import RunRecord
+    from endcap.data.etl.records import RunRecord
     from endcap.data.etl.storage import only_run
     from endcap.domain.times import iso
 
@@ -170,6 +176,7 @@ def on_spark(shop: Shop, request: Request, master: str, python: str, memory_mb: 
         "dates": "..".join(day for day in (request.first_date, request.last_date) if day),
         "as-of": iso(request.as_of),
         "full": str(request.full).lower(),
+        "only": str(request.only).lower(),
         "master": master,
         "memory-mb": str(memory_mb),
         **factor_words(request.factors),

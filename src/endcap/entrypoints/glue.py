@@ -18,7 +18,8 @@ import msgspec
 from endcap.adapters.hadoop_files import HadoopStorage
 from endcap.adapters.spark_session import open_session
 from endcap.data.etl.engine import Factorisation
-from endcap.data.etl.run import Request, Run, RunRecord
+from endcap.data.etl.records import Request, RunRecord
+from endcap.data.etl.run import Run
 from endcap.data.etl.sources import parse_dates, read_lake
 from endcap.data.etl.spark_engine import SparkEngine
 from endcap.data.etl.storage import LocalStorage, Storage, only_run
@@ -33,6 +34,7 @@ ABOUT = """python -m endcap.entrypoints.glue --lake URL --output URL
   --dates DAY[..DAY]    make these dates anew
   --as-of TIME          the time of features, ISO 8601 (now)
   --full true           make everything anew
+  --only true           write none but --tables; what they read is worked out for this run
   --master URL          local[2], spark://host:port … (what the surroundings say)
   --memory-mb N         of the driver, where --master is given (1024)
   --shuffles N          partitions of a shuffle
@@ -66,8 +68,8 @@ def request_of(given: dict[str, str], at: int) -> Request:
     first, last = parse_dates(given.get("dates"))
     as_of = parse_iso(given["as-of"], "--as-of") if "as-of" in given else at
     names = tuple(name for name in given.get("tables", "").split(",") if name)
-    full = given.get("full", "false") == "true"
-    return Request(at, as_of, names, first, last, full, factorisation_of(given))
+    full, only = (given.get(name, "false") == "true" for name in ("full", "only"))
+    return Request(at, as_of, names, first, last, full, only, factorisation_of(given))
 
 
 def factorisation_of(given: dict[str, str]) -> Factorisation | None:

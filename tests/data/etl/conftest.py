@@ -14,7 +14,8 @@ import pytest
 
 from endcap.data.etl.catalogue import TableFile, newest
 from endcap.data.etl.duckdb_engine import DuckDBEngine
-from endcap.data.etl.run import Request, Run, RunRecord
+from endcap.data.etl.records import Request, RunRecord
+from endcap.data.etl.run import Run
 from endcap.data.etl.statements import filled, statement
 from endcap.data.etl.storage import LocalStorage
 from endcap.data.etl.tables import STRENGTHS

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from endcap.data.etl import duckdb_users
 from endcap.data.etl.catalogue import newest
 from endcap.data.etl.duckdb_engine import DuckDBEngine
 from endcap.data.etl.sources import parse_dates, read_lake
@@ -293,3 +294,40 @@ def test_memory_is_bounded_and_said(shop: Etl) -> None:
     finally:
         engine.close()
     assert (failure.value.code, failure.value.value) == ("etl_out_of_memory", 16)
+
+
+def test_only_the_named_tables_are_written(shop: Etl) -> None:
+    shop.run()
+    names = ("user_features", "user_product_features", "product_features", "neighbours")
+    expected = {name: sorted(map(str, shop.rows(name))) for name in names}
+    apart = type(shop)(shop.lake, shop.root.parent / "apart")
+    assert apart.made(tables=names, only=True) == dict.fromkeys(names, 1)
+    assert {path.parent.name for path in apart.root.rglob("*.parquet")} == set(names)
+    assert {name: sorted(map(str, apart.rows(name))) for name in names} == expected
+    assert apart.made(tables=names, only=True) == {}
+    assert apart.made(tables=("sessions",), only=True) == {"sessions": 3}
+    assert sorted(map(str, apart.rows("sessions"))) == sorted(map(str, shop.rows("sessions")))
+
+
+@pytest.mark.parametrize("coded", [10**6, 3])
+def test_users_made_some_at_a_time_are_the_same_rows(
+    lakes, tmp_path, etl_of, monkeypatch, coded
+) -> None:
+    names = ("history", "user_features", "user_product_features")
+    whole = etl_of(lakes["all"], tmp_path / "whole")
+    whole.run(tables=names)
+    monkeypatch.setattr(duckdb_users, "ROWS_OF_A_SLICE", 100)
+    monkeypatch.setattr(duckdb_users, "MOST_CODED", coded)
+    sliced = etl_of(lakes["all"], tmp_path / "sliced")
+    sliced.run(tables=names)
+    for name in names:
+        assert len(sliced.files(name)) > len(whole.files(name)) == 1
+        assert in_order(sliced.rows(name)) == in_order(whole.rows(name))
+
+
+def in_order(rows: list[dict[str, Any]]) -> list[list[str]]:
+    """Sums differ in their last digits with the order in which they are taken."""
+    return sorted(
+        [f"{value:.9g}" if isinstance(value, float) else repr(value) for value in row.values()]
+        for row in rows
+    )

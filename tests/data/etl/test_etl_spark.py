@@ -24,6 +24,7 @@ JOB = Path(__file__).with_name("spark_job.py")
 DAY = 86_400_000_000
 START = 20_000 * DAY
 AS_OF = START + 9 * DAY + 5 * 3_600_000_000  # as in conftest.py
+ONLY = ("user_features", "user_product_features", "product_features", "neighbours")
 LATER = ("events", "sessions", "user_features")  # made again after the lake went on
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(1800)]
@@ -47,11 +48,14 @@ def environment() -> dict[str, str]:
 
 
 def jobs(spark: str, lakes: dict[str, Lake], root: Path) -> list[dict[str, str]]:
-    """The whole shop, then some tables after it went on. Spark 3.5 goes through Hadoop's files."""
+    """The whole shop, some tables after it went on, and some tables alone. Spark 3.5 goes through
+    Hadoop's files."""
     scheme = "file://" if spark == "35" else ""
     shared = {"output": f"{scheme}{root / 'tables'}", "as-of": iso(AS_OF)}
     first = {"lake": f"{scheme}{lakes['all'].root}", **shared}
-    return [first, {"lake": f"{scheme}{lakes['later'].root}", **shared, "tables": ",".join(LATER)}]
+    later = {**shared, "lake": f"{scheme}{lakes['later'].root}", "tables": ",".join(LATER)}
+    only = {"output": f"{scheme}{root / 'only'}", "only": "true", "tables": ",".join(ONLY)}
+    return [first, later, {**first, **only}]
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +106,13 @@ def test_rows_are_the_same(ran: Ran, duckdb_tables, rows_of, differences) -> Non
         expected = rows_of(duckdb_tables["later" if table in again else "all"], table)
         assert expected
         assert differences(expected, rows_of(ran.root / "tables", table))[:3] == [], table
+
+
+def test_only_the_named_tables_are_written(ran: Ran, duckdb_tables, rows_of, differences) -> None:
+    assert {path.parent.name for path in (ran.root / "only").rglob("*.parquet")} == set(ONLY)
+    for table in ONLY:
+        expected = rows_of(duckdb_tables["all"], table)
+        assert differences(expected, rows_of(ran.root / "only", table))[:3] == [], table
 
 
 def test_only_what_changed_is_made_anew(ran: Ran) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from time import perf_counter
 from typing import NamedTuple
 
 import duckdb
@@ -13,7 +14,8 @@ import pyarrow as pa
 
 from endcap.data.etl.catalogue import TableFile
 from endcap.data.etl.dialects import DUCKDB
-from endcap.data.etl.engine import EVENT_KINDS, EntityPart, Factorisation, Staged
+from endcap.data.etl.duckdb_users import UserSlices
+from endcap.data.etl.engine import EVENT_KINDS, EntityPart, Factorisation, Staged, Written
 from endcap.data.etl.sources import Dated
 from endcap.data.etl.storage import of_os
 from endcap.data.etl.tables import ERASURES, RAW_EVENTS, Table
@@ -21,7 +23,9 @@ from endcap.data.sql import first_row, listed, quoted, text
 from endcap.domain.errors import EndcapError, InvalidInput, Unavailable
 
 ROWS_AT_ONCE = 2_000_000
-_WRITTEN = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
+_WRITTEN = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880"
+# Of tables made as a whole, mostly numbers: a dictionary of many different ones is tried in vain.
+_NUMBERS = "DICTIONARY_SIZE_LIMIT 5000"
 
 
 class Reading(NamedTuple):
@@ -127,6 +131,41 @@ class DuckDBEngine:
             path = target / "0.parquet"
             return [self._copied(sql, path, "")]
 
+    def hold(self, table: Table, sql: str) -> None:
+        if table.dated:  # as large as the events: read where they lie
+            self._view(table.name, sql)
+            return
+        self._run(f"CREATE TEMP TABLE IF NOT EXISTS {quoted('held_' + table.name)} AS {sql}")
+        self._view(table.name, f"SELECT * FROM {quoted('held_' + table.name)}")
+
+    def make_of_users(
+        self,
+        tables: Sequence[Table],
+        statements: Mapping[str, str],
+        folder: str,
+        rows: int,
+        written: Collection[str],
+    ) -> dict[str, Written]:
+        with self._explained():
+            for name in written:
+                (self.tables / folder / name).mkdir(parents=True, exist_ok=True)
+            made = {name: Written([], 0.0) for name in written}
+            read = {name for table in tables for name in table.reads}
+            of_events = [statements[table.name] for table in tables if "events" in table.reads]
+            slices = UserSlices(self.connection, rows, of_events)
+            for number in slices:
+                for table in tables:
+                    begun, sql = perf_counter(), statements[table.name]
+                    if table.name in read:
+                        slices.hold(table.name, sql)
+                        sql = f"SELECT * FROM {quoted(table.name)}"
+                    if table.name in written:
+                        path = self.tables / folder / table.name / f"{number}.parquet"
+                        files, seconds = made[table.name]
+                        files.append(self._copied(sql, path, ""))
+                        made[table.name] = Written(files, seconds + perf_counter() - begun)
+            return made
+
     def _dates(self, table: Table, sql: str, target: Path) -> Iterator[Staged]:
         """A file for each date, in order."""
         self._run(f"CREATE OR REPLACE TEMP TABLE made AS {sql}")
@@ -140,7 +179,8 @@ class DuckDBEngine:
         self._run("DROP TABLE made")
 
     def _copied(self, select: str, path: Path, date: str) -> Staged:
-        (rows,) = first_row(self.connection, f"COPY ({select}) TO {text(path)} {_WRITTEN}")
+        options = _WRITTEN if date else f"{_WRITTEN}, {_NUMBERS}"
+        (rows,) = first_row(self.connection, f"COPY ({select}) TO {text(path)} ({options})")
         return Staged(str(path.relative_to(self.tables)), date, rows, path.stat().st_size)
 
     def factorise(self, strengths: str, how: Factorisation) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, NamedTuple, Protocol
 
 from msgspec import Meta, Struct
@@ -49,6 +49,13 @@ class Factorisation(Struct, frozen=True):
     seed: int = 0
 
 
+class Written(NamedTuple):
+    """What became of a table that was made together with others."""
+
+    files: list[Staged]
+    seconds: float
+
+
 class Engine(Protocol):
     """``rows_at_once``: how many events of dated tables it takes in one statement."""
 
@@ -86,6 +93,22 @@ class Engine(Protocol):
         """Fit vectors to a filled statement: the statement of each table of ``FACTORS``.
 
         Raises InvalidInput (factors_need_spark)."""
+        ...
+
+    def hold(self, table: Table, sql: str) -> None:
+        """A table that others read in this run and that is not written."""
+        ...
+
+    def make_of_users(
+        self,
+        tables: Sequence[Table],
+        statements: Mapping[str, str],
+        folder: str,
+        rows: int,
+        written: Collection[str],
+    ) -> dict[str, Written]:
+        """As ``make`` for tables ``by_user``, which may read each other, together. ``written``:
+        the names of those to write, each under a folder of its own in ``folder``."""
         ...
 
     def close(self) -> None: ...

@@ -6,15 +6,15 @@ stopped, and the same run again changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from time import perf_counter
 
 import msgspec
-from msgspec import Struct
 
 from endcap.data.etl import catalogue, sources
 from endcap.data.etl.catalogue import TableFile
-from endcap.data.etl.engine import Engine, EntityPart, Factorisation
+from endcap.data.etl.engine import Engine, EntityPart, Written
+from endcap.data.etl.records import Made, Request, RunRecord
 from endcap.data.etl.sources import KEYS, attributes_of, entity_columns
 from endcap.data.etl.statements import Parameters, attribute_names, filled, statement
 from endcap.data.etl.storage import STAGING, Storage
@@ -30,48 +30,6 @@ from endcap.data.manifest import Manifest, Part
 
 Progress = Callable[[str, float], None]
 RUNS = "runs"
-
-
-class Request(Struct, frozen=True):
-    """``tables``: these and what they read; all where none is named. ``first_date``,
-    ``last_date``: make these dates anew, changed or not, and no others of dated tables.
-    ``full``: make everything anew. ``factors``: also make ``FACTORS``. ``at``: now, µs; ``as_of``:
-    the time of features."""
-
-    at: int
-    as_of: int
-    tables: tuple[str, ...] = ()
-    first_date: str | None = None
-    last_date: str | None = None
-    full: bool = False
-    factors: Factorisation | None = None
-
-
-class Made(Struct, frozen=True):
-    """What became of a table: ``rows`` and ``bytes`` are of the whole table afterwards."""
-
-    table: str
-    partitions: int  # made anew
-    partitions_kept: int
-    rows: int
-    files: int
-    bytes: int
-    seconds: float
-
-
-class RunRecord(Struct, frozen=True):
-    """What a run did, as it is kept in ``runs/``."""
-
-    at: int
-    as_of: int
-    engine: str
-    versions: dict[str, str]
-    lake_version: int
-    version: int  # of the tables
-    tables: list[Made]
-    seconds: float
-    status: str = "done"
-    reason: str = ""
 
 
 class Run:
@@ -94,6 +52,7 @@ class Run:
         self.attributes: dict[str, dict[str, str]] = {}
         self.made: list[Made] = []
         self._fitted: dict[str, str] = {}
+        self.of_users: dict[str, Written] = {}
         self._begun = perf_counter()
 
     def run(self) -> RunRecord:
@@ -106,9 +65,12 @@ class Run:
             for raw, parts in ((RAW_ITEMS, self.manifest.items), (RAW_USERS, self.manifest.users)):
                 self._show_entities(raw, parts)
             statements = {table.name: self._statement(table) for table in wanted}
-            for place, table in enumerate(wanted):
-                self.progress(table.name, place / len(wanted))
-                self._table(table, statements, place / len(wanted), 1 / len(wanted))
+            kept = [table for table in wanted if self._is_kept(table.name)]
+            for place, table in enumerate(kept):
+                self.progress(table.name, place / len(kept))
+                if table.by_user and not self.of_users:
+                    self._users([t for t in wanted if t.by_user], kept, statements)
+                self._table(table, statements, place / len(kept), 1 / len(kept))
         except BaseException as error:
             self._keep(self._record("failed", getattr(error, "code", type(error).__name__)))
             raise
@@ -117,6 +79,12 @@ class Run:
         record = self._record("done", "")
         self._keep(record)
         return record
+
+    def _is_kept(self, name: str) -> bool:
+        """Whether a table is written, or worked out for those that read it alone."""
+        request = self.request
+        asked = (*request.tables, *(table.name for table in FACTORS))
+        return not request.only or not request.tables or name in asked
 
     def _show_entities(self, raw: str, parts: Sequence[Part]) -> None:
         say = self.engine.dialect
@@ -159,10 +127,8 @@ class Run:
         self, table: Table, statements: Mapping[str, str], begin: float, share: float
     ) -> None:
         begun, state = perf_counter(), self.tables.of(table.name)
-        plain = {name: self._plain(name) for name in statements}
-        at = self.request.as_of
-        now = sources.fingerprints(self.manifest, table, plain, at)
-        attributes = self._attributes_made(table)
+        at, attributes = self.request.as_of, self._attributes_made(table)
+        now = self._fingerprints(table)
         stale = self._stale(table, now, attributes)
         if len(stale) > 1 and self._widened(table, attributes):  # all are stale until all are made
             self._publish(table, msgspec.structs.replace(state, sources={}))
@@ -179,9 +145,33 @@ class Run:
         self.made.append(
             Made(
                 table.name, len(stale), len(now) - len(stale), after.rows, len(after.files),
-                after.bytes, round(perf_counter() - begun, 3),
+                after.bytes, round(perf_counter() - begun + self._seconds(table), 3),
             )
         )  # fmt: skip
+
+    def _users(
+        self, tables: Sequence[Table], kept: Sequence[Table], statements: Mapping[str, str]
+    ) -> None:
+        """Make the stale ones among tables ``by_user`` together; ``_make`` takes them up."""
+        stale = [t for t in tables if t in kept and self._stale(t, self._fingerprints(t), {})]
+        if not stale:
+            return
+        parts = [part for parts in self.dates.values() for part in parts]
+        inputs = {name for table in tables for name in table.reads} - {t.name for t in tables}
+        self._show(inputs, statements, parts, None)
+        rows, names = sum(p.part.rows for p in parts), {table.name for table in stale}
+        self.of_users = self.engine.make_of_users(
+            tables, statements, f"{STAGING}/of_users", rows, names
+        )
+
+    def _seconds(self, table: Table) -> float:
+        """What a table took that was made together with others."""
+        made = self.of_users.get(table.name)
+        return made.seconds if made else 0.0
+
+    def _fingerprints(self, table: Table) -> dict[str, str]:
+        plain = {table.name: self._plain(table.name)}
+        return sources.fingerprints(self.manifest, table, plain, self.request.as_of)
 
     def _stale(
         self, table: Table, now: Mapping[str, str], attributes: Mapping[str, str]
@@ -224,19 +214,17 @@ class Run:
     ) -> dict[str, list[TableFile]]:
         """Write partitions and move them to where the table lies; they are not published yet."""
         parts = [p for date in (dates if table.dated else self.dates) for p in self.dates[date]]
-        if table.name == "events":
-            self.engine.show_events(parts)
-        for name in table.reads:
-            if name in statements:
-                files = self.tables.of(name).files
-                wanted = [f for f in files if not f.date or not table.dated or f.date in dates]
-                (read,) = with_only(name)
-                self.engine.show_table(read, wanted, statements[name])
         version = self.tables.version + 1
         folder = f"{STAGING}/{version:012d}"
         rows = sum(p.part.rows for p in parts)
-        sql = self._factors(table) if table in FACTORS else statements[table.name]
-        staged = self.engine.make(table, sql, folder, rows)
+        if table.name in self.of_users:
+            staged = self.of_users[table.name].files
+        else:
+            if table.name == "events":
+                self.engine.show_events(parts)
+            self._show(table.reads, statements, parts, dates if table.dated else None)
+            sql = self._factors(table) if table in FACTORS else statements[table.name]
+            staged = self.engine.make(table, sql, folder, rows)
         made: dict[str, list[TableFile]] = {date: [] for date in dates}
         moves = []
         for number, file in enumerate(staged):
@@ -252,6 +240,28 @@ class Run:
         if not self._fitted and self.request.factors is not None:
             self._fitted = self.engine.factorise(self._plain(STRENGTHS), self.request.factors)
         return self._fitted[table.name]
+
+    def _show(
+        self,
+        names: Iterable[str],
+        statements: Mapping[str, str],
+        parts: Sequence[sources.Dated],
+        dates: Sequence[str] | None,
+    ) -> None:
+        """Let the engine see tables that are read; those by date with these dates, None for all."""
+        for name in names:
+            if name not in statements:
+                continue
+            (read,) = with_only(name)
+            if not self._is_kept(name):
+                if name == "events":
+                    self.engine.show_events(parts)
+                self._show(read.reads, statements, parts, dates)
+                self.engine.hold(read, statements[name])
+                continue
+            files = self.tables.of(name).files
+            wanted = [f for f in files if not f.date or dates is None or f.date in dates]
+            self.engine.show_table(read, wanted, statements[name])
 
     def _publish(self, table: Table, state: catalogue.TableState) -> None:
         tables = {**self.tables.tables, table.name: state}

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from time import perf_counter
 from typing import Any
 
 from endcap.data.etl.catalogue import TableFile
 from endcap.data.etl.dialects import SPARK, TEXT, TEXTS
-from endcap.data.etl.engine import EVENT_KINDS, EntityPart, Factorisation, Staged
+from endcap.data.etl.engine import EVENT_KINDS, EntityPart, Factorisation, Staged, Written
 from endcap.data.etl.sources import Dated
 from endcap.data.etl.spark_factors import fit
 from endcap.data.etl.statements import said
@@ -129,6 +130,36 @@ class SparkEngine:
                 columns = ", ".join(frame.columns)
                 statements[table.name] = f"SELECT {columns} FROM fitted_{table.name}"
             return statements
+
+    def hold(self, table: Table, sql: str) -> None:
+        with self._explained(table.name):
+            self.session.sql(said(sql, SPARK)).createOrReplaceTempView(table.name)
+
+    def make_of_users(
+        self,
+        tables: Sequence[Table],
+        statements: Mapping[str, str],
+        folder: str,
+        rows: int,
+        written: Collection[str],
+    ) -> dict[str, Written]:
+        made: dict[str, Written] = {}
+        held: list[Any] = []
+        for table in tables:
+            name, begun = table.name, perf_counter()
+            if name in written:
+                files = self.make(table, statements[name], f"{folder}/{name}", rows)
+                made[name] = Written(files, perf_counter() - begun)
+            with self._explained(name):
+                if name in written:
+                    frame = self.session.read.parquet(f"{self.tables}/{folder}/{name}")
+                else:
+                    frame = self.session.sql(said(statements[name], SPARK)).persist()
+                    held.append(frame)
+                frame.createOrReplaceTempView(name)
+        for frame in held:
+            frame.unpersist()
+        return made
 
     def _staged(self, table: Table, folder: str) -> list[Staged]:
         """The files that a statement wrote, in order."""

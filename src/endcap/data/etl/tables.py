@@ -14,7 +14,8 @@ RAW = (RAW_EVENTS, RAW_ITEMS, RAW_USERS, ERASURES)  # what the runner makes of t
 class Table(NamedTuple):
     """``reads``: tables made before it, or of ``RAW``. ``dated``: one partition a UTC date, made
     from the events of that date alone; else made anew as a whole. ``order``: how the rows of a
-    file are sorted. ``timed``: it depends on the time ``as_of``."""
+    file are sorted. ``timed``: it depends on the time ``as_of``. ``by_user``: a user's rows come
+    from the user's own events (and the items) alone."""
 
     name: str
     reads: tuple[str, ...]
@@ -22,6 +23,7 @@ class Table(NamedTuple):
     dated: bool = False
     order: tuple[str, ...] = ()
     timed: bool = False
+    by_user: bool = False
 
 
 TABLES: tuple[Table, ...] = (
@@ -36,10 +38,17 @@ TABLES: tuple[Table, ...] = (
         "sessions", ("events",), "runs of a user's events of one UTC date", True,
         ("begin_ts", "user_id", "session_number"),
     ),
-    Table("history", ("events", "items"), "the newest events of each user", timed=True),
-    Table("user_features", ("history",), "what features say of each user", timed=True),
+    Table(
+        "history", ("events", "items"), "the newest events of each user", timed=True, by_user=True,
+    ),
+    Table(
+        "user_features", ("history",), "what features say of each user", timed=True, by_user=True,
+    ),
+    Table(
+        "user_product_features", ("history", "items"), "… of each user × product", timed=True,
+        by_user=True,
+    ),
     Table("product_features", ("events", "items"), "… of each product", timed=True),
-    Table("user_product_features", ("history",), "… of each user × product", timed=True),
     Table("cooccurrence", ("events",), "users who had both of two items"),
     Table("neighbours", ("cooccurrence",), "the items that go best with each"),
     Table("quality", ("events", "items", "users"), "data-quality checks", timed=True),

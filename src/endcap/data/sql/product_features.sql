@@ -2,7 +2,7 @@
 -- of the group "product". Rates are drawn to the shop's own as by $prior events more.
 WITH weighed AS (
   SELECT
-    e.user_id, e.item_id, e.event_type, e.ts,
+    e.item_id, e.event_type, e.ts,
     CASE e.event_type
       WHEN 'view' THEN $view_weight
       WHEN 'add_to_cart' THEN $cart_weight
@@ -13,34 +13,42 @@ WITH weighed AS (
   FROM events AS e
   WHERE e.ts >= 0 AND e.ts < $as_of
 ),
-paired AS (
+counted AS (
   SELECT
     w.item_id,
-    w.user_id,
-    count(CASE WHEN w.event_type = 'view' THEN 1 END) AS views,
-    count(CASE WHEN w.event_type = 'add_to_cart' THEN 1 END) AS carts,
-    count(CASE WHEN w.event_type = 'purchase' THEN 1 END) AS purchases,
+    CAST(count(CASE WHEN w.event_type = 'view' THEN 1 END) AS DOUBLE) AS views,
+    CAST(count(CASE WHEN w.event_type = 'add_to_cart' THEN 1 END) AS DOUBLE) AS carts,
+    CAST(count(CASE WHEN w.event_type = 'purchase' THEN 1 END) AS DOUBLE) AS purchases,
     sum(w.weight * pow(2e0, -w.age_days / $fast_half_life_days)) AS fast,
     sum(w.weight * pow(2e0, -w.age_days / $slow_half_life_days)) AS slow,
     min(w.ts) AS oldest,
     max(w.ts) AS newest
   FROM weighed AS w
-  GROUP BY w.item_id, w.user_id
+  GROUP BY w.item_id
 ),
-counted AS (
+paired AS (
+  SELECT
+    e.user_id, e.item_id,
+    max(CASE WHEN e.event_type = 'purchase' THEN 1 ELSE 0 END) AS bought
+  FROM events AS e
+  WHERE e.ts >= 0 AND e.ts < $as_of
+  GROUP BY e.user_id, e.item_id
+),
+reached AS (
   SELECT
     p.item_id,
-    CAST(sum(p.views) AS DOUBLE) AS views,
-    CAST(sum(p.carts) AS DOUBLE) AS carts,
-    CAST(sum(p.purchases) AS DOUBLE) AS purchases,
-    CAST(count(CASE WHEN p.purchases > 0 THEN 1 END) AS DOUBLE) AS buyers,
     CAST(count(*) AS DOUBLE) AS shoppers,
-    sum(p.fast) AS fast,
-    sum(p.slow) AS slow,
-    min(p.oldest) AS oldest,
-    max(p.newest) AS newest
+    CAST(count(CASE WHEN p.bought = 1 THEN 1 END) AS DOUBLE) AS buyers
   FROM paired AS p
   GROUP BY p.item_id
+),
+totals AS (
+  SELECT
+    c.item_id, c.views, c.carts, c.purchases, c.fast, c.slow, c.oldest, c.newest,
+    r.shoppers, r.buyers
+  FROM counted AS c
+  JOIN reached AS r
+    ON r.item_id = c.item_id
 ),
 shop AS (
   SELECT
@@ -48,7 +56,7 @@ shop AS (
     sum(c.purchases) / nullif(sum(c.carts), 0e0) AS purchases_by_cart,
     sum(c.purchases) / nullif(sum(c.views), 0e0) AS purchases_by_view,
     sum(c.purchases - c.buyers) / nullif(sum(c.purchases), 0e0) AS repeats_by_purchase
-  FROM counted AS c
+  FROM totals AS c
 ),
 priced AS (
   SELECT
@@ -59,7 +67,7 @@ priced AS (
     coalesce(i.created, CAST(c.oldest AS DOUBLE)) AS since,
     ln(i.price) AS ln_price,
     i.department, i.aisle, i.brand
-  FROM counted AS c
+  FROM totals AS c
   LEFT JOIN items AS i
     ON i.item_id = c.item_id
 ),

@@ -1,5 +1,5 @@
 -- User features as of a time, over each user's history: the columns of features/definitions.py of
--- the group "user". A value that does not exist is null.
+-- the group "user". A value that does not exist is null. No ts of a history is below 0.
 WITH orders AS (
   SELECT
     b.user_id, b.ts, b.back,
@@ -36,9 +36,9 @@ ordered AS (
 timed AS (
   SELECT
     h.user_id, h.item_id, h.event_type, h.ts, h.ln_price, h.department,
-    ((h.ts % $day_us) + $day_us) % $day_us AS time_of_day,
+    h.ts % $day_us AS time_of_day,
     ((($as_of % $day_us) + $day_us) % $day_us) AS time_now,
-    (((h.ts + $monday_us) % $week_us) + $week_us) % $week_us AS time_of_week
+    (h.ts + $monday_us) % $week_us AS time_of_week
   FROM history AS h
 ),
 counted AS (

@@ -2,7 +2,7 @@
 -- features/definitions.py of the group "user_product".
 WITH weighed AS (
   SELECT
-    h.user_id, h.item_id, h.event_type, h.ts, h.back, h.ln_price, h.department, h.aisle, h.brand,
+    h.user_id, h.item_id, h.event_type, h.ts, h.back,
     CASE h.event_type
       WHEN 'view' THEN $view_weight
       WHEN 'add_to_cart' THEN $cart_weight
@@ -15,10 +15,6 @@ pairs AS (
   SELECT
     w.user_id,
     w.item_id,
-    max(w.department) AS department,
-    max(w.aisle) AS aisle,
-    max(w.brand) AS brand,
-    max(w.ln_price) AS ln_price,
     count(CASE WHEN w.event_type = 'view' THEN 1 END) AS views,
     count(CASE WHEN w.event_type = 'add_to_cart' THEN 1 END) AS carts,
     count(CASE WHEN w.event_type = 'purchase' THEN 1 END) AS purchases,
@@ -83,14 +79,16 @@ SELECT
   CAST(d.purchases AS DOUBLE) / nullif(s.purchases, 0) AS department_bought_share,
   CAST($as_of - d.newest AS DOUBLE) / $hour_us AS department_since_hours,
   CAST($as_of - a.newest AS DOUBLE) / $hour_us AS aisle_since_hours,
-  p.ln_price - s.viewed_price AS price_to_viewed,
-  p.ln_price - s.paid_price AS price_to_paid
+  ln(i.price) - s.viewed_price AS price_to_viewed,
+  ln(i.price) - s.paid_price AS price_to_paid
 FROM pairs AS p
 JOIN shoppers AS s
   ON s.user_id = p.user_id
+LEFT JOIN items AS i
+  ON i.item_id = p.item_id
 LEFT JOIN departments AS d
-  ON d.user_id = p.user_id AND d.department = p.department
+  ON d.user_id = p.user_id AND d.department = i.department
 LEFT JOIN aisles AS a
-  ON a.user_id = p.user_id AND a.aisle = p.aisle
+  ON a.user_id = p.user_id AND a.aisle = i.aisle
 LEFT JOIN brands AS b
-  ON b.user_id = p.user_id AND b.brand = p.brand
+  ON b.user_id = p.user_id AND b.brand = i.brand
