@@ -14,7 +14,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from endcap.adapters.breaker import Breaker
@@ -415,6 +415,7 @@ def same(one: Any, other: Any) -> bool:
     return repr(one) == repr(other)
 
 
+@example({"score": 2.0, "list": [1.0, 0.5], "mixed": [1, 2.0], "deep": {"a": 3.0}, "zero": -0.0})
 @given(st.dictionaries(names | st.sampled_from(["id", "sort", "endcap_note"]), values, max_size=5))
 def test_every_document_comes_back_from_attributes(body: dict[str, Any]) -> None:
     for members in ((), ("id",), ("sort", "id")):
