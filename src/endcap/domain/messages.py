@@ -154,6 +154,8 @@ MESSAGES: dict[str, str] = {
     "preference_not_stored": "The preference could not be stored ({cause}); try again",
     "no_user_records": "{field} holds no record of a user; it must be a JSON array of "
     "objects, or have one object on each line",
+    "too_many_users": "{field} holds more than {most} users; run the state machine with the "
+    "distributed fan-out",
     "user_without_id": "{field} has none of {permitted}",
     "bad_user_id": "{field} must be a text of 1 to {most} printable characters or a whole number",
     "event_without_user": "{field} must be a text that is not empty",
