@@ -5,19 +5,20 @@ The functions are run from a zip by Lambda's own runtime client, the machine as 
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
 import shutil
 import time
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from endcap.adapters.dynamodb import DynamoDocuments
+from endcap.adapters.dynamodb_calls import DynamoCalls
+from endcap.adapters.dynamodb_tables import Names
 from endcap.entrypoints.lambdas.table import FUNCTIONS
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
@@ -28,17 +29,6 @@ NAMES = ("ImportUsersFromS3", "MockRecommendations", "FetchRecommendations", "St
          "NotifyCompletion")  # fmt: skip
 ROLE = {"Version": "2012-10-17", "Statement": []}
 KNOWN, USERS, BAD_EVERY = 60, 200, 20
-
-
-@pytest.fixture(scope="module")
-def code() -> bytes:
-    """Endcap itself; what it stands on is this Python's."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as file:
-        for path in sorted((ROOT / "src").rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                file.write(path, path.relative_to(ROOT / "src"))
-    return made.getvalue()
 
 
 class Account:
@@ -68,8 +58,7 @@ class Account:
         self.variables = {
             "ENDCAP_HOME": str(home),
             "ENDCAP_SENDER": f"sns://{self.topic}",
-            "EcommerceUsersTable": self.users,
-            "storeRecommendationsTable": self.stored,
+            "ENDCAP_TABLES": f"EcommerceUsers={self.users},storeRecommendations={self.stored}",
             "RunsUrl": f"s3://{self.bucket}/runs",
             "TOLD": str(self.told),
             **variables,
@@ -131,13 +120,13 @@ Open = Callable[..., Account]
 
 
 @pytest.fixture
-def account(aws: Any, code: bytes, checkerboard_home: Path, tmp_path: Path) -> Open:
+def account(aws: Any, functions_zip: Path, checkerboard_home: Path, tmp_path: Path) -> Open:
     def made(**variables: str) -> Account:
         home = tmp_path / "home"
         if not home.exists():
             shutil.copytree(checkerboard_home, home)
         kept = {n: os.environ[n] for n in ("NUMBA_CACHE_DIR",) if n in os.environ}
-        return Account(aws, code, home, **kept, **variables)
+        return Account(aws, functions_zip.read_bytes(), home, **kept, **variables)
 
     return made
 
@@ -146,7 +135,11 @@ def names(item: dict[str, Any]) -> list[str]:
     return [value["S"] for value in item["recommendations"]["L"]]
 
 
-def test_users_of_whom_some_are_bad_records(account: Open, board: Any) -> None:
+def test_users_of_whom_some_are_bad_records(
+    account: Open, board: Any, aws: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in aws.environment.items():
+        monkeypatch.setenv(name, value)
     shop = account()
     records: list[Any] = [
         {"userId": f"s{n}", "email": f"person{n}@mail.example"} for n in range(USERS)
@@ -162,9 +155,14 @@ def test_users_of_whom_some_are_bad_records(account: Open, board: Any) -> None:
     users, stored = shop.items(shop.users), shop.items(shop.stored)
     assert len(users) == len(stored) == USERS - bad
     assert users["s7"]["email"] == {"S": "person7@mail.example"}
+    calls, given = DynamoCalls(), {"storeRecommendations": shop.stored}
+    documents = DynamoDocuments(calls, Names(given=given))
     for n in range(0, KNOWN, 7):
         item = stored[f"s{n}"]
         assert names(item) == board.ids(user_id=f"s{n}", k=3)
+        document = documents.get("storeRecommendations", f"s{n}")
+        assert document is not None
+        assert document.body["recommendations"] == names(item)
         assert set(item) == {
             "user_id", "recommendations", "scores", "model_version", "strategy", "stored_at",
         }  # fmt: skip
@@ -187,7 +185,7 @@ def test_users_who_fail_are_counted_and_told(account: Open) -> None:
     records = [{"userId": "s0"}, {"userId": "s1"}, {"userId": "s2"}]
     shop.aws.client("lambda").update_function_configuration(
         FunctionName=shop.arns["StoreToDynamoDB"],
-        Environment={"Variables": {**shop.variables, "storeRecommendationsTable": "not-there"}},
+        Environment={"Variables": {**shop.variables, "ENDCAP_TABLES": "storeRecommendations=none"}},
     )
     done = shop.run("users.asl.json", shop.upload(records))
     assert done["status"] == "SUCCEEDED", (done, shop.told.read_text("utf-8")[-3000:])

@@ -175,7 +175,7 @@ class _Machine:
                 "Resource": "arn:aws:states:::s3:putObject",
                 "Parameters": {**place, "Prefix.$": f"{file}.results"},
             },
-            "ToleratedFailurePercentage": 100 if group[0].catch else 0,
+            "ToleratedFailurePercentage": 100.0 if group[0].catch else 0.0,
         }
 
     def processor(self, group: tuple[Step, ...]) -> State:

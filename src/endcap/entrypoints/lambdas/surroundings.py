@@ -21,17 +21,16 @@ if TYPE_CHECKING:
     from endcap.settings import Settings
 
 NAMESPACE = "Endcap"
-USERS_TABLE = ("EcommerceUsersTable", "EcommerceUsers")  # variable, name where it is not set
-STORED_TABLE = ("storeRecommendationsTable", "storeRecommendations")
+USERS_TABLE, STORED_TABLE = "EcommerceUsers", "storeRecommendations"
 
 
 def now_us() -> int:
     return time.time_ns() // 1000
 
 
-def variable(name: str, default: str = "") -> str:
-    """Raises InvalidInput (function_variable_missing) where there is neither."""
-    value = os.environ.get(name) or default
+def variable(name: str) -> str:
+    """Raises InvalidInput (function_variable_missing)."""
+    value = os.environ.get(name)
     if not value:
         raise InvalidInput("function_variable_missing", field=name)
     return value
@@ -54,10 +53,15 @@ def published() -> Published:
 
 
 @cache
-def rows(table: tuple[str, str]) -> Rows:
+def rows(table: str) -> Rows:
+    """A table by its name in the design; ENDCAP_DOCUMENTS and ENDCAP_TABLES say how it is called
+    in this account."""
     from endcap.adapters.dynamodb_rows import Rows
+    from endcap.adapters.dynamodb_tables import Names
 
-    return Rows(variable(*table))
+    given = dict(pair.split("=", 1) for pair in settings().tables.split(",") if pair)
+    prefix = settings().documents.removeprefix("dynamodb://")
+    return Rows(Names(prefix, settings().group, given).of(table))
 
 
 def tell(message: str, counts: Mapping[str, float], **facts: Any) -> None:

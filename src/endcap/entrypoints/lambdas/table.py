@@ -20,7 +20,8 @@ class Action(Struct, frozen=True):
 
 class Function(Struct, frozen=True):
     """``handler``: module and function. ``package``: ``zip`` (numpy, no compiler) or ``image``
-    (everything that training needs). ``model``: whether it loads what a shop has published."""
+    (everything that training needs). ``model``: whether it loads what a shop has published.
+    ``variables``: those it reads beside the ENDCAP_… settings."""
 
     handler: str
     actions: tuple[Action, ...]
@@ -51,7 +52,7 @@ FUNCTIONS: dict[str, Function] = {
         ),
         memory_mb=512,
         timeout_s=900,
-        variables=("EcommerceUsersTable", "RunsUrl"),
+        variables=("RunsUrl",),
     ),
     "MockRecommendations": Function(
         f"{HANDLERS}.mock_recommendations.handler", PUBLISHED, 1024, 30, model=True,
@@ -64,7 +65,7 @@ FUNCTIONS: dict[str, Function] = {
     ),
     "StoreToDynamoDB": Function(
         f"{HANDLERS}.store_to_dynamodb.handler", _may("stored_table", "dynamodb:PutItem"),
-        timeout_s=30, variables=("storeRecommendationsTable",),
+        timeout_s=30,
     ),
     "NotifyCompletion": Function(
         f"{HANDLERS}.notify_completion.handler",
@@ -73,7 +74,6 @@ FUNCTIONS: dict[str, Function] = {
             *_may("mail_identity", "ses:SendEmail"),
             *_may("map_runs", "states:DescribeMapRun"),
         ),
-        variables=("ENDCAP_SENDER",),
     ),
     "Firehose": Function(f"{HANDLERS}.firehose.handler", PUBLISHED, 1024, 300, model=True),
 }  # fmt: skip
