@@ -44,7 +44,7 @@ def test_starting_loads_nothing_heavy(statement: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["fetch_recommendations", "firehose", "import_users", "mock_recommendations",
+    ["fetch_recommendations", "firehose", "import_users", "mock_recommendations", "nightly",
      "notify_completion", "store_to_dynamodb"],
 )  # fmt: skip
 def test_importing_a_function_loads_nothing_heavy(name: str) -> None:

@@ -162,6 +162,7 @@ MESSAGES: dict[str, str] = {
     "recommendations_missing": "{field} must be a list of item ids",
     "export_differs": "{field} is not what the code says now; write it anew: endcap pipeline "
     "export",
+    "unknown_step": "there is no step {value!r}; there are {permitted}",
     "unknown_run": "there is no pipeline run {value!r}; see endcap pipeline runs",
     "key_reused": "this Idempotency-Key was used with another body",
     "nothing_to_evaluate": "there are no events to evaluate on; import some, or post them",

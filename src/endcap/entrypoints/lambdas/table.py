@@ -75,6 +75,20 @@ FUNCTIONS: dict[str, Function] = {
             *_may("map_runs", "states:DescribeMapRun"),
         ),
     ),
+    "Nightly": Function(
+        f"{HANDLERS}.nightly.handler",
+        (
+            *PUBLISHED,
+            *_may("documents_table", "dynamodb:PutItem", "dynamodb:DeleteItem"),
+            *_may("documents_table", "dynamodb:BatchWriteItem"),
+            *_may("artifacts_bucket", "s3:PutObject", "s3:DeleteObject"),
+            *_may("lake_bucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
+            *_may("lake_bucket", "s3:ListBucket"),
+        ),
+        memory_mb=8192,
+        timeout_s=900,
+        package="image",
+    ),
     "Firehose": Function(f"{HANDLERS}.firehose.handler", PUBLISHED, 1024, 300, model=True),
 }  # fmt: skip
 
