@@ -15,10 +15,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --qui
 PACKAGE := $(PIP) --no-deps --no-build-isolation --editable .
 PORT ?= 8000
 HOST ?= 127.0.0.1
-CODE := src tests $(wildcard bench)
+CODE := src tests infra $(wildcard bench)
 PYTEST ?= $(BIN)/python -m pytest -q
 
-.PHONY: help setup setup-dev setup-browsers setup-databases setup-spark demo serve test test-fast check bench bench-serving bench-peers docs openapi lock clean
+.PHONY: help setup setup-dev setup-browsers setup-databases setup-spark demo serve test test-fast check bench bench-serving bench-peers docs openapi package lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +89,9 @@ docs: setup-dev ## rewrite the pages and golden files that are generated
 
 openapi: setup-dev ## rewrite openapi.yaml from the routes
 	$(BIN)/python -m endcap.serving.openapi openapi.yaml
+
+package: setup-dev ## build/functions.zip: the functions of AWS Lambda, for arm64
+	$(BIN)/python infra/package.py --out build/functions.zip
 
 LOCK := uv pip compile pyproject.toml --quiet --upgrade --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-annotate --no-header --group build

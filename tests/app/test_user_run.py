@@ -75,7 +75,7 @@ def test_a_repeat_changes_nothing_and_a_late_one_replaces_nothing(board: Any) ->
 def test_an_erased_user_is_gone_from_both_tables(board: Any) -> None:
     run(board)
     receipt = erase_user(board.shop, "s0", board.at)
-    assert receipt.forgotten["imported users"] == 1
+    assert receipt.forgotten["tables of users"] == 1
     assert stored(board, "s0") is None
     assert board.shop.documents.get("EcommerceUsers", "s0") is None
 

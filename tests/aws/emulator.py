@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -90,10 +91,30 @@ def emulator() -> Iterator[Emulator]:
         assert line.startswith(READY), f"the emulator ended with {process.wait(10)}"
         yield Emulator(line.removeprefix(READY).strip(), process)
     finally:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)  # with the functions that it runs
         process.wait(10)
         process.stdin.close()
         process.stdout.close()
+
+
+def run_functions_for_real() -> None:
+    """Whoever invokes a function, a client or Step Functions, has its zip run by ``LambdaHost``."""
+    from functions import Functions
+    from moto.awslambda.models import LambdaFunction
+    from moto.awslambda_simple.models import LambdaSimpleBackend
+
+    functions = Functions()
+
+    def invoke(
+        backend: Any, name: str, qualifier: Any, body: Any, _: Any, answered: dict[str, Any]
+    ) -> Any:
+        return functions.invoke(backend.get_function(name, qualifier), body, answered)
+
+    def invoke_itself(function: Any, body: Any, _: Any = None, answered: Any = None) -> Any:
+        return functions.invoke(function, body, {} if answered is None else answered)
+
+    LambdaSimpleBackend.invoke = invoke
+    LambdaFunction.invoke = invoke_itself
 
 
 def with_mails(application: Any) -> Any:
@@ -133,6 +154,7 @@ def serve() -> None:
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     default_user_config["lambda"] = {"use_docker": False}
     WSGIRequestHandler.protocol_version = "HTTP/1.1"  # clients keep their connections
+    run_functions_for_real()
     application = with_mails(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, application, threaded=True)
     os.environ["MOTO_PORT"] = str(server.server_port)  # stands in URLs that it answers

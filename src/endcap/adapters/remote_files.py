@@ -11,7 +11,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from shutil import rmtree
 
-from endcap.data.staging import STAGING
 from endcap.domain.errors import InvalidInput
 from endcap.domain.records import digest
 
@@ -69,4 +68,6 @@ def drop_fetched(source: str, lake: Path) -> None:
 
 
 def _folder(source: str, lake: Path) -> Path:
+    from endcap.data.staging import STAGING
+
     return lake / STAGING / f"fetched-{digest(source).hex()}"

@@ -24,7 +24,6 @@ from endcap.app.receipts import (
 )
 from endcap.app.reloading import SNAPSHOTS
 from endcap.app.shop import Shop
-from endcap.app.user_records import USERS
 from endcap.app.written_files import written_files
 from endcap.domain.errors import EndcapError
 from endcap.domain.records import UserErased, decode_known, users_of
@@ -40,14 +39,13 @@ class Place(NamedTuple):
 
 PLACES: tuple[Place, ...] = (
     Place("stored recommendations", lambda shop, user: int(shop.documents.delete(STORED, user))),
-    Place("imported users", lambda shop, user: int(shop.documents.delete(USERS, user))),
     Place("interests and preferences", lambda shop, user: forget(shop.documents, user)),
     Place("dead letters", lambda shop, user: shop.dead.erase(user)),
 )
 
 
 # Their deleted bytes lie in the store's free pages and write-ahead log until it is scrubbed.
-IN_DOCUMENTS = ("stored recommendations", "imported users", "interests and preferences")
+IN_DOCUMENTS = ("stored recommendations", "interests and preferences")
 
 
 def erasure(user_id: str, at: int, key: bytes = b"", body: bytes = b"") -> UserErased:

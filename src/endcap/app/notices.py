@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from endcap.pipeline.steps import FAILURE, OUTCOME, RUN_ID, WHOLE, Facts, Pipeline
+from endcap.pipeline.steps import FAILURE, OUTCOME, RUN_ID, WHOLE, Facts, Pipeline, plan_of
 from endcap.ports import Message
 
 MOST_TEXT = 200  # characters of a fact
@@ -15,34 +15,40 @@ TOLD = ("imported", "read", "written", "bad", "codes", "outcomes", "events", "ve
         "verdict", "promoted", "gate", "serves", "stored")  # fmt: skip
 
 
+Plan = Sequence[Mapping[str, str]]  # of a pipeline: see ``plan_of``
+
+
 def notice_of(pipeline: Pipeline, facts: Facts) -> Message:
-    """``facts``: the run's id and, as ``facts``, all that the run has given: here as one level, by
-    Step Functions below the names of the steps."""
-    run_id, whole = str(facts[RUN_ID]), facts[WHOLE]
-    known = flat(pipeline, whole)
-    failure = failure_of(pipeline, whole)
+    """``facts``: the run's id and, as ``facts``, all that the run has given."""
+    return notice(pipeline.name, plan_of(pipeline.steps), str(facts[RUN_ID]), facts[WHOLE])
+
+
+def notice(name: str, plan: Plan, run_id: str, whole: Facts) -> Message:
+    """``whole``: all that the run has given: here as one level, by Step Functions below the names
+    of the steps."""
+    known, failure = flat(plan, whole), failure_of(plan, whole)
     status = "failed" if failure else "done"
     lines = [f"run: {run_id}", f"status: {status}"]
     lines += [f"{name}: {value}" for name, value in failure.items()]
     lines += [f"{name}: {shown(known[name])}" for name in TOLD if name in known]
     failed = failures_in(known) + bool(failure)
-    attributes = {"pipeline": pipeline.name, "runId": run_id, "status": status,
-                  "failures": str(failed)}  # fmt: skip
-    return Message(f"Endcap: {pipeline.name} {status}", "\n".join(lines), attributes)
+    attributes = {"pipeline": name, "runId": run_id, "status": status, "failures": str(failed)}
+    return Message(f"Endcap: {name} {status}", "\n".join(lines), attributes)
 
 
-def flat(pipeline: Pipeline, whole: Facts) -> dict[str, Any]:
+def flat(plan: Plan, whole: Facts) -> dict[str, Any]:
     """All facts on one level; members that were told one by one are counted."""
     known = dict(whole)
-    for step in pipeline.steps:
-        if isinstance(given := whole.get(step.name), Mapping):
+    for step in plan:
+        given = whole.get(step["result"])
+        if step["result"] == step["step"] and isinstance(given, Mapping):
             known.update(given)
-        if step.over and isinstance(members := whole.get(step.over.result), list):
-            known[step.over.result] = dict(Counter(str(one[OUTCOME]) for one in members))
+        elif isinstance(given, list):
+            known[step["result"]] = dict(Counter(str(one[OUTCOME]) for one in given))
     return known
 
 
-def failure_of(pipeline: Pipeline, whole: Facts) -> dict[str, str]:
+def failure_of(plan: Plan, whole: Facts) -> dict[str, str]:
     """The step that failed and the kind of error; nothing of what the error says, which may hold
     somebody's data."""
     failure = whole.get(FAILURE)
@@ -50,10 +56,9 @@ def failure_of(pipeline: Pipeline, whole: Facts) -> dict[str, str]:
         return {}
     if "step" in failure:
         return {"step": str(failure["step"]), "error": str(failure["error"])}
-    known = flat(pipeline, whole)
-    results = {step.name: step.over.result if step.over else step.name for step in pipeline.steps}
-    begun = (step for step in pipeline.steps if known.get(step.when, True) is not False)
-    step = next((step.name for step in begun if results[step.name] not in whole), "")
+    known = flat(plan, whole)
+    begun = (step for step in plan if known.get(step["when"], True) is not False)
+    step = next((step["step"] for step in begun if step["result"] not in whole), "")
     return {"step": step, "error": str(failure.get("Error", "unknown"))}
 
 

@@ -16,7 +16,7 @@ from endcap.control.campaigns import campaign
 from endcap.domain.errors import Damaged, EndcapError, NotFound
 from endcap.engine.moment import Live, live
 from endcap.engine.serving import UNTRAINED, Serving, bind
-from endcap.engine.snapshot import Snapshot
+from endcap.engine.snapshot_folder import Snapshot
 from endcap.engine.state import LiveState, StateLimits
 from endcap.models.content import ContentIndex
 from endcap.models.embeddings import Embeddings

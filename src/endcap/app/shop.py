@@ -10,11 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from endcap.app.stream_parts import PartFiles
 from endcap.control.access import Access
-from endcap.data.etl.storage import NearStorage
-from endcap.data.lake import Lake
 from endcap.domain.errors import NotFound
 from endcap.domain.records import AnyRecord, Pointed
 from endcap.engagement.word_index import WordIndex
@@ -23,6 +21,11 @@ from endcap.engine.state import StateLimits
 from endcap.ports import Artifacts, DeadLetters, Documents, EventLog, Jobs, VectorIndex
 from endcap.settings import Settings
 from endcap.telemetry import Counter, Reading, Telemetry
+
+if TYPE_CHECKING:  # what answers from a published model does without
+    from endcap.app.stream_parts import PartFiles
+    from endcap.data.etl.storage import NearStorage
+    from endcap.data.lake import Lake
 
 # Pointers that the log announces; what they point to stands in the documents.
 CAMPAIGN, SNAPSHOT, KEYS = "campaign", "snapshot", "keys"

@@ -21,6 +21,7 @@ from endcap.pipeline.steps import WHOLE, Facts, Over, Pipeline, Retry, Step
 from endcap.ports import Message
 
 EACH = Over("users", "userId", "outcomes")
+EACH_S = 120  # for one step of one user, the wait for a free environment among it
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,10 @@ USERS_RUN = Pipeline(
         ),
         _step(
             "MockRecommendations", UserRun.mock, ("userId", "k", "dryRun"),
-            over=EACH, catch=True, timeout_s=30,
+            over=EACH, catch=True, timeout_s=EACH_S,
         ),
-        _step("FetchRecommendations", UserRun.fetch, over=EACH, catch=True, timeout_s=30),
-        _step("StoreToDynamoDB", UserRun.store, over=EACH, catch=True, timeout_s=30),
+        _step("FetchRecommendations", UserRun.fetch, over=EACH, catch=True, timeout_s=EACH_S),
+        _step("StoreToDynamoDB", UserRun.store, over=EACH, catch=True, timeout_s=EACH_S),
         _step("NotifyCompletion", UserRun.notify, (WHOLE,), timeout_s=60, always=True),
     ),
 )  # fmt: skip

@@ -10,7 +10,6 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
 from endcap.adapters.breaker import Count, uncounted
-from endcap.adapters.database_url import DatabaseUrl
 from endcap.adapters.dead_letters import DeadLetterFiles
 from endcap.adapters.log import FileLog
 from endcap.adapters.rates import RateTable
@@ -20,15 +19,12 @@ from endcap.adapters.telemetry_files import TELEMETRY, TelemetryFolder
 from endcap.app.published import Published
 from endcap.app.reloading import Loaded, load
 from endcap.app.shop import Shop, Tokens
-from endcap.app.stream_parts import PartFiles
 from endcap.bootstrap.buckets import artifacts_of, lake_of, stream_files_of, tables_of
 from endcap.bootstrap.documents import documents_of, erase_events, erase_tables
 from endcap.bootstrap.places import lease, make
 from endcap.bootstrap.streams import erase_stream, neighbours_of
 from endcap.bootstrap.vectors import erase_vectors, vectors_of
 from endcap.control.dataset_groups import folder
-from endcap.data.database.dialects import MYSQL
-from endcap.data.lake import Lake
 from endcap.domain.errors import InvalidInput
 from endcap.engine.limits import limits_of
 from endcap.ports import Artifacts, Database, DeadLetters, Documents, EventLog
@@ -36,7 +32,10 @@ from endcap.settings import Settings
 from endcap.telemetry import Telemetry
 
 if TYPE_CHECKING:
+    from endcap.adapters.database_url import DatabaseUrl
     from endcap.adapters.otel import OtelTracer
+    from endcap.app.stream_parts import PartFiles
+    from endcap.data.lake import Lake
 
 
 def open_shop(
@@ -139,6 +138,8 @@ def tracer_of(settings: Settings, process: str) -> OtelTracer | None:
 def open_database(url: DatabaseUrl) -> Database:
     """Connect to a shop's own database. Raises InvalidInput (database_extra_missing) and what
     the adapters raise (database_…)."""
+    from endcap.data.database.dialects import MYSQL
+
     driver, extra = ("pymysql", "mysql") if url.dialect == MYSQL else ("psycopg", "postgres")
     if find_spec(driver) is None:
         raise InvalidInput("database_extra_missing", value=url.dialect, permitted=extra)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from endcap.adapters.folder import FolderArtifacts
 from endcap.adapters.remote_files import need_aws
-from endcap.app.stream_parts import STREAM, FolderParts, PartFiles
 from endcap.bootstrap.places import make, pepper_of
-from endcap.data.etl.storage import TABLES, LocalStorage, NearStorage
-from endcap.data.lake import Lake
 from endcap.ports import Artifacts
 from endcap.settings import Settings
+
+if TYPE_CHECKING:  # functions that answer have neither DuckDB nor Arrow
+    from endcap.app.stream_parts import PartFiles
+    from endcap.data.etl.storage import NearStorage
+    from endcap.data.lake import Lake
 
 
 def artifacts_of(settings: Settings, group: str, root: Path) -> Artifacts:
@@ -27,6 +30,8 @@ def artifacts_of(settings: Settings, group: str, root: Path) -> Artifacts:
 
 def lake_of(settings: Settings, group: str, root: Path) -> Lake:
     """As for artifacts; the lake writes in the home first."""
+    from endcap.data.lake import Lake
+
     local, files = root / "lake", None
     if settings.lake:
         need_aws("ENDCAP_LAKE")
@@ -39,6 +44,8 @@ def lake_of(settings: Settings, group: str, root: Path) -> Lake:
 
 def tables_of(settings: Settings, group: str, root: Path) -> NearStorage:
     """Where the lake is."""
+    from endcap.data.etl.storage import TABLES, LocalStorage
+
     if not settings.lake:
         return LocalStorage(root / TABLES)
     need_aws("ENDCAP_LAKE")
@@ -49,6 +56,8 @@ def tables_of(settings: Settings, group: str, root: Path) -> NearStorage:
 
 def stream_files_of(settings: Settings, group: str, root: Path) -> PartFiles:
     """In the lake, wherever that is."""
+    from endcap.app.stream_parts import STREAM, FolderParts
+
     if not settings.lake:
         return FolderParts(root / "lake" / STREAM)
     need_aws("ENDCAP_LAKE")

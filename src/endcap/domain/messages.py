@@ -154,12 +154,15 @@ MESSAGES: dict[str, str] = {
     "preference_not_stored": "The preference could not be stored ({cause}); try again",
     "no_user_records": "{field} holds no record of a user; it must be a JSON array of "
     "objects, or have one object on each line",
+    "too_many_users": "{field} holds more than {most} users; run the state machine with the "
+    "distributed fan-out",
     "user_without_id": "{field} has none of {permitted}",
     "bad_user_id": "{field} must be a text of 1 to {most} printable characters or a whole number",
     "event_without_user": "{field} must be a text that is not empty",
     "recommendations_missing": "{field} must be a list of item ids",
     "export_differs": "{field} is not what the code says now; write it anew: endcap pipeline "
     "export",
+    "unknown_step": "there is no step {value!r}; there are {permitted}",
     "unknown_run": "there is no pipeline run {value!r}; see endcap pipeline runs",
     "key_reused": "this Idempotency-Key was used with another body",
     "nothing_to_evaluate": "there are no events to evaluate on; import some, or post them",

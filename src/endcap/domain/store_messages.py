@@ -106,12 +106,15 @@ STORE_MESSAGES: dict[str, str] = {
     # tables and campaigns on AWS
     "table_unavailable": "the table {field} cannot be reached ({reason}); try again",
     "table_denied": "the table {field} may not be used with these AWS credentials ({reason})",
-    "unknown_table": "there is no table {field}; make it, or correct its name",
+    "table_missing": "there is no table {field}; make it, or correct its name",
     "rows_not_written": "the table {field} did not take {value} rows; try again",
     "row_refused": "the table {field} refuses a row ({reason})",
     "campaign_unavailable": "the campaign cannot be reached ({reason})",
     "campaign_denied": "the campaign may not be asked with these AWS credentials ({reason})",
     "unknown_campaign": "there is no such campaign; correct PERSONALIZE_CAMPAIGN_ARN",
+    "unknown_machine": "there is no state machine for {field}",
+    "machine_unavailable": "{field} cannot be reached at Step Functions ({reason}); try again",
+    "machine_denied": "{field} may not be used with these AWS credentials ({reason})",
     "function_variable_missing": "the function needs {field} in its environment",
     # databases of shops
     "bad_database_url": "{value!r} names no database: {reason}; write {permitted}",

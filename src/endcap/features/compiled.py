@@ -6,7 +6,12 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from numba import njit
+try:
+    from numba import njit as _njit
+except ModuleNotFoundError:  # as in a function of Lambda, which has no room for it
+    njit: Any = None
+else:
+    njit = _njit
 
 
 def _probe() -> int:
@@ -14,7 +19,9 @@ def _probe() -> int:
 
 
 def _compiles() -> bool:
-    """Whether numba finds a folder to keep compiled code in."""
+    """Whether there is numba, and it finds a folder to keep compiled code in."""
+    if njit is None:
+        return False
     try:
         njit(cache=True)(_probe)
     except RuntimeError as problem:

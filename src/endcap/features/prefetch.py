@@ -9,10 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
+try:
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils
+    from numba.extending import intrinsic
+except ModuleNotFoundError:  # then nothing is compiled that could ask
+    COMPILER = False
+else:
+    COMPILER = True
 
 READ, KEEP, DATA = 0, 3, 1
 
@@ -34,4 +39,4 @@ def _prefetch(_typing: Any, array: Any, place: Any) -> Any:
     return types.void(array, place), generate
 
 
-prefetch: Callable[[Any, Any], None] = cast(Any, intrinsic(_prefetch))
+prefetch: Callable[[Any, Any], None] = cast(Any, intrinsic(_prefetch) if COMPILER else None)

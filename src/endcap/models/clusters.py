@@ -9,7 +9,6 @@ Learning 42, 2001).
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
 
 from endcap.domain.arrays import Float32s, Int32s
 
@@ -48,6 +47,8 @@ def bounds(vectors: Float32s, owner: Int32s, found: Float32s) -> Float32s:
 
 
 def _sums(vectors: Float32s, owner: Int32s, lists: int) -> Float32s:
+    from scipy import sparse  # here: answers do without
+
     n = len(vectors)
     members = sparse.csc_matrix((np.ones(n, np.float32), owner, np.arange(n + 1)), shape=(lists, n))
     return np.asarray(members @ vectors, np.float32)

@@ -21,7 +21,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from scipy import sparse
 
 from endcap.domain.arrays import Bools, Float32s, Int32s, Int64s, UInt64s, load_array
 from endcap.domain.errors import Damaged
@@ -214,6 +213,8 @@ def _weigh(
     place[order] = np.arange(len(order), dtype=np.int32)
     coordinates = (values.astype(np.float32), (item, place[tokens]))
     arrays = {"token_hashes": hashes[order], "token_weights": inverse[order].astype(np.float32)}
+    from scipy import sparse  # here: answers do without
+
     arrays |= _both_ways(sparse.csr_matrix(coordinates, shape=(n, len(order))))
     return dict(zip(field_names, weight.tolist(), strict=True)), arrays
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from scipy import sparse
 
 from endcap.data.interactions import Interactions
 from endcap.domain.arrays import Bools, Float32s, Int32s, load_array
@@ -158,6 +157,8 @@ def folded(folding: Float32s, queries: Queries, reading: Reading) -> Float32s:
     if queries.size == 1:
         vector = weights[known] @ folding[queries.rows[known]]
         return np.asarray(vector, np.float32)[None, :]
+    from scipy import sparse  # here: answers do without
+
     rows = np.where(known, queries.rows, 0)
     shape = (queries.size, len(folding))
     histories = sparse.csr_matrix((weights * known, rows, queries.starts), shape=shape)

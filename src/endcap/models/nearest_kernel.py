@@ -14,9 +14,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from endcap.domain.arrays import Bools, Float32s, Int32s, Int64s, UInt64s
+from endcap.features.compiled import njit
 from endcap.models import nearest_numpy as reference
 from endcap.models.kernels import COMPILED, _best_first, _keep, jit
 

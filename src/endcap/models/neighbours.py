@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import sparse
 
 from endcap.domain.arrays import Bools, Float32s, Float64s, Int32s, Int64s
 from endcap.models.kernels import jit
@@ -105,6 +104,8 @@ def from_matrix(matrix: Any, keep: int) -> tuple[Neighbours, float]:
 
     Returns the neighbours and the loss: the share of the summed absolute weight left out.
     """
+    from scipy import sparse  # here: answers do without
+
     matrix = sparse.csr_matrix(matrix, dtype=np.float32, copy=True)
     matrix.sum_duplicates()
     matrix.eliminate_zeros()
@@ -183,6 +184,8 @@ def stacked(parts: Sequence[Neighbours]) -> Neighbours:
 
 def to_matrix(neighbours: Neighbours, n_items: int) -> Any:
     """As a scipy CSR matrix (rows, items) over the same arrays."""
+    from scipy import sparse  # here: answers do without
+
     return sparse.csr_matrix(
         (neighbours.weights, neighbours.columns, neighbours.starts),
         shape=(neighbours.n_rows, n_items),

@@ -8,7 +8,7 @@ https://states-language.net, and the service integrations of Lambda, Glue and Sa
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,7 @@ from endcap.pipeline.steps import (
     Step,
     check,
     groups,
+    plan_of,
     shared_inputs,
 )
 
@@ -143,7 +144,12 @@ class _Machine:
     def payload(self, step: Step) -> Mapping[str, Any]:
         paths = {**self.paths, WHOLE: "$"}
         given = {f"{name}.$": paths[name] for name in (*step.inputs, RUN_ID)}
-        return {"pipeline": self.pipeline.name, "step": step.name, **given}
+        more: dict[str, Any] = {}
+        if WHOLE in step.inputs:
+            more["plan"] = plan_of(self.pipeline.steps)
+        if {other.over.fact for other in self.pipeline.steps if other.over} & {*step.outputs}:
+            more["fan_out"] = "distributed" if self.distributed else "inline"
+        return {"pipeline": self.pipeline.name, "step": step.name, **more, **given}
 
     def fan_out(self, group: tuple[Step, ...], over: Over) -> State:
         shared = {f"{n}.$": self.paths[n] for n in (*shared_inputs(group, over), RUN_ID)}
@@ -169,7 +175,7 @@ class _Machine:
                 "Resource": "arn:aws:states:::s3:putObject",
                 "Parameters": {**place, "Prefix.$": f"{file}.results"},
             },
-            "ToleratedFailurePercentage": 100 if group[0].catch else 0,
+            "ToleratedFailurePercentage": 100.0 if group[0].catch else 0.0,
         }
 
     def processor(self, group: tuple[Step, ...]) -> State:
@@ -282,15 +288,3 @@ def _entry(group: tuple[Step, ...], before: tuple[Step, ...] | None = None) -> s
     if not when or (before and before[0].when == when):
         return _name(group)
     return f"{when}?"
-
-
-def placeholders(definition: object) -> Iterator[str]:
-    """The names that stand as ``${name}``, some more than once."""
-    if isinstance(definition, Mapping):
-        for value in definition.values():
-            yield from placeholders(value)
-    elif isinstance(definition, list):
-        for value in definition:
-            yield from placeholders(value)
-    elif isinstance(definition, str):
-        yield from (part.split("}")[0] for part in definition.split("${")[1:])

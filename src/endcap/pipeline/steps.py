@@ -108,6 +108,16 @@ def groups(steps: tuple[Step, ...]) -> Iterator[tuple[Step, ...]]:
             yield tuple(together)
 
 
+def plan_of(steps: tuple[Step, ...]) -> list[dict[str, str]]:
+    """The steps as plain JSON: name, the fact below which Step Functions keeps what it gave, and on
+    which fact it depends."""
+    return [
+        {"step": step.name, "result": step.over.result if step.over else step.name,
+         "when": step.when}
+        for step in steps
+    ]  # fmt: skip
+
+
 def shared_inputs(group: tuple[Step, ...], over: Over) -> list[str]:
     """What each member's first step gets beside the member and the run's id."""
     wanted = dict.fromkeys(name for step in group for name in step.inputs)

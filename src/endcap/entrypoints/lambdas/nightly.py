@@ -1,0 +1,32 @@
+"""``Nightly``: one step of the nightly pipeline, for small shops whose every step fits a function.
+
+Handler: ``endcap.entrypoints.lambdas.nightly.handler``. The event names the ``step`` and holds the
+facts that it needs; the answer is what the step gives. It needs all that training needs: a
+container image, and a home on a file system that outlives the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from endcap.domain.errors import InvalidInput
+from endcap.entrypoints.lambdas.surroundings import now_us, settings, tell
+
+
+def handler(event: Mapping[str, Any], _: Any) -> dict[str, Any]:
+    """Raises InvalidInput (unknown_step), and what the step raises."""
+    from endcap.bootstrap import open_shop, prepare_kernels
+
+    prepare_kernels(settings())
+    from endcap.bootstrap.pipelines import PIPELINES, import_files, open_nightly
+
+    shop = open_shop(settings())
+    work = open_nightly(shop, now_us, lambda _stage, _share: None, import_files)
+    steps = {step.name: step for step in PIPELINES["nightly"].bound(work)}
+    name = str(event.get("step"))
+    if name not in steps:
+        raise InvalidInput("unknown_step", field="step", value=name, permitted=", ".join(steps))
+    given = dict(steps[name].run(event))
+    tell("step done", {"steps": 1}, step=name)
+    return given

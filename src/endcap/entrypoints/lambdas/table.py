@@ -1,0 +1,97 @@
+"""The functions of AWS Lambda as data: handler, least rights, memory and time. The package script
+and Terraform read this table (``python -m endcap.entrypoints.lambdas.table`` prints it as JSON)."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+from msgspec import Struct
+
+HANDLERS = "endcap.entrypoints.lambdas"
+
+
+class Action(Struct, frozen=True):
+    """What a function may do beside writing its log. ``resource``: a name that Terraform knows."""
+
+    action: str
+    resource: str
+
+
+class Function(Struct, frozen=True):
+    """``handler``: module and function. ``package``: ``zip`` (numpy, no compiler) or ``image``
+    (everything that training needs). ``model``: whether it loads what a shop has published.
+    ``variables``: those it reads beside the ENDCAP_… settings."""
+
+    handler: str
+    actions: tuple[Action, ...]
+    memory_mb: int = 256
+    timeout_s: int = 60
+    package: str = "zip"
+    model: bool = False
+    variables: tuple[str, ...] = ()
+
+
+def _may(resource: str, *actions: str) -> tuple[Action, ...]:
+    return tuple(Action(action, resource) for action in actions)
+
+
+# What answers from a published model reads: pointers, model and snapshot.
+PUBLISHED = (
+    *_may("documents_table", "dynamodb:GetItem", "dynamodb:Query"),
+    *_may("artifacts_bucket", "s3:GetObject", "s3:ListBucket"),
+)
+
+FUNCTIONS: dict[str, Function] = {
+    "ImportUsersFromS3": Function(
+        f"{HANDLERS}.import_users.handler",
+        (
+            *_may("users_bucket", "s3:GetObject"),
+            *_may("users_table", "dynamodb:BatchWriteItem"),
+            *_may("runs_bucket", "s3:PutObject"),
+        ),
+        memory_mb=512,
+        timeout_s=900,
+        variables=("RunsUrl",),
+    ),
+    "MockRecommendations": Function(
+        f"{HANDLERS}.mock_recommendations.handler", PUBLISHED, 1024, 30, model=True,
+        variables=("PERSONALIZE_CAMPAIGN_ARN",),
+    ),
+    "FetchRecommendations": Function(
+        f"{HANDLERS}.fetch_recommendations.handler",
+        (*PUBLISHED, *_may("campaign", "personalize:GetRecommendations")),
+        1024, 30, model=True, variables=("PERSONALIZE_CAMPAIGN_ARN",),
+    ),
+    "StoreToDynamoDB": Function(
+        f"{HANDLERS}.store_to_dynamodb.handler", _may("stored_table", "dynamodb:PutItem"),
+        timeout_s=30,
+    ),
+    "NotifyCompletion": Function(
+        f"{HANDLERS}.notify_completion.handler",
+        (
+            *_may("topic", "sns:Publish"),
+            *_may("mail_identity", "ses:SendEmail"),
+            *_may("map_runs", "states:DescribeMapRun"),
+        ),
+    ),
+    "Nightly": Function(
+        f"{HANDLERS}.nightly.handler",
+        (
+            *PUBLISHED,
+            *_may("documents_table", "dynamodb:PutItem", "dynamodb:DeleteItem"),
+            *_may("documents_table", "dynamodb:BatchWriteItem"),
+            *_may("artifacts_bucket", "s3:PutObject", "s3:DeleteObject"),
+            *_may("lake_bucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
+            *_may("lake_bucket", "s3:ListBucket"),
+        ),
+        memory_mb=8192,
+        timeout_s=900,
+        package="image",
+    ),
+    "Firehose": Function(f"{HANDLERS}.firehose.handler", PUBLISHED, 1024, 300, model=True),
+}  # fmt: skip
+
+
+if __name__ == "__main__":
+    print(json.dumps(msgspec.to_builtins(FUNCTIONS), indent=2))  # noqa: T201
