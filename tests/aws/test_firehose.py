@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from endcap.app.vectors import ITEMS, USERS, load, switch
 from endcap.bootstrap import open_shop
-from endcap.entrypoints.lambdas import firehose
+from endcap.entrypoints.lambdas import surroundings
 from endcap.settings import load_settings
 
 HERE = Path(__file__).parent
@@ -192,11 +192,17 @@ def test_a_warm_function_follows_what_is_published(
 ) -> None:
     """In this process: who trains publishes, and the next call answers from it."""
     monkeypatch.setenv("ENDCAP_HOME", str(board.home))
-    firehose.opened.cache_clear()
-    published = firehose.opened()
+    forget()
+    published = surroundings.published()
     first = published.look()
     assert published.look() is first
     board.shop.documents.put("campaign", "default", {"name": "default", "version": ""})
     assert published.look() is not first
     assert published.look().serving.version == ""
-    firehose.opened.cache_clear()
+    forget()
+
+
+def forget() -> None:
+    """What the functions of one process open once."""
+    for opened in (surroundings.settings, surroundings.published):
+        opened.cache_clear()

@@ -8,18 +8,17 @@ load them fails, and Firehose tries it again.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from endcap.entrypoints.lambdas.surroundings import published
+
 if TYPE_CHECKING:
-    from endcap.app.published import Published
     from endcap.app.stream_answers import Incoming, Outgoing
 
 # What Lambda takes as an answer is 6 MB; Firehose refuses more as well.
@@ -35,27 +34,16 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     from endcap.app.stream_answers import Terms, infer, within
     from endcap.engine.guarding import Deadline
 
-    now = opened().look()
+    now = published().look()
     terms = Terms(
         began_at,
-        vectors=opened().vectors,
+        vectors=published().vectors,
         late=Deadline(time.monotonic, began + left_s * LATE),
         last=Deadline(time.monotonic, began + left_s * LAST),
     )
     done = within(infer(now, incoming(event["records"]), terms), MOST_ANSWER_BYTES, AROUND_BYTES)
     tell(done, now.serving.version, time.monotonic() - began)
     return {"records": [packed(outgoing) for outgoing in done]}
-
-
-@cache
-def opened() -> Published:
-    """The shop that the ENDCAP_… variables name."""
-    from endcap.bootstrap import open_published, prepare_kernels
-    from endcap.settings import load_settings
-
-    settings = load_settings(os.environ)
-    prepare_kernels(settings)
-    return open_published(settings)
 
 
 def incoming(records: Sequence[Mapping[str, Any]]) -> list[Incoming]:

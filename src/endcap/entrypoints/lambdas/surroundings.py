@@ -38,9 +38,10 @@ def variable(name: str) -> str:
 
 @cache
 def settings() -> Settings:
+    from endcap.adapters.parameters import resolved
     from endcap.settings import load_settings
 
-    return load_settings(os.environ)
+    return load_settings(resolved(os.environ))
 
 
 @cache
