@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,9 +77,10 @@ class Emulator:
 def emulator() -> Iterator[Emulator]:
     """Start a server on a port that the system chooses; stop it at the end of the block."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+    unpacked = tempfile.mkdtemp(prefix="functions-")
     process = subprocess.Popen(
         [sys.executable, str(Path(__file__))],
-        env={**kept, "MOTO_IAM_LOAD_MANAGED_POLICIES": "true"},
+        env={**kept, "MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "FUNCTIONS_FOLDER": unpacked},
         stdin=subprocess.PIPE,  # closed when this process ends, however that happens
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,  # a line for each request
@@ -95,6 +98,7 @@ def emulator() -> Iterator[Emulator]:
         process.wait(10)
         process.stdin.close()
         process.stdout.close()
+        shutil.rmtree(unpacked, ignore_errors=True)
 
 
 def run_functions_for_real() -> None:

@@ -22,7 +22,7 @@ PASSED_ON = ("PATH", "HOME", "NUMBA_CACHE_DIR", "AWS_ACCESS_KEY_ID", "AWS_SECRET
 
 class Functions:
     def __init__(self) -> None:
-        self._root = Path(tempfile.mkdtemp(prefix="functions-"))
+        self._root = Path(os.environ.get("FUNCTIONS_FOLDER") or tempfile.gettempdir())
         self._lock = Lock()
         self._hosts: dict[tuple[str, str, str], tuple[Any, Lock]] = {}
 
