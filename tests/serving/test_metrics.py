@@ -18,7 +18,7 @@ from endcap.domain.metrics import COUNTER, GAUGE, HISTOGRAM, METRICS, RAW, RECEN
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "endcap"
-WRITES = {"count": COUNTER, "counter": COUNTER, "gauge": GAUGE, "level": GAUGE,
+WRITES = {"count": COUNTER, "_count": COUNTER, "counter": COUNTER, "gauge": GAUGE, "level": GAUGE,
           "observe": HISTOGRAM, "histogram": HISTOGRAM}  # fmt: skip
 UNITS = {
     COUNTER: ("_total",),

@@ -188,7 +188,14 @@ def _offer_reached(
 
 
 @jit
-def _offer_all(prior: Float32s, allowed: Bools, values: Float32s, best: int, keys: UInt64s) -> int:
+def _offer_all(
+    prior: Float32s,
+    prior_order: Int32s,
+    allowed: Bools,
+    values: Float32s,
+    best: int,
+    keys: UInt64s,
+) -> int:
     """As above in one walk over all items, for a history that reaches most of them: blocks that
     hold nothing good enough are passed over."""
     size, bar = 0, np.float32(-np.inf)
@@ -205,6 +212,8 @@ def _offer_all(prior: Float32s, allowed: Bools, values: Float32s, best: int, key
                 size += 1
                 if size == len(keys):
                     bar, size = _bar(keys, size, best), best
+    if size == 0:  # a prior that is no number any more is to be seen
+        size = _offer_unreached(prior, prior_order, allowed, values, best, keys)
     values[:] = 0
     return size
 
@@ -258,7 +267,7 @@ def _live_top(
     )  # fmt: skip
     keys = np.empty(room(len(out_rows)), np.uint64)
     if reached * SCANS > len(values):
-        size = _offer_all(prior, allowed, values, len(out_rows), keys)
+        size = _offer_all(prior, prior_order, allowed, values, len(out_rows), keys)
     else:
         size = _offer_reached(
             starts, columns, pair_keys, prior, prior_order, readings, rows, place_of, allowed,
