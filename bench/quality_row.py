@@ -105,8 +105,8 @@ def spop(matrix: sparse.csr_matrix) -> Answer:
     from cornac.models import SPop
 
     user, item = matrix.nonzero()
-    triples = zip(user.tolist(), user.tolist(), item.tolist(), strict=True)
-    data = SequentialDataset.from_usi(list(triples))
+    rows = zip(user.tolist(), user.tolist(), item.tolist(), range(len(user)), strict=True)
+    data = SequentialDataset.from_usit(list(rows))
     said = SPop().fit(data).score(0, [])
     base = np.zeros(matrix.shape[1], np.float32)
     base[list(data.iid_map)] = said[list(data.iid_map.values())]
