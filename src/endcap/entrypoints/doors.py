@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import socket
 from ipaddress import ip_address
+from pathlib import Path
 
-from endcap.bootstrap.documents import documents_of
+from endcap.adapters.sqlite import SqliteDocuments
 from endcap.control.api_keys import api_keys
 from endcap.control.dataset_groups import folder
 from endcap.domain.errors import EndcapError, InvalidInput
+from endcap.ports import Documents
 from endcap.settings import Settings
 
 log = logging.getLogger("endcap.server")
@@ -37,13 +39,24 @@ def tell_if_nobody_can_ask(settings: Settings, at: int) -> None:
     if settings.auth == "open" or settings.jwks:
         return
     root = folder(settings.home, settings.group)
-    stands = settings.documents or (root / "documents.sqlite").exists()
     try:
-        keys = api_keys(documents_of(settings, settings.group, root)) if stands else []
+        documents = _documents(settings, root)
+        keys = api_keys(documents) if documents else []
     except EndcapError:
         return  # the workers say it
     if not any(key.status(at) == "active" for key in keys):
         log.warning("nobody can ask: no valid key exists; endcap keys create makes one")
+
+
+def _documents(settings: Settings, root: Path) -> Documents | None:
+    """None: there are none yet. Those of the home are opened without the bootstrap, which loads
+    numpy: it starts threads, unless the supervisor has said first that it must not."""
+    if not settings.documents:
+        file = root / "documents.sqlite"
+        return SqliteDocuments(file) if file.exists() else None
+    from endcap.bootstrap.documents import documents_of
+
+    return documents_of(settings, settings.group, root)
 
 
 def is_loopback(address: str) -> bool:
