@@ -9,8 +9,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from endcap.domain.errors import Unavailable
+from endcap.domain.errors import InvalidInput, Unavailable
 
+SCHEME = "dynamodb://"
 DOCUMENTS, EVENTS = "documents", "events"
 MOST_WAITS = 60  # of a second each, for a table to stand
 DEFAULT = "default"  # the group whose tables are called as the design names them
@@ -78,6 +79,19 @@ class Names(Struct, frozen=True):
         shared = table == DOCUMENTS or self.group == DEFAULT
         name = self.given.get(table, self.prefix + table)
         return name if shared else f"{name}.{self.group}"
+
+
+def read_names(documents: str, group: str, tables: str) -> Names:
+    """``documents``: dynamodb://PREFIX; ``tables``: TABLE=NAME,… Raises InvalidInput
+    (bad_setting)."""
+    given = dict(pair.split("=", 1) for pair in tables.split(",") if pair)
+    for table in given:
+        if table not in TABLES:
+            permitted = f"NAME of {', '.join(TABLES)}"
+            raise InvalidInput(
+                "bad_setting", field="ENDCAP_TABLES", value=table, permitted=permitted
+            )
+    return Names(documents.removeprefix(SCHEME), group, given)
 
 
 def definition(table: Table, name: str) -> dict[str, Any]:

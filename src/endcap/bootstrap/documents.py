@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from endcap.adapters.dynamodb_calls import DynamoCalls
     from endcap.adapters.dynamodb_tables import Names
 
-DYNAMODB = "dynamodb://"
 OF_USERS = ("EcommerceUsers", "user_features")  # kinds whose keys are ids of users
 
 
@@ -48,16 +47,9 @@ def names_of(settings: Settings, group: str) -> Names:
     bad_setting)."""
     if find_spec("boto3") is None:
         raise InvalidInput("aws_extra_missing", field="ENDCAP_DOCUMENTS")
-    from endcap.adapters.dynamodb_tables import TABLES, Names
+    from endcap.adapters.dynamodb_tables import read_names
 
-    given = dict(pair.split("=", 1) for pair in settings.tables.split(",") if pair)
-    for table in given:
-        if table not in TABLES:
-            permitted = f"NAME of {', '.join(TABLES)}"
-            raise InvalidInput(
-                "bad_setting", field="ENDCAP_TABLES", value=table, permitted=permitted
-            )
-    return Names(settings.documents.removeprefix(DYNAMODB), group, given)
+    return read_names(settings.documents, group, settings.tables)
 
 
 def make_tables(settings: Settings, group: str) -> list[str]:

@@ -104,11 +104,6 @@ STORE_MESSAGES: dict[str, str] = {
     "sender_denied": "{field} may not be used with these credentials ({reason})",
     "unknown_receiver": "{field} does not exist; correct ENDCAP_SENDER",
     # tables and campaigns on AWS
-    "table_unavailable": "the table {field} cannot be reached ({reason}); try again",
-    "table_denied": "the table {field} may not be used with these AWS credentials ({reason})",
-    "table_missing": "there is no table {field}; make it, or correct its name",
-    "rows_not_written": "the table {field} did not take {value} rows; try again",
-    "row_refused": "the table {field} refuses a row ({reason})",
     "campaign_unavailable": "the campaign cannot be reached ({reason})",
     "campaign_denied": "the campaign may not be asked with these AWS credentials ({reason})",
     "unknown_campaign": "there is no such campaign; correct PERSONALIZE_CAMPAIGN_ARN",

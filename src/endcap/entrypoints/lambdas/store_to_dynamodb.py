@@ -17,7 +17,7 @@ def handler(event: Mapping[str, Any], _: Any) -> dict[str, Any]:
     from endcap.app.user_answers import store
 
     def put(_: str, item: Mapping[str, Any]) -> bool:
-        return rows(STORED_TABLE).put_unless_newer(item, "user_id", "stored_at")
+        return rows(STORED_TABLE).put_unless_newer(item, "stored_at")
 
     done = store(event, put, now_us())
     tell("stored", {str(done["outcome"]): 1})

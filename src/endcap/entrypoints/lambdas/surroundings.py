@@ -58,11 +58,10 @@ def rows(table: str) -> Rows:
     """A table by its name in the design; ENDCAP_DOCUMENTS and ENDCAP_TABLES say how it is called
     in this account."""
     from endcap.adapters.dynamodb_rows import Rows
-    from endcap.adapters.dynamodb_tables import Names
+    from endcap.adapters.dynamodb_tables import TABLES, read_names
 
-    given = dict(pair.split("=", 1) for pair in settings().tables.split(",") if pair)
-    prefix = settings().documents.removeprefix("dynamodb://")
-    return Rows(Names(prefix, settings().group, given).of(table))
+    names = read_names(settings().documents, settings().group, settings().tables)
+    return Rows(TABLES[table], names.of(table))
 
 
 def tell(message: str, counts: Mapping[str, float], **facts: Any) -> None:
