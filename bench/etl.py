@@ -177,6 +177,8 @@ def main() -> None:
     parser.add_argument("--folder", default=None, help="where the files go for the time being")
     given = parser.parse_args()
     for events in [int(n) for n in given.growth.split(",")] if given.growth else [0]:
+        if given.folder:
+            Path(given.folder).mkdir(parents=True, exist_ok=True)
         root = Path(tempfile.mkdtemp(prefix="endcap-etl-", dir=given.folder))
         try:
             if events:
