@@ -29,7 +29,7 @@ def answer(
     Never raises: ``fallback`` of the answer says what failed, and what was done instead. ``near``:
     what ``nearby`` found in a vector database.
     """
-    lacking = catch_up(shop)
+    lacking = catch_up(shop, query.user_id)
     if shop.lacking:
         shop.telemetry.count("fallbacks_total", stage="model", reason=shop.lacking)
         lacking.append(f"model:{shop.lacking}")
@@ -71,15 +71,26 @@ def count_answer(shop: Shop, surface: str, strategy: str) -> None:
     counter.add()
 
 
-def catch_up(shop: Shop) -> list[str]:
-    """Apply the log. When it cannot be read, the state at hand answers, and this says why."""
+def catch_up(shop: Shop, user_id: str | None = None) -> list[str]:
+    """Apply the log, and recall what the user did where that is kept elsewhere. When it cannot be
+    read, the state at hand answers, and this says why."""
+    lacking = []
     try:
         shop.refresh()
     except Exception as error:
-        reason = reason_of(error)
-        note(shop, "log", reason, error)
-        return [f"log:{reason}"]
-    return []
+        lacking.append(_lacks(shop, "log", error))
+    if shop.history is not None and user_id:
+        try:
+            shop.recall(user_id)
+        except Exception as error:
+            lacking.append(_lacks(shop, "history", error))
+    return lacking
+
+
+def _lacks(shop: Shop, stage: str, error: Exception) -> str:
+    reason = reason_of(error)
+    note(shop, stage, reason, error)
+    return f"{stage}:{reason}"
 
 
 def note(shop: Shop, stage: str, reason: str, error: Exception) -> None:

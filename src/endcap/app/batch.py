@@ -19,6 +19,7 @@ def answers(
     """(user id, answer) of each listed user; of every known user when ``users`` is None."""
     shop.refresh()
     for user_id in all_users(shop) if users is None else users:
+        shop.recall(user_id)
         query = Query(surface=PERSONAL, at=at, k=k, user_id=user_id)
         yield user_id, engine.answer(shop.now, query)
 

@@ -26,7 +26,7 @@ def explained(shop: Shop, query: Query, deadline: Deadline | None = None) -> Ans
 
 def why_not(shop: Shop, query: Query, item_id: str) -> Verdict:
     """Exactly one verdict for any item and any query of the personal surface."""
-    catch_up(shop)
+    catch_up(shop, query.user_id)
     return engine.why_not(shop.now, query, item_id)
 
 

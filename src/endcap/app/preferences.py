@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from endcap.app.answers import catch_up
 from endcap.app.shop import Shop
 from endcap.domain.errors import EndcapError
 from endcap.engagement.interests import Interest, history, remember
@@ -48,7 +49,7 @@ def stated_interests(shop: Shop, customer_id: str) -> Stated:
 
 def offers_for(shop: Shop, customer_id: str, stated: Stated, k: int, at: int) -> Offers:
     """On the thread that owns the shop."""
-    shop.refresh()
+    catch_up(shop, customer_id)
     found = offers(shop.now, customer_id, stated, k, at)
     shop.telemetry.count("answers_total", surface="offers", strategy=found.answer.strategy)
     return found

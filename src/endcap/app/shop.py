@@ -18,7 +18,15 @@ from endcap.domain.records import AnyRecord, Pointed
 from endcap.engagement.word_index import WordIndex
 from endcap.engine.moment import Live
 from endcap.engine.state import StateLimits
-from endcap.ports import Artifacts, DeadLetters, Documents, EventLog, Jobs, VectorIndex
+from endcap.ports import (
+    Artifacts,
+    DeadLetters,
+    Documents,
+    EventHistory,
+    EventLog,
+    Jobs,
+    VectorIndex,
+)
 from endcap.settings import Settings
 from endcap.telemetry import Counter, Reading, Telemetry
 
@@ -80,19 +88,32 @@ class Shop:
     # How many answers were asked for, and their counters by (surface, strategy).
     asked: int = 0
     answered: dict[tuple[str, str], Counter] = field(default_factory=dict)
+    # Where events are kept that do not come by the log; None: all of them do.
+    history: EventHistory | None = None
     # The registries of all processes of this group; none where this one is kept alone.
     readings: Callable[[], list[Reading]] = list
 
-    def refresh(self) -> None:
-        """Apply what any process has written to the log since. One memory read if nothing."""
-        state = self.now.state
-        if self.log.end() == state.offset:
-            return
+    def refresh(self, user_id: str = "") -> None:
+        """Apply what any process has written to the log since: one memory read if nothing. Recall
+        what ``user_id`` did, where events do not come by the log."""
+        if self.log.end() != self.now.state.offset:
+            self._follow()
+        if self.history is not None and user_id:
+            self.recall(user_id)
+
+    def _follow(self) -> None:
         try:
-            self.fold(self.log.read(state.offset))
+            self.fold(self.log.read(self.now.state.offset))
         except NotFound:  # trimmed: two snapshots were taken since this process last looked
             self.now = self.renew()
             self.fold(self.log.read(self.now.state.offset))
+
+    def recall(self, user_id: str) -> None:
+        """Look up the newest that a user did since the snapshot. Raises what the store raises."""
+        if self.history is not None:
+            state = self.now.state
+            most = self.limits.history_events
+            state.recall(self.history.newest(user_id, most, state.recall_after))
 
     def fold(self, tail: Iterable[tuple[int, bytes]]) -> None:
         state = self.now.state

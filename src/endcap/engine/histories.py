@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
-from endcap.domain.arrays import Int32s, Int64s, UInt8s
+from endcap.domain.arrays import Int64s
+from endcap.engine.history import NO_HISTORY, History, newest_of
+from endcap.engine.recalled import Recalled
 
-
-class History(NamedTuple):
-    """n events of one user, oldest first. Views of the state: read them, do not write."""
-
-    items: Int32s  # (n,) rows of the vocabulary
-    types: UInt8s  # (n,) positions in event_types
-    ts: Int64s  # (n,) µs
-
-
-NO_HISTORY = History(np.empty(0, np.int32), np.empty(0, np.uint8), np.empty(0, np.int64))
-
+__all__ = ["NO_HISTORY", "Histories", "History"]
 
 _NEVER = -(2**63)
 _FIELDS = 3  # of an entry of the tail: item, type, time
@@ -87,16 +78,6 @@ def joined(old: History, tail: array[int], limit: int) -> History:
     return newest_of(items, types, ts, limit)
 
 
-def newest_of(items: Int32s, types: UInt8s, ts: Int64s, limit: int) -> History:
-    """The newest ``limit`` of n entries, not to be written as those of the snapshot: kernels
-    compile for one kind."""
-    newest = History(items[-limit:], types[-limit:], ts[-limit:])
-    newest.items.flags.writeable = False
-    newest.types.flags.writeable = False
-    newest.ts.flags.writeable = False
-    return newest
-
-
 class Histories:
     """All users' histories: immutable ragged arrays with an overlay of those who acted since."""
 
@@ -104,16 +85,30 @@ class Histories:
         self.starts = starts  # (users of the snapshot + 1,)
         self.base = base  # (events,)
         self.limit = limit
+        self.recalled = Recalled(limit)
         self._starts = starts.data
         self._known = len(starts) - 1
         self._grown: dict[int, _Grown] = {}
 
     def get(self, row: int) -> History:
-        """The newest ``limit`` events of a user; none for row -1."""
+        """The newest ``limit`` events of a user, with what was recalled; none for row -1."""
+        if self.recalled.rows and row in self.recalled.rows:
+            return self.recalled.joined(row, self.own(row))
+        return self.own(row)
+
+    def own(self, row: int) -> History:
+        """As ``get``, of snapshot and log alone."""
         grown = self._grown.get(row)
         if grown is not None:
             return grown.view(self.limit)
         return self._of_base(row)
+
+    def holds(self, row: int, item: int, code: int, ts: int) -> bool:
+        """Whether snapshot and log have such an event of a user."""
+        own = self.own(row)
+        first, stop = np.searchsorted(own.ts, ts), np.searchsorted(own.ts, ts, side="right")
+        same = (own.items[first:stop] == item) & (own.types[first:stop] == code)
+        return bool(same.any())
 
     def _of_base(self, row: int) -> History:
         if not 0 <= row < self._known:
@@ -131,8 +126,9 @@ class Histories:
 
     def drop(self, row: int) -> None:
         self._grown[row] = _Grown(NO_HISTORY)
+        self.recalled.rows.pop(row, None)
 
     def touched(self) -> Iterator[tuple[int, History]]:
-        """Rows and histories of those who acted since the snapshot."""
+        """Rows and histories of those who acted since the snapshot, as the log has it."""
         limit = self.limit
         return ((row, grown.view(limit)) for row, grown in self._grown.items())

@@ -1,12 +1,13 @@
 """The live state of one shop: a snapshot and everything the log brought since.
 
 The state is a function of the log's records in order and of nothing else: not of clocks, of the
-point at which a snapshot was taken, or of what was asked meanwhile.
+point at which a snapshot was taken, or of what was asked meanwhile. Where events are kept elsewhere
+than in the log, histories also hold those that were recalled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from endcap.domain.arrays import Bools, Float32s, Int32s
 from endcap.domain.hashing import stable_hash
@@ -18,18 +19,22 @@ from endcap.domain.records import (
     UsersPut,
     decode,
 )
-from endcap.domain.values import LEAST_TS, MOST_TS, Attributes
+from endcap.domain.values import LEAST_TS, MOST_TS, Attributes, Event
 from endcap.engine.attributes import AttributeTable
 from endcap.engine.counts import Counts
 from endcap.engine.histories import Histories, History
 from endcap.engine.ids import Vocabulary
-from endcap.engine.limits import StateLimits
+from endcap.engine.limits import MICROSECONDS_PER_HOUR, StateLimits
+from endcap.engine.recalled import Entry
 from endcap.engine.repeats import Remembered, RequestKeys
 from endcap.engine.snapshot_folder import EMPTY_SNAPSHOT, Snapshot
 
 __all__ = ["MOST_EVENT_TYPES", "History", "LiveState", "StateLimits"]
 
 MOST_EVENT_TYPES = 255
+LATE_US = (
+    MICROSECONDS_PER_HOUR  # an event in the snapshot may be so much newer than one that is not
+)
 
 
 def event_hash(event_id: str) -> int:
@@ -61,6 +66,7 @@ class LiveState:
         self.keys = RequestKeys(keys, base.key_bodies)
         self.counts = Counts(base, limits)
         self.events_ignored = self.records_skipped = self.erased_at = 0
+        self._erasures: dict[int, int] = {}  # hash of the user id → arrival since the snapshot
         self.event_codes = {name: code for code, name in enumerate(self.event_types)}
 
     @property
@@ -110,6 +116,7 @@ class LiveState:
         at, codes, ids = record.at, self.event_codes, self.event_ids
         users, items = self.users.add, self.items.add
         remember, count = self.histories.add, self.counts.add
+        recalled = self.histories.recalled
         for place, event in enumerate(record.events):
             code = codes.get(event.event_type)
             if code is None:
@@ -123,9 +130,44 @@ class LiveState:
                 ids.remember(new[place], at)
             elif not ids.add(event_hash(event.event_id), at):
                 continue
-            item = items(event.item_id)
-            remember(users(event.user_id), item, code, event.ts)
+            item, user = items(event.item_id), users(event.user_id)
+            remember(user, item, code, event.ts)
             count(item, code, event.ts, at)
+            if recalled.rows:
+                recalled.remove(user, event_hash(event.event_id))
+
+    @property
+    def recall_after(self) -> int | None:
+        """Events up to this time (µs) are in the snapshot or in the log; None: nobody knows."""
+        meta = self.base.meta
+        newest = min(meta.newest_ts, meta.newest_arrival or meta.newest_ts)
+        return newest - LATE_US if newest > 0 else None
+
+    def recall(self, events: Iterable[Event], at: int = MOST_TS) -> None:
+        """Let histories hold events that were looked up. Counts, and the offset, stay.
+
+        Events that the snapshot or the log brought change nothing, nor do those dated after
+        ``at``, or up to an erasure of their user.
+        """
+        for event in events:
+            erased = self._erasures.get(event_hash(event.user_id), LEAST_TS - 1)
+            hashed = event_hash(event.event_id)
+            if not erased < event.ts <= at or self.event_ids.knows(hashed):
+                continue
+            code = self.event_codes.get(event.event_type)
+            if code is None:
+                code = self._new_code(event.event_type)
+            if code < 0:
+                continue
+            item, user = self.items.add(event.item_id), self.users.add(event.user_id)
+            # The id of an event that lies far back in the snapshot may be forgotten.
+            if not self.histories.holds(user, item, code, event.ts):
+                entry = Entry(event.ts, event.event_id, item, code)
+                self.histories.recalled.add(user, hashed, entry)
+
+    def recall_mark(self, user_id: str) -> int:
+        """By which one sees whether the same events were recalled; 0: none was."""
+        return self.histories.recalled.mark(self.users.row(user_id))
 
     def _new_code(self, name: str) -> int:
         if len(self.event_types) >= MOST_EVENT_TYPES:
@@ -138,9 +180,10 @@ class LiveState:
 
     def _erase(self, user_id: str, at: int) -> None:
         """Ids of the erased events stay known as hashes: a late retry must not bring one back."""
+        self._erasures[event_hash(user_id)] = at
         row = self.users.erase(user_id)
         if row >= 0:
-            self.counts.take_back(self.histories.get(row), at)
+            self.counts.take_back(self.histories.own(row), at)
             self.histories.drop(row)
             self.of_users.drop(row)
 
