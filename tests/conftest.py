@@ -197,6 +197,12 @@ def lambda_host() -> Any:
 
 
 @pytest.fixture(scope="session")
+def gateway_events() -> Any:
+    """``tests/gateway_events.py``: what gateways make of a request."""
+    return beside("gateway_events.py")
+
+
+@pytest.fixture(scope="session")
 def spark_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A running ``tests/data/etl/spark_cluster.py: Cluster`` of Spark 4. Tests that take it are
     marked ``server``."""

@@ -22,7 +22,7 @@ from endcap.domain.values import PERSONAL, RERANK, Answer, Query, ScoredItem
 from endcap.engine.answer import compose
 from endcap.engine.fallback import Failed, fall_back, told
 from endcap.engine.guarding import Deadline, Watch, reason_of
-from endcap.engine.histories import History, newest_of
+from endcap.engine.history import History, newest_of
 from endcap.engine.moment import Live, Moment
 from endcap.engine.state import LiveState
 from endcap.models.embeddings import Embeddings

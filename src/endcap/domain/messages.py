@@ -205,6 +205,7 @@ MESSAGES: dict[str, str] = {
     "id_differs": "{field} is {value!r} in the body but {expected!r} in the path",
     "unknown_item": "the catalogue has no item {value!r}",
     "no_stored_recommendations": "No stored recommendations",
+    "no_http_event": "the event has no {field}: it is no request of API Gateway or a function URL",
     "internal_error": "The server failed; the reason is in its log",
     # cli and entrypoints
     "file_exists": "{value} is there already; choose another folder, or --force to replace it",

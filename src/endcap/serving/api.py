@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from endcap.app.intake import Intake
 from endcap.app.nearby import Nearby
 from endcap.app.shop import Shop
 from endcap.domain.errors import EndcapError, NotFound
@@ -17,7 +16,7 @@ from endcap.serving.bodies import Disconnected, Message, Receive
 from endcap.serving.guard import Guard
 from endcap.serving.parameters import Parameters, decode_segment
 from endcap.serving.refusals import Internal, MethodNotPermitted
-from endcap.serving.requests import JSON, Desk, Headers, Reply, Request, error_reply
+from endcap.serving.requests import JSON, Desk, Headers, Reply, Request, Taker, error_reply
 from endcap.serving.routes import ROUTES, Route, twin_path
 from endcap.telemetry import Counter, Histogram
 
@@ -46,10 +45,15 @@ _ON_JSON: Headers = [*_ON_ALL, (b"cache-control", b"no-store")]
 
 class Api:
     """``now`` gives µs since 1970. ``prefix``: a path under which a gateway mounts us
-    (``/prod``), taken off where it stands."""
+    (``/prod``), taken off where it stands. ``routes``: those that are answered."""
 
     def __init__(
-        self, shop: Shop, intake: Intake, now: Callable[[], int], prefix: str = ""
+        self,
+        shop: Shop,
+        intake: Taker,
+        now: Callable[[], int],
+        prefix: str = "",
+        routes: Iterable[Route] = ROUTES,
     ) -> None:
         elsewhere = shop.settings.vectors != "folder"  # a folder holds what the model has anyway
         nearby = Nearby(shop, time.monotonic) if elsewhere else None
@@ -60,7 +64,7 @@ class Api:
         self._in_flight = shop.telemetry.level("requests_in_flight")
         self._fixed: dict[bytes, Place] = {}
         self._patterns: list[tuple[list[str], Methods]] = []
-        for route in ROUTES:
+        for route in routes:
             self._add(route, route.path)
             if route.twin:
                 self._add(route, twin_path(route))

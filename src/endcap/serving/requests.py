@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from endcap.app.intake import Intake
+from endcap.app.intake import Outcome
 from endcap.app.nearby import Nearby
 from endcap.app.shop import Shop
 from endcap.domain.errors import EndcapError, InvalidInput, OverRate, Unavailable
-from endcap.domain.records import digest
+from endcap.domain.records import AnyRecord, digest
 from endcap.domain.values import Answer
 from endcap.engine.guarding import Deadline
 from endcap.serving.bodies import Message, Receive, read_body
@@ -37,13 +37,21 @@ class Reply(NamedTuple):
     content_type: bytes = JSON
 
 
+class Taker(Protocol):
+    """What takes changes in, as ``app.intake.Intake`` does."""
+
+    def submit(self, record: AnyRecord, size: int = 0) -> Awaitable[Outcome]:
+        """Done when the record, or the first writing of it, is durable. ``size``: bytes of the
+        body that it came in."""
+
+
 @dataclass(frozen=True)
 class Desk:
     """What every route works with. ``now`` gives µs since 1970: the edge's clock; ``clock`` gives
     seconds that only grow, for deadlines. ``nearby`` asks a vector database."""
 
     shop: Shop
-    intake: Intake
+    intake: Taker
     now: Callable[[], int]
     clock: Callable[[], float] = time.monotonic
     nearby: Nearby | None = None

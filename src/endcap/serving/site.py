@@ -15,8 +15,6 @@ _HEADERS: Headers = [
         b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
         b"img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-cache"),
 ]
 
