@@ -22,8 +22,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "requirements-dev.lock"
-PACKAGES = ("boto3", "botocore", "jmespath", "msgspec", "numpy", "python-dateutil", "s3transfer",
-            "six", "urllib3")  # fmt: skip
+PACKAGES = ("aws-lambda-powertools", "aws-xray-sdk", "boto3", "botocore", "jmespath", "msgspec",
+            "numpy", "python-dateutil", "s3transfer", "six", "typing-extensions", "urllib3",
+            "wrapt")  # fmt: skip
 PYTHON = "3.12"  # of the functions: its runtime has a C library that numpy's wheels take
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux2014_aarch64")
 MOST_BYTES = 250 * 10**6  # unzipped, as Lambda has it

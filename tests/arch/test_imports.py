@@ -49,7 +49,7 @@ def test_starting_loads_nothing_heavy(statement: str) -> None:
 )  # fmt: skip
 def test_importing_a_function_loads_nothing_heavy(name: str) -> None:
     """The start of a function is somebody's waiting: 0.7 s are permitted, a third is needed."""
-    heavy = [*HEAVY, "boto3", "botocore", "asyncio", "sqlite3"]
+    heavy = [*HEAVY, "boto3", "botocore.session", "aws_xray_sdk", "asyncio", "sqlite3"]
     assert imported(f"import endcap.entrypoints.lambdas.{name}", heavy) == []
 
 

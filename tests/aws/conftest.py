@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+HERE = Path(__file__).parent
 
-@pytest.fixture(scope="session")
-def packaging() -> Any:
-    """``infra/package.py``."""
-    path = Path(__file__).parents[2] / "infra" / "package.py"
-    spec = spec_from_file_location("endcap_packaging", path)
+
+def loaded(name: str, path: Path) -> Any:
+    spec = spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     sys.modules[spec.name] = module_from_spec(spec)
     spec.loader.exec_module(sys.modules[spec.name])
     return sys.modules[spec.name]
+
+
+@pytest.fixture(scope="session")
+def packaging() -> Any:
+    """``infra/package.py``."""
+    return loaded("endcap_packaging", HERE.parents[1] / "infra" / "package.py")
+
+
+@pytest.fixture
+def xray() -> Iterator[Any]:
+    """A running ``xray_daemon.py: Daemon``."""
+    with loaded("xray_daemon", HERE / "xray_daemon.py").xray_daemon() as daemon:
+        yield daemon
 
 
 @pytest.fixture(scope="session")

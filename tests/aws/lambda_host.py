@@ -24,6 +24,8 @@ from typing import Any, NamedTuple
 
 MOST_ANSWER_BYTES = 6_291_556  # as Lambda has it: 6 MB and a little
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:tested"
+TRACE = "Root=1-{seconds:08x}-{random:.24};Parent=53995c3f42cd8ad8;Sampled={sampled}"
+CAUSE = "Lambda-Runtime-Function-XRay-Error-Cause"
 
 
 class Answer(NamedTuple):
@@ -129,6 +131,11 @@ class LambdaHost:
                 continue
         return None
 
+    def _trace(self) -> str:
+        """Of the next call. Where there is an X-Ray daemon, each call is sampled."""
+        sampled = int("AWS_XRAY_DAEMON_ADDRESS" in self._environment)
+        return TRACE.format(seconds=int(time.time()), random=uuid.uuid4().hex, sampled=sampled)
+
     def _finish(self, path: str, body: bytes) -> int:
         """What the function posted: its answer, an error, or that it cannot even start."""
         call, kind = self._current, path.rsplit("/", 1)[-1]
@@ -156,12 +163,15 @@ class LambdaHost:
                         "Lambda-Runtime-Aws-Request-Id": call.request_id,
                         "Lambda-Runtime-Deadline-Ms": str(int(call.until * 1000)),
                         "Lambda-Runtime-Invoked-Function-Arn": ARN,
-                        "Lambda-Runtime-Trace-Id": "Root=1-5759e988-bd862e3fe1be46a994272793",
+                        "Lambda-Runtime-Trace-Id": host._trace(),
                     },
                 )
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+                if cause := self.headers[CAUSE]:  # Lambda hands it to X-Ray
+                    with host._told.open("a", encoding="utf-8") as told:
+                        told.write(f"{CAUSE}: {cause}\n")
                 self._answer(host._finish(self.path, body), b"{}", {})
 
             def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:

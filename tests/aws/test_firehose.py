@@ -132,9 +132,10 @@ def test_the_output_names_no_shopper_and_counts(function: tuple[Any, Path], tran
     transform(payload("unknown_user"))
     told = function[1].read_text("utf-8")
     assert "visitor-2" not in told
-    last = [json.loads(text) for text in told.splitlines() if text.startswith("{")][-1]
-    assert last["results"] == {"Ok": 4}
-    assert last["modelVersion"] == "v0001"
+    log, metrics = [json.loads(text) for text in told.splitlines() if text.startswith("{")][-2:]
+    assert (log["recordsOk"], log["reasons"], log["modelVersion"]) == (4, {}, "v0001")
+    assert (metrics["recordsOk"], metrics["recordsProcessingFailed"]) == ([4.0], [0.0])
+    assert metrics["answers_total"] == [4.0]
 
 
 @pytest.mark.server
@@ -148,7 +149,7 @@ def test_a_missing_model_fails_the_records_so_that_they_are_kept(
         assert not answer.failed, told.read_text("utf-8")
         check(event, answer.payload["records"])
         assert {r["result"] for r in answer.payload["records"]} == {"ProcessingFailed"}
-        assert '"no_model": 2' in told.read_text("utf-8")
+        assert '"no_model":2' in told.read_text("utf-8")
 
 
 @pytest.mark.server

@@ -3,6 +3,7 @@ newest snapshot and the model that serves."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from endcap.app.reloading import POINTERS, Loaded, load_published
@@ -24,6 +25,7 @@ class Published:
     vectors: VectorIndex | None = None
     names: tuple[str, str] | None = None
     loaded: Loaded | None = None
+    count: Callable[..., None] = lambda *_, **__: None  # as ``Telemetry.count``
 
     def look(self) -> Live:
         """What answers now. Loads only where a pointer has moved since the last look.
@@ -39,6 +41,8 @@ class Published:
         if self.loaded is None or names != self.names:
             self.loaded = load_published(self.documents, self.artifacts, self.limits)
             self.names = names
+            for failure in self.loaded.failures:
+                self.count("load_failures_total", code=failure.code)
         return self.loaded.live
 
 

@@ -14,6 +14,7 @@ from endcap.domain.values import PERSONAL, POPULAR, Query
 
 if TYPE_CHECKING:
     from endcap.domain.values import Answer
+    from endcap.engine.fallback import Failed
     from endcap.engine.guarding import Deadline
     from endcap.engine.moment import Live
 
@@ -35,6 +36,10 @@ class Fetched(NamedTuple):
 Backend = Callable[[str, int, int], Fetched]  # user id, k, at (µs)
 # (user id, item) → False where an answer of a later time stands already
 Put = Callable[[str, Mapping[str, Any]], bool]
+
+
+def unheard(stage: str, reason: str, error: Exception) -> None:
+    """Where nobody asks why an answer is less than it might be."""
 
 
 def mock(given: Mapping[str, Any], ready: bool, popular: Backend, at: int) -> Event:
@@ -105,21 +110,24 @@ def _k(event: Mapping[str, Any]) -> int:
     return max(1, min(MOST_K, int(event.get("k") or K)))
 
 
-def engine_of(now: Live, surface: str, deadline: Deadline | None = None) -> Backend:
-    """Endcap's own engine over what is published; never raises."""
+def engine_of(
+    now: Live, surface: str, deadline: Deadline | None = None, failed: Failed = unheard
+) -> Backend:
+    """Endcap's own engine over what is published; never raises, and tells ``failed`` of what it
+    had to do without."""
     from endcap.engine.fallback import guarded
     from endcap.engine.guarding import Watch
 
     def ask(user_id: str, k: int, at: int) -> Fetched:
         query = Query(surface, at=at, k=k, user_id=user_id if surface == PERSONAL else None)
-        answer = guarded(now, query, Watch(deadline), lambda *_: None)
+        answer = guarded(now, query, Watch(deadline), failed)
         return fetched(answer, now.serving.version)
 
     return ask
 
 
-def popular_of(now: Live) -> Backend:
-    return engine_of(now, POPULAR)
+def popular_of(now: Live, failed: Failed = unheard) -> Backend:
+    return engine_of(now, POPULAR, None, failed)
 
 
 def fetched(answer: Answer, version: str) -> Fetched:

@@ -97,13 +97,16 @@ def erasers_of(
     }
 
 
-def open_published(settings: Settings, group: str | None = None) -> Published:
-    """What answers are made of and no more; the log is not opened."""
+def open_published(
+    settings: Settings, group: str | None = None, count: Count = uncounted
+) -> Published:
+    """What answers are made of and no more; the log is not opened. ``count`` as ``stores_of``."""
     name = group or settings.group
     make(folder(settings.home, name))
-    stores = stores_of(settings, name)
+    stores = stores_of(settings, name, count)
     neighbours = neighbours_of(settings, name)
-    return Published(stores.documents(), stores.artifacts(), limits_of(settings), neighbours)
+    limits = limits_of(settings)
+    return Published(stores.documents(), stores.artifacts(), limits, neighbours, count=count)
 
 
 def tokens_of(settings: Settings) -> Tokens | None:

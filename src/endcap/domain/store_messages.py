@@ -56,6 +56,7 @@ STORE_MESSAGES: dict[str, str] = {
     "dependency_open": "{field} has failed again and again and is left alone for a while; "
     "try again later",
     "dynamodb_throttled": "the table {field} takes no more requests for now ({reason}); try again",
+    "still_being_done": "{field}: the same is being done by another call; try again",
     "dynamodb_unavailable": "the table {field} cannot be reached ({reason}); try again",
     "dynamodb_denied": "the table {field} may not be used with these AWS credentials ({reason})",
     "dynamodb_refused": "the table {field} refuses a request of Endcap ({reason}); see that its "

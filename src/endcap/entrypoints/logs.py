@@ -9,6 +9,7 @@ import sys
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 
 class JsonLines(logging.Formatter):
@@ -24,12 +25,16 @@ class JsonLines(logging.Formatter):
             "message": record.getMessage(),
             **getattr(record, "facts", {}),
         }
-        if record.exc_info and record.exc_info[0] is not None:
-            # The kind and the places only: an exception's text may quote what a client sent.
-            frames = traceback.extract_tb(record.exc_info[2])
-            line["kind"] = record.exc_info[0].__name__
-            line["where"] = [f"{Path(f.filename).name}:{f.lineno}" for f in frames[-6:]]
+        if record.exc_info and record.exc_info[1] is not None:
+            line |= kind_and_place(record.exc_info[1])
         return json.dumps(line, ensure_ascii=False)
+
+
+def kind_and_place(error: BaseException) -> dict[str, Any]:
+    """Of an error no more than this: its text may quote what a client sent."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames[-6:]]
+    return {"kind": type(error).__name__, "where": where}
 
 
 def log_to_stderr(level: str) -> None:

@@ -14,7 +14,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from endcap.domain.values import PERSONAL
-from endcap.entrypoints.lambdas.surroundings import now_us, published, tell
+from endcap.entrypoints.lambdas.observed import observed
+from endcap.entrypoints.lambdas.surroundings import fell_back, now_us, published, telemetry, tell
 
 if TYPE_CHECKING:
     from endcap.app.user_answers import Backend, Fetched
@@ -23,6 +24,7 @@ CAMPAIGN = "PERSONALIZE_CAMPAIGN_ARN"
 LATE = 0.7  # share of the call's time: popular items from here on
 
 
+@observed
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     from endcap.app.user_answers import falling_back, fetch
 
@@ -33,17 +35,22 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         from endcap.engine.guarding import Deadline
 
         late = Deadline(time.monotonic, began + left_s * LATE)
-        return engine_of(published().look(), PERSONAL, late)
+        return engine_of(published().look(), PERSONAL, late, fell_back)
 
     def ask_own(user_id: str, k: int, at: int) -> Fetched:
         return own()(user_id, k, at)
 
+    def counted(user_id: str, k: int, at: int) -> Fetched:
+        found = backend(user_id, k, at)
+        telemetry().count("answers_total", surface=PERSONAL, strategy=found.strategy)
+        return found
+
+    backend: Backend = ask_own
     if arn := os.environ.get(CAMPAIGN):
         backend = falling_back(
             campaign(arn), own, lambda code: tell("campaign failed", {"fallbacks": 1}, code=code)
         )
-        return fetch(event, backend, now_us())
-    return fetch(event, ask_own, now_us())
+    return fetch(event, counted, now_us())
 
 
 @cache

@@ -7,8 +7,6 @@ load them fails, and Firehose tries it again.
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
@@ -16,17 +14,21 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from endcap.entrypoints.lambdas.surroundings import published
+from endcap.domain.values import PERSONAL
+from endcap.entrypoints.lambdas.observed import observed
+from endcap.entrypoints.lambdas.surroundings import fell_back, published, telemetry, tell
 
 if TYPE_CHECKING:
     from endcap.app.stream_answers import Incoming, Outgoing
 
 # What Lambda takes as an answer is 6 MB; Firehose refuses more as well.
 MOST_ANSWER_BYTES = 6 * 2**20 - 4096
+RESULTS = ("Ok", "Dropped", "ProcessingFailed")
 AROUND_BYTES = 200  # of a record, beside its id and its data
 LATE, LAST = 0.7, 0.9  # shares of the call's time: popular items from here on; nothing
 
 
+@observed
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """Each record of the event, once and in order, as Ok, Dropped or ProcessingFailed."""
     began, began_at = time.monotonic(), time.time_ns() // 1000
@@ -40,9 +42,10 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         vectors=published().vectors,
         late=Deadline(time.monotonic, began + left_s * LATE),
         last=Deadline(time.monotonic, began + left_s * LAST),
+        failed=fell_back,
     )
     done = within(infer(now, incoming(event["records"]), terms), MOST_ANSWER_BYTES, AROUND_BYTES)
-    tell(done, now.serving.version, time.monotonic() - began)
+    report(done, now.serving.version, time.monotonic() - began)
     return {"records": [packed(outgoing) for outgoing in done]}
 
 
@@ -71,13 +74,17 @@ def packed(outgoing: Outgoing) -> dict[str, Any]:
     return record
 
 
-def tell(done: Sequence[Outgoing], version: str, seconds: float) -> None:
-    """One line of JSON in the log: counts, no ids."""
-    line = {
-        "message": "transformed",
-        "results": Counter(outgoing.result for outgoing in done),
-        "reasons": Counter(outgoing.reason for outgoing in done if outgoing.reason),
-        "modelVersion": version,
-        "seconds": round(seconds, 3),
-    }
-    sys.stdout.write(json.dumps(line) + "\n")
+def report(done: Sequence[Outgoing], version: str, seconds: float) -> None:
+    """Counts, no ids."""
+    results = Counter(outgoing.result for outgoing in done)
+    for outgoing in done:
+        if outgoing.answer is not None:
+            strategy = outgoing.answer.strategy
+            telemetry().count("answers_total", surface=PERSONAL, strategy=strategy)
+    tell(
+        "transformed",
+        {f"records{result}": results[result] for result in RESULTS},
+        reasons=Counter(outgoing.reason for outgoing in done if outgoing.reason),
+        modelVersion=version,
+        seconds=round(seconds, 3),
+    )

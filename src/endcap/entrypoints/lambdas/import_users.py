@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING, Any
 
 from endcap.domain.errors import InvalidInput
+from endcap.entrypoints.lambdas.observed import observed
 from endcap.entrypoints.lambdas.surroundings import USERS_TABLE, rows, tell, variable
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ LIST, BAD = "users.json", "bad.jsonl"
 DISTRIBUTED = "distributed"
 
 
+@observed
 def handler(event: Mapping[str, Any], _: Any) -> dict[str, Any]:
     """Counts, the first bad records, and the users for the fan-out."""
     source, run_id = source_of(event), str(event.get("run_id") or "run")

@@ -10,11 +10,13 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from endcap.entrypoints.lambdas.surroundings import now_us, published, tell
+from endcap.entrypoints.lambdas.observed import observed
+from endcap.entrypoints.lambdas.surroundings import fell_back, now_us, published, tell
 
 CAMPAIGN = "PERSONALIZE_CAMPAIGN_ARN"
 
 
+@observed
 def handler(event: Mapping[str, Any], _: Any) -> dict[str, Any]:
     from endcap.app.user_answers import mock, popular_of
 
@@ -22,7 +24,7 @@ def handler(event: Mapping[str, Any], _: Any) -> dict[str, Any]:
     if campaign and not event.get("dryRun"):
         return mock(event, True, _nobody, now_us())
     now = published().look()
-    done = mock(event, campaign or bool(now.serving.version), popular_of(now), now_us())
+    done = mock(event, campaign or bool(now.serving.version), popular_of(now, fell_back), now_us())
     if done.get("mock"):
         tell("answered without a model", {"mocked": 1})
     return done

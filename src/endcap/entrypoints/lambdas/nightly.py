@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from endcap.domain.errors import InvalidInput
+from endcap.entrypoints.lambdas.observed import observed
 from endcap.entrypoints.lambdas.surroundings import now_us, settings, tell
 
 
+@observed
 def handler(event: Mapping[str, Any], _: Any) -> dict[str, Any]:
     """Raises InvalidInput (unknown_step), and what the step raises."""
     from endcap.bootstrap import open_shop, prepare_kernels

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from endcap.entrypoints.lambdas.observed import observed
 from endcap.entrypoints.lambdas.surroundings import STORED_TABLE, now_us, rows, tell
 
 
+@observed
 def handler(event: Mapping[str, Any], _: Any) -> dict[str, Any]:
     from endcap.app.user_answers import store
 

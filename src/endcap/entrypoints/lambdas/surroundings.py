@@ -1,26 +1,25 @@
-"""What the functions of the pipelines share: the clock, the environment, what is opened once.
+"""What the functions share: the clock, the environment, what is opened once, what they tell.
 
 Importing this loads neither boto3 nor numpy.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 import time
-from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from endcap.domain.errors import InvalidInput
+from endcap.entrypoints.lambdas.observed import telemetry, tell
 
 if TYPE_CHECKING:
     from endcap.adapters.dynamodb_rows import Rows
     from endcap.app.published import Published
     from endcap.settings import Settings
 
-NAMESPACE = "Endcap"
+__all__ = ["fell_back", "now_us", "published", "rows", "settings", "telemetry", "tell", "variable"]
+
 USERS_TABLE, STORED_TABLE = "EcommerceUsers", "storeRecommendations"
 
 
@@ -50,33 +49,21 @@ def published() -> Published:
     from endcap.bootstrap import open_published, prepare_kernels
 
     prepare_kernels(settings())
-    return open_published(settings())
+    return open_published(settings(), count=telemetry().count)
 
 
 @cache
 def rows(table: str) -> Rows:
     """A table by its name in the design; ENDCAP_DOCUMENTS and ENDCAP_TABLES say how it is called
     in this account."""
+    from endcap.adapters.dynamodb_calls import DynamoCalls
     from endcap.adapters.dynamodb_rows import Rows
     from endcap.adapters.dynamodb_tables import TABLES, read_names
 
     names = read_names(settings().documents, settings().group, settings().tables)
-    return Rows(TABLES[table], names.of(table))
+    return Rows(TABLES[table], names.of(table), DynamoCalls(telemetry().count))
 
 
-def tell(message: str, counts: Mapping[str, float], **facts: Any) -> None:
-    """One line of JSON in the log, of which CloudWatch makes metrics (embedded metric format):
-    counts and words of ours, nothing of a user."""
-    directive = {
-        "Namespace": NAMESPACE,
-        "Dimensions": [["function"]],
-        "Metrics": [{"Name": name, "Unit": "Count"} for name in counts],
-    }
-    line = {
-        "_aws": {"Timestamp": now_us() // 1000, "CloudWatchMetrics": [directive]},
-        "function": os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
-        "message": message,
-        **counts,
-        **facts,
-    }
-    sys.stdout.write(json.dumps(line) + "\n")
+def fell_back(stage: str, reason: str, _: Exception) -> None:
+    """An answer that had to do without a stage is counted; the error's text is nobody's."""
+    telemetry().count("fallbacks_total", stage=stage, reason=reason)

@@ -73,6 +73,8 @@ FUNCTIONS: dict[str, Function] = {
             *_may("topic", "sns:Publish"),
             *_may("mail_identity", "ses:SendEmail"),
             *_may("map_runs", "states:DescribeMapRun"),
+            *_may("documents_table", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+            *_may("documents_table", "dynamodb:GetItem", "dynamodb:DeleteItem"),
         ),
     ),
     "Nightly": Function(
