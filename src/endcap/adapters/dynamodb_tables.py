@@ -44,9 +44,8 @@ class Table(Struct, frozen=True):
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        Table(
-            DOCUMENTS, "kind", "key", expires="expires"
-        ),  # all kinds that have no table of their own
+        # All kinds that have no table of their own.
+        Table(DOCUMENTS, "kind", "key", expires="expires"),
         Table(
             "storeRecommendations",
             "user_id",
