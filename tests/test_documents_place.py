@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from endcap.adapters.dynamodb import KINDS, DynamoDocuments
+from endcap.adapters.dynamodb_log import DynamoLog
+from endcap.adapters.log import FileLog
 from endcap.adapters.sqlite import SqliteDocuments
 from endcap.app.batch import STORED
-from endcap.bootstrap.documents import OF_USERS, documents_of, events_of, names_of
+from endcap.bootstrap.documents import OF_USERS, documents_of, events_of, log_of, names_of
 from endcap.domain.errors import InvalidInput
 from endcap.engagement.interests import CUSTOMER_INTEREST
 from endcap.settings import Settings, load_settings
@@ -28,6 +30,22 @@ def test_by_default_documents_lie_in_the_home(tmp_path: Path) -> None:
 def test_nothing_is_asked_before_something_is_needed(tmp_path: Path) -> None:
     assert isinstance(documents_of(settings(), "default", tmp_path), DynamoDocuments)
     assert events_of(settings(), "default") is not None
+
+
+def test_the_log_lies_in_the_home_unless_it_is_to_lie_beside_the_documents(tmp_path: Path) -> None:
+    assert isinstance(log_of(settings(), "default", tmp_path), FileLog)
+    beside = tmp_path / "beside"
+    log = log_of(settings(ENDCAP_LOG="dynamodb"), "default", beside)
+    assert (isinstance(log, DynamoLog), beside.exists()) == (True, False)
+
+
+def test_a_log_in_dynamodb_needs_documents_there(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        log_of(load_settings({"ENDCAP_LOG": "dynamodb"}), "default", tmp_path)
+    assert caught.value.code == "log_needs_documents"
+    assert "ENDCAP_DOCUMENTS" in str(caught.value)
+    with pytest.raises(InvalidInput, match="one of folder, dynamodb"):
+        load_settings({"ENDCAP_LOG": "s3"})
 
 
 def test_the_prefix_goes_before_and_the_group_behind() -> None:

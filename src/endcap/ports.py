@@ -26,21 +26,26 @@ Payloads = Sequence[bytes]
 
 
 class EventLog(Protocol):
-    """An append-only, checksummed log of byte strings, shared by several processes.
+    """An append-only, checksummed log of byte strings, shared by several processes, perhaps of
+    several machines.
 
     An *offset* counts bytes from the beginning of the log and only grows. A record is whole or
     absent: a torn tail is cut.
     """
 
     def end(self) -> int:
-        """The published end: everything before it can be read. Costs one memory read."""
+        """The published end: everything before it can be read. Costs one memory read, but for one
+        call a second where machines share the log: of what others wrote it may be that late."""
 
     def read(self, start: int, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
         """(offset just behind the record, payload) from ``start`` to ``stop`` (default: end)."""
 
     def append(self, choose: Callable[[Iterator[tuple[int, bytes]]], Payloads], since: int) -> int:
         """Under the lock: show ``choose`` what was published after ``since``, write what it
-        returns, publish the new end. Returns that end. Readable at once, durable after sync."""
+        returns, publish the new end. Returns that end. Readable at once, durable after sync.
+
+        Where there is no lock, ``choose`` is called again when another was quicker, with what
+        came since its last call. After a failure, the first of the records may be written."""
 
     def sync(self, offset: int) -> None:
         """Returns when everything before ``offset`` is on disk. Blocks; call it off the loop."""

@@ -80,6 +80,11 @@ SETTINGS: dict[str, Setting] = {
     "artifacts": _text(
         "", "where models, snapshots and reports lie: s3://BUCKET/PREFIX; empty: below the home"
     ),
+    "log": _text(
+        "folder",
+        "where the log of changes lies: folder, below the home, or dynamodb, a table beside "
+        "ENDCAP_DOCUMENTS=dynamodb://PREFIX",
+    ),
     "documents": _text(
         "",
         "where control documents lie: dynamodb://PREFIX, of tables whose names begin with the "
@@ -167,6 +172,7 @@ FORMS: dict[str, tuple[re.Pattern[str], str]] = {
         re.compile(r"folder|embedded|postgres(ql)?://\S+"),
         "folder, embedded or a URL like postgresql://USER@HOST/DATABASE",
     ),
+    "log": (re.compile("folder|dynamodb"), "one of folder, dynamodb"),
     "documents": (re.compile(r"|dynamodb://[A-Za-z0-9_-]{0,64}"), "empty or dynamodb://PREFIX"),
     "tables": (
         re.compile(rf"|{_NAMED}(,{_NAMED})*", re.ASCII),
@@ -203,6 +209,7 @@ class Settings(Struct, frozen=True):
     lake_hours: float
     lake: str
     artifacts: str
+    log: str
     documents: str
     tables: str
     event_days: float

@@ -5,27 +5,62 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from time import sleep
+from typing import Any
 
 import pytest
 
+from endcap.adapters.dynamodb_calls import DynamoCalls
+from endcap.adapters.dynamodb_log import DynamoLog
+from endcap.adapters.dynamodb_tables import CHANGES, TABLES, Names, create
 from endcap.adapters.log import FileLog
 from endcap.domain.errors import Damaged, NotFound
 from endcap.ports import EventLog
 
 Open = Callable[[], EventLog]
 
-LOGS: dict[str, Callable[[Path], EventLog]] = {
-    "file": lambda folder: FileLog(folder / "log", segment_bytes=1 << 20),
-    "file, tiny segments": lambda folder: FileLog(folder / "log", segment_bytes=50),
+
+def file(_: pytest.FixtureRequest, folder: Path) -> Open:
+    return lambda: FileLog(folder / "log", segment_bytes=1 << 20)
+
+
+def tiny_segments(_: pytest.FixtureRequest, folder: Path) -> Open:
+    return lambda: FileLog(folder / "log", segment_bytes=50)
+
+
+def dynamodb(request: pytest.FixtureRequest, _: Path) -> Open:
+    """It looks for what others wrote each time, not once a second: tests/adapters has that."""
+    aws: Any = request.getfixturevalue("aws")
+    client, names = aws.client("dynamodb"), Names(prefix=aws.name("t") + "-")
+    create(client, names, [TABLES[CHANGES]])
+    calls = DynamoCalls(make=lambda: client)
+    return lambda: DynamoLog(calls, names, look_every_s=0)
+
+
+LOGS = {
+    "file": pytest.param(file),
+    "file, tiny segments": pytest.param(tiny_segments),
+    "dynamodb": pytest.param(dynamodb, marks=pytest.mark.server),
 }
+# Which drop and keep by few records, so that a trim of some drops any.
+SMALL_PARTS = ("file, tiny segments", "dynamodb")
+small_parts = pytest.mark.parametrize(
+    "open_log", [LOGS[name] for name in SMALL_PARTS], ids=SMALL_PARTS, indirect=True
+)
 
 
-@pytest.fixture(params=LOGS)
+@pytest.fixture(params=LOGS.values(), ids=LOGS)
 def open_log(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     """Each call opens the same log again, as another process would."""
-    return lambda: LOGS[request.param](tmp_path)
+    opened: Open = request.param(request, tmp_path)
+    return opened
+
+
+@pytest.fixture
+def many(open_log: Open) -> int:
+    """Records that a log takes in a second or two."""
+    return 300 if isinstance(open_log(), FileLog) else 50
 
 
 def add(log: EventLog, *payloads: bytes) -> int:
@@ -162,7 +197,7 @@ def test_trim_keeps_everything_from_before_on(open_log: Open) -> None:
 
 
 def test_trim_keeps_what_was_written_of_late(tmp_path: Path) -> None:
-    log = LOGS["file, tiny segments"](tmp_path)
+    log = FileLog(tmp_path / "log", segment_bytes=50)
     offsets = [add(log, b"%d" % n * 10) for n in range(20)]
     ages = sorted(tmp_path.rglob("*.log"))
     for path in ages[:3]:
@@ -173,8 +208,9 @@ def test_trim_keeps_what_was_written_of_late(tmp_path: Path) -> None:
     assert log.trim(offsets[15], unchanged_since=2**62) > first
 
 
-def test_reading_below_the_first_kept_offset_is_an_error(tmp_path: Path) -> None:
-    log = LOGS["file, tiny segments"](tmp_path)
+@small_parts
+def test_reading_below_the_first_kept_offset_is_an_error(open_log: Open) -> None:
+    log = open_log()
     offsets = [add(log, b"%d" % n * 10) for n in range(20)]
     first = log.trim(offsets[9])
     assert first > 0
@@ -191,33 +227,33 @@ def test_reading_behind_the_end_is_an_error(open_log: Open) -> None:
     assert (caught.value.code, caught.value.value) == ("log_too_short", end + 1)
 
 
-def test_threads_read_while_one_appends(open_log: Open) -> None:
-    log = open_log()
+def test_threads_read_while_one_appends(open_log: Open, many: int) -> None:
+    log, pause_s = open_log(), 0.15 / many
     wrong: list[object] = []
 
     def read() -> None:
         offset, count = 0, 0
-        while count < 300 and not wrong:
+        while count < many and not wrong:
             for behind, payload in log.read(offset):
                 if payload != b"%d" % count:
                     wrong.append((offset, payload, count))
                 offset, count = behind, count + 1
-            sleep(0.0005)
+            sleep(pause_s)
 
     readers = [Thread(target=read) for _ in range(3)]
     for reader in readers:
         reader.start()
-    for n in range(300):
+    for n in range(many):
         add(log, b"%d" % n)
     for reader in readers:
         reader.join()
     assert wrong == []
 
 
-def test_reading_during_a_trim_is_whole_or_told(open_log: Open) -> None:
+def test_reading_during_a_trim_is_whole_or_told(open_log: Open, many: int) -> None:
     """A reader sees the records in order, or learns that they were dropped; never others."""
     log, other = open_log(), open_log()
-    for n in range(200):
+    for n in range(many):
         add(log, b"%d" % n * 5)
     offsets = [0, *(offset for offset, _ in log.read(0))]
     wrong: list[object] = []
@@ -232,7 +268,10 @@ def test_reading_during_a_trim_is_whole_or_told(open_log: Open) -> None:
             if error.code != "log_trimmed":
                 wrong.append(error)
 
-    readers = [Thread(target=read, args=(start,)) for start in (0, 20, 60, 120, 190)]
+    readers = [
+        Thread(target=read, args=(start,))
+        for start in (0, many // 10, many // 3, many // 2, many - 10)
+    ]
     for reader in readers:
         reader.start()
     for offset in offsets:
@@ -240,7 +279,7 @@ def test_reading_during_a_trim_is_whole_or_told(open_log: Open) -> None:
     for reader in readers:
         reader.join()
     assert wrong == []
-    assert payloads_of(log.read(offsets[-2])) == [b"199" * 5]
+    assert payloads_of(log.read(offsets[-2])) == [b"%d" % (many - 1) * 5]
 
 
 def test_records_are_replaced_where_they_stand(open_log: Open) -> None:
@@ -269,3 +308,47 @@ def test_a_replacement_of_another_length_changes_nothing(open_log: Open) -> None
     with pytest.raises(ValueError, match="3 bytes"):
         log.rewrite(end, lambda _, payload: payload + b"!")
     assert payloads_of(open_log().read(0)) == [b"one", b"two"]
+
+
+def test_two_writers_at_once_take_turns(open_log: Open) -> None:
+    """Each writes how many records it has seen: a number is missing or comes twice when one was
+    not shown what the other wrote before."""
+
+    def write(log: EventLog) -> None:
+        offset = count = 0
+
+        def choose(tail: Iterator[tuple[int, bytes]]) -> Sequence[bytes]:
+            nonlocal count
+            count += sum(1 for _ in tail)
+            return [b"%d" % count, b"%d" % (count + 1)]
+
+        for _ in range(25):
+            offset = log.append(choose, offset)
+            count += 2
+
+    writers = [Thread(target=write, args=(open_log(),)) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert payloads_of(open_log().read(0)) == [b"%d" % n for n in range(100)]
+
+
+def test_many_large_records_of_one_append_are_read_as_a_beginning_of_them(open_log: Open) -> None:
+    log, other = open_log(), open_log()
+    records = [bytes([n]) * 150_000 for n in range(60)]
+    done, wrong = Event(), list[int]()
+
+    def read() -> None:
+        while not done.is_set():
+            found = payloads_of(other.read(0))
+            if found != records[: len(found)]:
+                wrong.append(len(found))
+
+    reader = Thread(target=read)
+    reader.start()
+    add(log, *records)
+    done.set()
+    reader.join()
+    assert wrong == []
+    assert payloads_of(open_log().read(0)) == records

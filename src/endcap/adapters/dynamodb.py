@@ -17,7 +17,7 @@ import msgspec
 
 from endcap.adapters.dynamodb_calls import ConditionFailed, DynamoCalls, Item
 from endcap.adapters.dynamodb_shelves import Composite, Shared, Shelf, Span, typed
-from endcap.adapters.dynamodb_tables import DOCUMENTS, EVENTS, TABLES, Names, Table
+from endcap.adapters.dynamodb_tables import CHANGES, DOCUMENTS, EVENTS, TABLES, Names, Table
 from endcap.adapters.dynamodb_values import MOST_PARTITION_BYTES, check_key, check_size, key_bytes
 from endcap.domain.errors import Conflict, Damaged, Unavailable
 from endcap.ports import Document
@@ -25,7 +25,7 @@ from endcap.ports import Document
 VERSION, WRITE = "endcap_version", "endcap_write"
 MOST_LOST = 50  # writers that may come between reading a version and writing the next
 PAGE = 500
-KINDS = {name: table for name, table in TABLES.items() if name not in (DOCUMENTS, EVENTS)}
+KINDS = {name: table for name, table in TABLES.items() if name not in (DOCUMENTS, EVENTS, CHANGES)}
 
 
 class DynamoDocuments:

@@ -22,9 +22,11 @@ CONNECT_TIMEOUT_S, READ_TIMEOUT_S, CALLS_AT_ONCE = 1.0, 3.0, 8
 ATTEMPTS, FIRST_PAUSE_S, LONGEST_PAUSE_S = 6, 0.05, 2.0
 RETRY_AFTER_S = 5
 MOST_WRITTEN, MOST_READ = 25, 100  # items in one BatchWriteItem, BatchGetItem
-CONDITION = "ConditionalCheckFailedException"
+CONDITION, CANCELLED = "ConditionalCheckFailedException", "TransactionCanceledException"
 THROTTLED = ("ProvisionedThroughputExceededException", "ThrottlingException", "Throttling",
-             "RequestLimitExceeded", "LimitExceededException")  # fmt: skip
+             "RequestLimitExceeded", "LimitExceededException", "TransactionConflictException",
+             "TransactionInProgressException", "TransactionConflict", "ThrottlingError",
+             "ProvisionedThroughputExceeded")  # fmt: skip
 _DENIED = ("AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException",
            "ExpiredTokenException", "MissingAuthenticationTokenException",
            "IncompleteSignatureException")  # fmt: skip
@@ -114,11 +116,11 @@ class DynamoCalls:
         """One answer, in as many attempts as it takes, up to ``ATTEMPTS``. ``operation``: as the
         client's method is called. Also raises ConditionFailed."""
         act = getattr(self.client, operation)
-        named = {} if operation.startswith("batch") else {"TableName": table}
+        named = {} if operation.startswith(("batch", "transact")) else {"TableName": table}
         failed = Failed("", False)
         for attempt in range(1, ATTEMPTS + 1):
             if attempt > 1:
-                self._wait(attempt - 1, failed.code)
+                self.wait(attempt - 1, failed.code)
             self._breaker.enter()
             try:
                 answer: dict[str, Any] = act(**named, **asked)
@@ -134,7 +136,7 @@ class DynamoCalls:
     def _met(self, error: Exception, table: str, attempt: int) -> Failed:
         """What is to be tried again; all else is raised."""
         if isinstance(error, ClientError):
-            code = str(error.response.get("Error", {}).get("Code", ""))
+            code = _code(error.response)
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             if code in THROTTLED or status < _SERVER_ERROR:
                 self._breaker.succeeded()
@@ -150,7 +152,8 @@ class DynamoCalls:
             raise InvalidInput("aws_not_configured", field="dynamodb", reason=str(error)) from error
         return Failed(type(error).__name__, False)
 
-    def _wait(self, attempt: int, reason: str) -> None:
+    def wait(self, attempt: int, reason: str) -> None:
+        """Before the repeat ``attempt`` (from 1) of what failed; counts ``reason``."""
         self._count("dependency_retries_total", dependency="dynamodb", reason=reason)
         self._pause(pause_s(attempt))
 
@@ -167,7 +170,7 @@ class DynamoCalls:
             left: Any = {table: {"Keys": part, "ConsistentRead": True, **asked}}
             for attempt in range(1, ATTEMPTS + 1):
                 if attempt > 1:
-                    self._wait(attempt - 1, "unprocessed")
+                    self.wait(attempt - 1, "unprocessed")
                 answer = self.ask("batch_get_item", table, RequestItems=left)
                 found += answer["Responses"].get(table, ())
                 left = answer.get("UnprocessedKeys")
@@ -201,7 +204,7 @@ class DynamoCalls:
         left = {_key(request, keys): n for n, request in requests.items()}
         for attempt in range(1, ATTEMPTS + 1):
             if attempt > 1:
-                self._wait(attempt - 1, "unprocessed")
+                self.wait(attempt - 1, "unprocessed")
             asked = {table: [requests[n] for n in left.values()]}
             try:
                 answer = self.ask("batch_write_item", table, RequestItems=asked)
@@ -222,6 +225,17 @@ def _key(request: Item, keys: Sequence[str]) -> tuple[str, ...]:
     put = request.get("PutRequest")
     item = put["Item"] if put else request["DeleteRequest"]["Key"]
     return tuple(item[name]["S"] for name in keys)
+
+
+def _code(answer: Mapping[str, Any]) -> str:
+    """What went wrong; of a transaction, what is wrong with its first action that could not be
+    done. A condition that failed goes before what trying again may mend."""
+    code = str(answer.get("Error", {}).get("Code", ""))
+    if code != CANCELLED:
+        return code
+    told = [str(reason.get("Code", "None")) for reason in answer.get("CancellationReasons", ())]
+    met = [reason for reason in told if reason != "None"] or [code]
+    return CONDITION if "ConditionalCheckFailed" in met else met[0]
 
 
 def _refused(code: str, table: str) -> EndcapError:

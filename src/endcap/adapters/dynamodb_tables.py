@@ -12,7 +12,7 @@ from msgspec import Struct
 from endcap.domain.errors import InvalidInput, Unavailable
 
 SCHEME = "dynamodb://"
-DOCUMENTS, EVENTS = "documents", "events"
+DOCUMENTS, EVENTS, CHANGES = "documents", "events", "changes"
 MOST_WAITS = 60  # of a second each, for a table to stand
 DEFAULT = "default"  # the group whose tables are called as the design names them
 
@@ -64,6 +64,7 @@ TABLES: dict[str, Table] = {
         Table("user_features", "user_id", members=("user_id",)),
         Table("product_features", "product_id", members=("product_id",)),
         Table(EVENTS, "userId", "ts", expires="expires"),
+        Table(CHANGES, "log", "offset"),
     )
 }
 

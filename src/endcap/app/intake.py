@@ -134,6 +134,8 @@ def commit(shop: Shop, records: list[AnyRecord]) -> tuple[list[Outcome | Excepti
     shop.refresh()  # outside the lock, and over a gap if the log was trimmed meanwhile
 
     def choose(tail: Iterator[tuple[int, bytes]]) -> list[bytes]:
+        nonlocal group
+        group = Group()  # anew, where another wrote meanwhile
         shop.fold(tail)
         for record in records:
             admit(shop, group, record)

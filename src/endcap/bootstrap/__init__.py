@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from endcap.adapters.breaker import Count, uncounted
 from endcap.adapters.dead_letters import DeadLetterFiles
-from endcap.adapters.log import FileLog
 from endcap.adapters.rates import RateTable
 from endcap.adapters.remote_files import edited
 from endcap.adapters.subprocesses import SubprocessJobs
@@ -20,7 +19,7 @@ from endcap.app.published import Published
 from endcap.app.reloading import Loaded, load
 from endcap.app.shop import Shop, Tokens
 from endcap.bootstrap.buckets import artifacts_of, lake_of, stream_files_of, tables_of
-from endcap.bootstrap.documents import documents_of, erase_events, erase_tables
+from endcap.bootstrap.documents import documents_of, erase_events, erase_tables, log_of
 from endcap.bootstrap.places import lease, make
 from endcap.bootstrap.streams import erase_stream, neighbours_of
 from endcap.bootstrap.vectors import erase_vectors, vectors_of
@@ -172,7 +171,7 @@ def stores_of(settings: Settings, group: str, count: Count = uncounted) -> Store
     InvalidInput (bad_group)."""
     root = folder(settings.home, group)
     return Stores(
-        log=lambda: FileLog(make(root / "log"), int(settings.segment_mb * 2**20)),
+        log=lambda: log_of(settings, group, root, count),
         documents=lambda: documents_of(settings, group, root, count),
         artifacts=lambda: artifacts_of(settings, group, root),
         dead=lambda: DeadLetterFiles(root / "dead"),

@@ -1,5 +1,5 @@
 """Where ENDCAP_DOCUMENTS keeps control documents: in the home, or in tables of DynamoDB, beside
-which the table of events stands."""
+which the table of events stands, and where ENDCAP_LOG says so the log."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from endcap.adapters.breaker import Count, uncounted
+from endcap.adapters.log import FileLog
 from endcap.adapters.sqlite import SqliteDocuments
+from endcap.bootstrap.places import make
 from endcap.domain.errors import InvalidInput, NotFound
-from endcap.ports import Documents, EventHistory
+from endcap.ports import Documents, EventHistory, EventLog
 from endcap.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,6 +42,19 @@ def events_of(settings: Settings, group: str, count: Count = uncounted) -> Event
     from endcap.adapters.dynamodb_events import DynamoEvents
 
     return DynamoEvents(calls_of(count), names, settings.event_days)
+
+
+def log_of(settings: Settings, group: str, root: Path, count: Count = uncounted) -> EventLog:
+    """``root``: the group's folder. Raises InvalidInput (log_needs_documents) and as
+    ``documents_of``."""
+    if settings.log == "folder":
+        return FileLog(make(root / "log"), int(settings.segment_mb * 2**20))
+    if not settings.documents:
+        raise InvalidInput("log_needs_documents", field="ENDCAP_LOG", value=settings.log)
+    names = names_of(settings, group)
+    from endcap.adapters.dynamodb_log import DynamoLog
+
+    return DynamoLog(calls_of(count), names)
 
 
 def names_of(settings: Settings, group: str) -> Names:

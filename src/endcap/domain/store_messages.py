@@ -61,7 +61,9 @@ STORE_MESSAGES: dict[str, str] = {
     "dynamodb_denied": "the table {field} may not be used with these AWS credentials ({reason})",
     "dynamodb_refused": "the table {field} refuses a request of Endcap ({reason}); see that its "
     "key is as docs/dynamodb.md says",
-    "dynamodb_contended": "too many write the same document of {field} at once; try again",
+    "dynamodb_contended": "too many write to {field} at once; try again",
+    "log_needs_documents": "{field}={value} keeps the log beside the documents; set "
+    "ENDCAP_DOCUMENTS to dynamodb://PREFIX as well",
     "no_table": "{field} has no table {value!r}; endcap dynamodb makes those that are missing",
     "dynamodb_not_chosen": "{field} is not set: documents lie in the home, and no table is needed; "
     "set it to dynamodb://PREFIX",
