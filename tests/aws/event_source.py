@@ -47,9 +47,9 @@ class EventSource:
         where = {"ShardIteratorType": "TRIM_HORIZON"}
         if after:
             where = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": after}
-        iterator = self.kinesis.get_shard_iterator(
-            StreamName=self.stream, ShardId=shard, **where
-        )["ShardIterator"]
+        iterator = self.kinesis.get_shard_iterator(StreamName=self.stream, ShardId=shard, **where)[
+            "ShardIterator"
+        ]
         found = self.kinesis.get_records(ShardIterator=iterator, Limit=self.most)["Records"]
         return [record_of(shard, told) for told in found]
 

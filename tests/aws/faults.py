@@ -183,7 +183,7 @@ def passing(between: Faults) -> type[BaseHTTPRequestHandler]:
             if self.command != "HEAD":
                 self.wfile.write(answer.body)
 
-        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do
+        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do  # noqa: N815 - as the server calls it
 
         def log_message(self, *_: Any) -> None:
             """``seen`` says enough."""

@@ -1,5 +1,5 @@
-"""Records of a Kinesis stream through the function ``Stream``, run as Lambda runs it, into the table
-of events: once, whatever comes again, late, broken or on a day when AWS takes nothing."""
+"""Records of a Kinesis stream through the function ``Stream``, run as Lambda runs it, into the
+table of events: once, whatever comes again, late, broken or on a day when AWS takes nothing."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from endcap.adapters.dynamodb import DynamoDocuments
 from endcap.adapters.dynamodb_calls import DynamoCalls
 from endcap.adapters.dynamodb_events import DynamoEvents
 from endcap.adapters.dynamodb_tables import TABLES, Names, create
+from endcap.adapters.kinesis import KinesisStream
+from endcap.adapters.s3_parts import S3Parts
 from endcap.app.forgotten import RECEIPTS, Receipts
 from endcap.app.stream_parts import erase_answers
-from endcap.adapters.s3_parts import S3Parts
 from endcap.bootstrap.places import pepper_of
 from endcap.domain.values import Event
 from endcap.entrypoints.lambdas.table import FUNCTIONS
@@ -299,3 +300,47 @@ def test_records_of_a_shopper_come_in_order_through_faults(
         assert stream.items(f"ordered-{user}") == mine
     assert len(stream.aside()) == 3
     assert source.calls > 6
+
+
+def test_lambda_s_own_mapping_calls_the_zip_for_each_record(
+    stream: Stream, aws: Any, functions_zip: Path
+) -> None:
+    name = aws.name("events")
+    kinesis, functions = aws.client("kinesis"), aws.client("lambda")
+    kinesis.create_stream(StreamName=name, ShardCount=1)
+    kinesis.get_waiter("stream_exists").wait(StreamName=name)
+    role = aws.client("iam").create_role(
+        RoleName=aws.name("role"), AssumeRolePolicyDocument='{"Version":"2012-10-17"}'
+    )["Role"]["Arn"]
+    function = functions.create_function(
+        FunctionName=aws.name("Stream"),
+        Runtime="python3.11",
+        Role=role,
+        Handler=FUNCTIONS["Stream"].handler,
+        Code={"ZipFile": functions_zip.read_bytes()},
+        Timeout=120,
+        Environment={"Variables": {
+            **{n: v for n, v in stream.environment.items() if n.startswith("ENDCAP_")},
+            "TOLD": str(stream.told.with_name("mapped")),
+        }},
+    )  # fmt: skip
+    source = FUNCTIONS["Stream"].source
+    assert source is not None
+    functions.create_event_source_mapping(
+        EventSourceArn=kinesis.describe_stream(StreamName=name)["StreamDescription"]["StreamARN"],
+        FunctionName=function["FunctionArn"],
+        StartingPosition=source.starts_at,
+        BatchSize=source.batch,
+        BisectBatchOnFunctionError=source.bisect,
+        FunctionResponseTypes=list(source.answers),
+    )
+    sent = [
+        ("mapped", json.dumps({"userId": "mapped", "itemId": f"i{n}", "event_type": "view"}))
+        for n in range(3)
+    ]
+    KinesisStream(name, kinesis, stream.documents).put(
+        [(key, data.encode()) for key, data in [*sent[:2], ("k", "poison"), sent[2]]]
+    )
+    told = stream.told.with_name("mapped").read_text("utf-8")
+    assert stream.items("mapped") == ["i0", "i1", "i2"], told
+    assert len(stream.aside()) == 1

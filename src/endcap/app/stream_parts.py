@@ -80,7 +80,6 @@ class StreamParts:
         failed = b"".join(_encode(record) + b"\n" for record in rest)
         self.files.replace(f"{self.consumer}/{UNANSWERED}/{name}", failed)
 
-
     def set_aside(self, shard: str, record: StreamRecord, reason: str) -> None:
         """One record that can never be used, as it came, in a file of its own: where it comes again
         it takes the place of that. Durable on return."""

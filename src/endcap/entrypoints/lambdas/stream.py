@@ -19,8 +19,8 @@ if TYPE_CHECKING:
         KinesisStreamRecord,
     )
 
-    from endcap.entrypoints.lambdas.event_rows import EventRows
     from endcap.domain.streams import StreamRecord
+    from endcap.entrypoints.lambdas.event_rows import EventRows
 
 
 def handler(event: dict[str, Any], context: Any) -> Mapping[str, Any]:
