@@ -88,13 +88,13 @@ def keep_events(
     wanted = without_erased(batch, found, forgotten)
     failed = history.put_many([event for _, event in wanted])
     for position, (record, _) in enumerate(wanted):
-        error = failed.get(position)
-        if error is None:
+        why = failed.get(position)
+        if why is None:
             batch.results[KEPT] += 1
-        elif isinstance(error, InvalidInput) and error.code != "aws_not_configured":
-            batch.gone(record, error.code, aside)
+        elif isinstance(why, InvalidInput) and why.code != "aws_not_configured":
+            batch.gone(record, why.code, aside)
         else:
-            batch.later(record, error)
+            batch.later(record, why)
     return batch
 
 
