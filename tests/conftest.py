@@ -203,6 +203,28 @@ def gateway_events() -> Any:
 
 
 @pytest.fixture(scope="session")
+def faulty_aws(aws: Any) -> Iterator[Any]:
+    """A running ``tests/aws/faults.py: Faults`` in front of ``aws``: ``faults`` is the same for one
+    test."""
+    with beside("aws/faults.py").faults(aws) as between:
+        yield between
+
+
+@pytest.fixture
+def faults(faulty_aws: Any) -> Iterator[Any]:
+    """Faults that real clients meet in this test (with ``faults.environment``) and in no other."""
+    faulty_aws.clear()
+    yield faulty_aws
+    faulty_aws.clear()
+
+
+@pytest.fixture(scope="session")
+def event_source() -> Any:
+    """``tests/aws/event_source.py: EventSource``: reads a stream as Lambda does for a function."""
+    return beside("aws/event_source.py").EventSource
+
+
+@pytest.fixture(scope="session")
 def spark_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A running ``tests/data/etl/spark_cluster.py: Cluster`` of Spark 4. Tests that take it are
     marked ``server``."""

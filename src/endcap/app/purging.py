@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection
 import msgspec
 
 from endcap.app.erasure import erase_places
-from endcap.app.receipts import OPEN_RECEIPTS, PENDING, RECEIPTS, Receipt, erased_keys
+from endcap.app.forgotten import OPEN_RECEIPTS, RECEIPTS
+from endcap.app.receipts import PENDING, Receipt, erased_keys
 from endcap.app.reloading import SNAPSHOTS
 from endcap.app.shop import Shop
 from endcap.app.written_files import erase_from_written

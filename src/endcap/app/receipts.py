@@ -15,16 +15,14 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
+from endcap.app.forgotten import OPEN_RECEIPTS, Receipts
 from endcap.app.shop import Shop
 from endcap.app.stream_parts import erase_answers
-from endcap.data.forgetting import hash_of
 from endcap.data.rejects import erase_rejects
 from endcap.domain.errors import Conflict
 from endcap.domain.records import UserErased, decode_known
 
-# Receipts by the hash of the id and the time: those that wait for the purge, and the others. Those
-# with something pending stand in a third kind as well, by name only.
-OPEN_RECEIPTS, RECEIPTS, PENDING = "erasureOpen", "erasure", "erasurePending"
+PENDING = "erasurePending"  # by name only: receipts with something pending
 MOST_AT_ONCE = 10_000  # receipts that are completed in one pass
 
 _one_at_a_time = Lock()  # SQL over the lake takes memory
@@ -65,28 +63,18 @@ class Receipt(Struct, frozen=True):
     pending: tuple[str, ...] = ()
 
 
+def receipts_in(shop: Shop) -> Receipts:
+    return Receipts(shop.documents, lambda: shop.lake.pepper)
+
+
 def receipts_of(shop: Shop, user_id: str) -> list[Receipt]:
     """Who has the id can ask for what became of its erasures, oldest first."""
-    prefix = key_of(shop, user_id)
-    documents = [
-        d for kind in (RECEIPTS, OPEN_RECEIPTS) for d in shop.documents.query(kind, prefix)
-    ]
-    return [msgspec.convert(document.body, Receipt) for document in documents]
-
-
-def any_erased(shop: Shop) -> bool:
-    """Whether anybody ever was."""
-    return any(shop.documents.query(kind, limit=1) for kind in (OPEN_RECEIPTS, RECEIPTS))
-
-
-def erased_at(shop: Shop, user_id: str) -> int:
-    """When the user was erased last, in µs; 0: never."""
-    return max((receipt.at for receipt in receipts_of(shop, user_id)), default=0)
+    return [msgspec.convert(document.body, Receipt) for document in receipts_in(shop).of(user_id)]
 
 
 def key_of(shop: Shop, user_id: str) -> str:
     """What the names of a user's receipts begin with."""
-    return hash_of(shop.lake.pepper, user_id)[:32]
+    return receipts_in(shop).key(user_id)
 
 
 def erased_keys(shop: Shop) -> dict[str, str]:

@@ -63,6 +63,8 @@ def read_signal(data: bytes, arrived_at: int) -> Signal:
     """
     try:
         body = _decode(data)
+    except RecursionError:
+        raise InvalidInput("bad_record", reason="nested too deep") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         reason = str(error) if isinstance(error, msgspec.DecodeError) else "not UTF-8"
         raise InvalidInput("bad_record", reason=reason) from None

@@ -75,10 +75,21 @@ class StreamParts:
         self, shard: str, first: StreamRecord, answers: Sequence[bytes], rest: Sequence[Unanswered]
     ) -> None:
         """The output of the records from ``first`` on, all of its day. Durable on return."""
-        name = f"date={day_of(first)}/{_NAME.sub('_', shard)}-{first.position}{SUFFIX}"
+        name = name_of(shard, first)
         self.files.replace(f"{self.consumer}/{ANSWERS}/{name}", b"".join(answers))
         failed = b"".join(_encode(record) + b"\n" for record in rest)
         self.files.replace(f"{self.consumer}/{UNANSWERED}/{name}", failed)
+
+    def set_aside(self, shard: str, record: StreamRecord, reason: str) -> None:
+        """One record that can never be used, as it came, in a file of its own: where it comes again
+        it takes the place of that. Durable on return."""
+        line = _encode(Unanswered(f"{shard}:{record.position}", reason, record.data)) + b"\n"
+        self.files.replace(f"{self.consumer}/{UNANSWERED}/{name_of(shard, record)}", line)
+
+
+def name_of(shard: str, first: StreamRecord) -> str:
+    """Of the file with the records from ``first`` on."""
+    return f"date={day_of(first)}/{_NAME.sub('_', shard)}-{first.position}{SUFFIX}"
 
 
 def day_of(record: StreamRecord) -> str:

@@ -16,7 +16,7 @@ from msgspec import Struct
 from endcap.app import batch as stored_answers
 from endcap.app.answers import note
 from endcap.app.intake import commit
-from endcap.app.receipts import any_erased, erased_at
+from endcap.app.receipts import receipts_in
 from endcap.app.reloading import reload
 from endcap.app.shop import Shop
 from endcap.app.signals import Signal
@@ -99,7 +99,8 @@ class Consumer:
 def without_erased(shop: Shop, records: list[Incoming]) -> list[Incoming]:
     """Records that were waiting when their shopper was erased, emptied: some streams cannot be
     changed."""
-    if not any_erased(shop):
+    receipts = receipts_in(shop)
+    if not receipts.any():
         return records
     known: dict[str, int] = {}
     kept = []
@@ -107,7 +108,7 @@ def without_erased(shop: Shop, records: list[Incoming]) -> list[Incoming]:
         signal = understood(record)
         user_id = signal.user_id if isinstance(signal, Signal) else ""
         if user_id and user_id not in known:
-            known[user_id] = erased_at(shop, user_id)
+            known[user_id] = receipts.at(user_id)
         gone = record.arrived_at <= known.get(user_id, 0)
         kept.append(record._replace(data=b"") if gone else record)
     return kept

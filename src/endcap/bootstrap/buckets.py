@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from endcap.adapters.folder import FolderArtifacts
 from endcap.adapters.remote_files import need_aws
+from endcap.bootstrap.documents import documents_of
 from endcap.bootstrap.places import make, pepper_of
 from endcap.ports import Artifacts
 from endcap.settings import Settings
@@ -38,7 +39,8 @@ def lake_of(settings: Settings, group: str, root: Path) -> Lake:
         from endcap.adapters.s3_lake import S3LakeFiles
 
         files = S3LakeFiles(f"{settings.lake.rstrip('/')}/{group}", local)
-    pepper, hours = pepper_of(make(root)), settings.lake_hours
+    documents = documents_of(settings, group, root) if settings.documents else None
+    pepper, hours = pepper_of(root, documents), settings.lake_hours
     return Lake(local, settings.memory_mb, settings.cores, pepper, files, hours)
 
 

@@ -6,17 +6,32 @@ import fcntl
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from endcap.app.forgotten import PEPPER, shared_pepper
 from endcap.domain.errors import Conflict, InvalidInput
+from endcap.ports import Documents
+
+PEPPER_FILE = "erasure.pepper"
 
 
-def pepper_of(root: Path) -> str:
-    """The secret that goes into the hashes of erased users, made at first use."""
-    path = root / "erasure.pepper"
+def pepper_of(root: Path, documents: Documents | None = None) -> str:
+    """The secret that goes into the hashes of erased users, made at first use. ``documents``: those
+    that several hosts share, and then the secret with them; one that the home had goes there."""
+    if documents is None:
+        return _pepper_in(make(root) / PEPPER_FILE)
+    while not (shared := shared_pepper(documents)):
+        path = root / PEPPER_FILE
+        body = {"pepper": path.read_text().strip() if path.exists() else secrets.token_hex(16)}
+        with suppress(Conflict):  # another host was quicker
+            documents.put(*PEPPER, body, expected=0)
+    return shared
+
+
+def _pepper_in(path: Path) -> str:
     if not path.exists():
-        staged = root / f".pepper-{os.getpid()}"
+        staged = path.with_name(f".pepper-{os.getpid()}")
         staged.touch(mode=0o600)
         staged.write_text(secrets.token_hex(16))
         try:

@@ -6,7 +6,6 @@ the time of the erasure are kept. What happened later counts again: the id may c
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,13 +14,9 @@ import duckdb
 from endcap.data.manifest import Manifest, Part, fresh_file, sync_file, sync_folder
 from endcap.data.sql import first_row, text
 from endcap.data.views import Where, read_sql
+from endcap.domain.erased import hash_of
 
 FORGOTTEN = "forgotten"  # the folder of a lake; also the rows' table in a connection
-
-
-def hash_of(pepper: str, user_id: str) -> str:
-    """64 hex digits by which an erased user is known afterwards; the same in SQL."""
-    return hashlib.sha256((pepper + user_id).encode()).hexdigest()
 
 
 def remember(

@@ -46,6 +46,6 @@ def is_about(data: bytes, user_id: str) -> bool:
     stands in it."""
     try:
         naming = _decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # the last: nested too deep
         return user_id.encode() in data
     return user_id in (naming.userId, naming.user_id)

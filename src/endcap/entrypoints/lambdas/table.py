@@ -18,10 +18,27 @@ class Action(Struct, frozen=True):
     resource: str
 
 
+class Source(Struct, frozen=True):
+    """A stream that Lambda reads for a function. ``stream``, ``on_failure``: names that Terraform
+    knows; the latter gets what was given up, whole records where it is a bucket. ``attempts``: -1
+    for as many as ``oldest_s`` has time for, which is less than the stream keeps."""
+
+    stream: str
+    on_failure: str
+    batch: int = 100
+    window_s: int = 0
+    attempts: int = -1
+    oldest_s: int = 43_200
+    bisect: bool = True
+    starts_at: str = "TRIM_HORIZON"
+    answers: tuple[str, ...] = ("ReportBatchItemFailures",)
+
+
 class Function(Struct, frozen=True):
     """``handler``: module and function. ``package``: ``zip`` (numpy, no compiler) or ``image``
     (everything that training needs). ``model``: whether it loads what a shop has published.
-    ``variables``: those it reads beside the ENDCAP_… settings."""
+    ``variables``: those it reads beside the ENDCAP_… settings. ``source``: what calls it, where
+    that is a stream."""
 
     handler: str
     actions: tuple[Action, ...]
@@ -30,6 +47,7 @@ class Function(Struct, frozen=True):
     package: str = "zip"
     model: bool = False
     variables: tuple[str, ...] = ()
+    source: Source | None = None
 
 
 def _may(resource: str, *actions: str) -> tuple[Action, ...]:
@@ -90,6 +108,19 @@ FUNCTIONS: dict[str, Function] = {
         memory_mb=8192,
         timeout_s=900,
         package="image",
+    ),
+    "Stream": Function(
+        f"{HANDLERS}.stream.handler",
+        (
+            *_may("events_stream", "kinesis:DescribeStream", "kinesis:DescribeStreamSummary"),
+            *_may("events_stream", "kinesis:GetRecords", "kinesis:GetShardIterator"),
+            *_may("events_stream", "kinesis:ListShards"),
+            *_may("events_table", "dynamodb:BatchWriteItem"),
+            *_may("documents_table", "dynamodb:GetItem", "dynamodb:Query"),
+            *_may("lake_bucket", "s3:PutObject"),
+            *_may("failures_bucket", "s3:PutObject", "s3:ListBucket"),
+        ),
+        source=Source("events_stream", "failures_bucket"),
     ),
     "Firehose": Function(f"{HANDLERS}.firehose.handler", PUBLISHED, 1024, 300, model=True),
 }  # fmt: skip
