@@ -219,6 +219,12 @@ def faults(faulty_aws: Any) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
+def refusing() -> Any:
+    """``tests/refusing.py: Refusing``: a client whose every call fails with an error."""
+    return beside("refusing.py").Refusing
+
+
+@pytest.fixture(scope="session")
 def event_source() -> Any:
     """``tests/aws/event_source.py: EventSource``: reads a stream as Lambda does for a function."""
     return beside("aws/event_source.py").EventSource

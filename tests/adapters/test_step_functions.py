@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -67,28 +66,19 @@ def test_what_is_not_there_is_told(jobs: StepFunctionsJobs) -> None:
         jobs.poll("arn:aws:states:us-east-1:123456789012:execution:none:none")
 
 
-class Refusing:
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        def call(**_: Any) -> Any:
-            raise self.error
-
-        return call
-
-
 @pytest.mark.parametrize(
     ("error", "kind"),
     [(ClientError({"Error": {"Code": "AccessDeniedException"}}, "x"), Forbidden),
      (ClientError({"Error": {"Code": "ThrottlingException"}}, "x"), Unavailable),
      (ConnectTimeoutError(endpoint_url="x"), Unavailable)],
 )  # fmt: skip
-def test_failures_are_said_in_our_words(error: Exception, kind: type[EndcapError]) -> None:
+def test_failures_are_said_in_our_words(
+    error: Exception, kind: type[EndcapError], refusing: Any
+) -> None:
     with pytest.raises(kind):
-        StepFunctionsJobs({"a": "arn"}, Refusing(error)).start("a", [])
+        StepFunctionsJobs({"a": "arn"}, refusing(error)).start("a", [])
     with pytest.raises(kind):
-        outcomes("arn", Refusing(error))
+        outcomes("arn", refusing(error))
 
 
 def test_members_of_a_distributed_run_are_counted() -> None:

@@ -28,6 +28,12 @@ def packaging() -> Any:
     return loaded("endcap_packaging", HERE.parents[1] / "infra" / "package.py")
 
 
+@pytest.fixture(scope="session")
+def output() -> Any:
+    """``function_output.py``: reads the lines and metrics that a function told."""
+    return loaded("function_output", HERE / "function_output.py")
+
+
 @pytest.fixture
 def xray() -> Iterator[Any]:
     """A running ``xray_daemon.py: Daemon``."""

@@ -133,19 +133,6 @@ def test_each_message_arrives(opened: Opened) -> None:
     assert all(f"text {n}" in heard for n in range(3))
 
 
-class Refusing:
-    """A client whose every call fails."""
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        def call(**_: Any) -> Any:
-            raise self.error
-
-        return call
-
-
 def told(code: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "people@shop.example"}}, "Send")
 
@@ -156,9 +143,11 @@ def told(code: str) -> ClientError:
      (told("InvalidParameterValue"), InvalidInput), (told("Throttling"), Unavailable),
      (ConnectTimeoutError(endpoint_url="x"), Unavailable)],
 )  # fmt: skip
-def test_what_aws_refuses_is_said_in_our_words(error: Exception, kind: type[EndcapError]) -> None:
+def test_what_aws_refuses_is_said_in_our_words(
+    error: Exception, kind: type[EndcapError], refusing: Any
+) -> None:
     with pytest.raises(kind) as raised:
-        SnsSender("arn:aws:sns:us-east-1:1:t", Refusing(error)).send(MESSAGE)
+        SnsSender("arn:aws:sns:us-east-1:1:t", refusing(error)).send(MESSAGE)
     assert "people@" not in str(raised.value)
 
 
@@ -166,9 +155,9 @@ def test_what_aws_refuses_is_said_in_our_words(error: Exception, kind: type[Endc
     ("code", "kind"), [("MessageRejected", NotFound), ("Throttling", Unavailable),
                        ("AccessDenied", Forbidden), ("ValidationError", InvalidInput)],
 )  # fmt: skip
-def test_errors_of_mail_name_no_address(code: str, kind: type[EndcapError]) -> None:
+def test_errors_of_mail_name_no_address(code: str, kind: type[EndcapError], refusing: Any) -> None:
     with pytest.raises(kind) as raised:
-        SesSender("shop@shop.example", ["p@shop.example"], Refusing(told(code))).send(MESSAGE)
+        SesSender("shop@shop.example", ["p@shop.example"], refusing(told(code))).send(MESSAGE)
     assert "@" not in str(raised.value)
 
 

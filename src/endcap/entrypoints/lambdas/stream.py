@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from endcap.entrypoints.lambdas.surroundings import settings, tell
+from endcap.entrypoints.lambdas.observed import observed
+from endcap.entrypoints.lambdas.surroundings import settings, telemetry, tell
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.kinesis_stream_event import (
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from endcap.entrypoints.lambdas.event_rows import EventRows
 
 
+@observed
 def handler(event: dict[str, Any], context: Any) -> Mapping[str, Any]:
     """The sequence numbers of the records that must come again: Lambda goes on from the first."""
     from aws_lambda_powertools.utilities.batch import (
@@ -52,7 +54,7 @@ def handler(event: dict[str, Any], context: Any) -> Mapping[str, Any]:
 def opened() -> EventRows:
     from endcap.entrypoints.lambdas.event_rows import open_event_rows
 
-    return open_event_rows(settings())
+    return open_event_rows(settings(), telemetry().count)
 
 
 def records_of(event: dict[str, Any]) -> Iterator[StreamRecord]:
