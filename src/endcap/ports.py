@@ -38,7 +38,8 @@ class EventLog(Protocol):
         call a second where machines share the log: of what others wrote it may be that late."""
 
     def read(self, start: int, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
-        """(offset just behind the record, payload) from ``start`` to ``stop`` (default: end)."""
+        """(offset just behind the record, payload) from ``start`` to ``stop`` (default: the end as
+        it is now, whoever wrote)."""
 
     def append(self, choose: Callable[[Iterator[tuple[int, bytes]]], Payloads], since: int) -> int:
         """Under the lock: show ``choose`` what was published after ``since``, write what it

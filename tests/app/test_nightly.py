@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from endcap.app import training
-from endcap.app.nightly import NIGHTLY, Nightly
+from endcap.app.erasure import erasure, forget_stored
+from endcap.app.intake import write
+from endcap.app.nightly import NIGHT_US, NIGHTLY, Nightly
+from endcap.app.receipts import receipts_of
 from endcap.control import solution_versions
 from endcap.domain.errors import InvalidInput
 from endcap.pipeline.runner import DONE, Run, find_run, run_steps
@@ -95,3 +99,24 @@ def test_a_shop_without_events_is_told_so(empty_board: Any) -> None:
         run(empty_board, "night", told)
     assert raised.value.code == "nothing_to_train_on"
     assert "step: check\nerror: nothing_to_train_on" in told[0].text
+
+
+@pytest.mark.parametrize("nights", [1, 3])
+def test_a_night_purges_what_no_later_night_would_purge_in_time(
+    board: Any, nights: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where only functions serve there is no keeper."""
+    hours = {"purge_hours": 24 * nights}
+    monkeypatch.setattr(board.shop, "settings", replace(board.shop.settings, **hours))
+    write(board.shop, erasure("s1", board.at))
+    made = forget_stored(board.shop, "s1", board.at)
+    assert made.pending
+    night = Nightly(board.shop, lambda: board.at, lambda *_: None, lambda *_: {}, lambda _: None)
+    for left in reversed(range(nights)):
+        board.at += NIGHT_US // 2
+        night.settle({})
+        (receipt,) = receipts_of(board.shop, "s1")
+        assert (bool(receipt.purged_at), receipt.pending) == (left == 0, ())
+        assert receipt.purged_at <= receipt.purge_at
+        board.at += NIGHT_US // 2
+    assert receipt.purged["rows of the lake"] > 0

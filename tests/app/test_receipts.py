@@ -93,3 +93,31 @@ def test_a_purge_that_is_due_comes_before_what_is_pending(
         keeper_round(board.shop, board.at)
     (closed,) = receipts_of(board.shop, "s1")
     assert (closed.receipt, closed.purged_at, closed.pending) == (receipt.receipt, board.at, ())
+
+
+def test_an_erasure_asked_for_while_a_purge_closes_receipts_stays_open(
+    board: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(board.shop, board.at)
+    deleted(board, "s1")
+    other = board.open()
+    query, asked = board.shop.documents.query, list[str]()
+
+    def just_before(kind: str, *words: Any, **more: Any) -> Any:
+        if kind == receipts.OPEN_RECEIPTS and not asked:
+            asked.append("s2")
+            write(other, erasure("s2", board.at + 1))
+            forget_stored(other, "s2", board.at + 1)
+        return query(kind, *words, **more)
+
+    def begin(*_: Any) -> int:
+        monkeypatch.setattr(board.shop.documents, "query", just_before)
+        return close(*_)
+
+    close = compaction.close_receipts
+    monkeypatch.setattr(compaction, "close_receipts", begin)
+    settle(board.shop, board.at, purge_now=True)
+    assert asked
+    assert [bool(receipts_of(board.shop, u)[0].purged_at) for u in ("s1", "s2")] == [True, False]
+    settle(board.shop, board.at + 2, purge_now=True)
+    assert receipts_of(board.shop, "s2")[0].purged_at == board.at + 2

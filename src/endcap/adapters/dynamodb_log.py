@@ -76,9 +76,8 @@ class DynamoLog:
     def read(self, start: int, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
         """See the port. Raises at once, and while it is read, NotFound (log_trimmed) and Damaged
         (log_too_short, log_gap)."""
-        end = self.end()
-        if max(start, stop or 0) > end:
-            end = self._look()
+        known = stop is not None and max(start, stop) <= self._end
+        end = self._end if known else self._look()
         if start > end:
             raise Damaged("log_too_short", field=self._name, value=start, end=end)
         records = self._records(start, end if stop is None else min(stop, end))

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from endcap.app import batch, training
-from endcap.app.compaction import settle
+from endcap.app.compaction import purge_due, settle
 from endcap.app.etl import make_tables
 from endcap.app.gating import may_serve
 from endcap.app.notices import notice_of
+from endcap.app.receipts import complete_receipts
 from endcap.app.reloading import reload
 from endcap.app.shop import Shop
 from endcap.app.versions import promote
@@ -29,6 +30,7 @@ from endcap.ports import Message
 Import = Callable[[Shop, Facts, int], Facts]
 FUNCTION_NAME = "Nightly"
 NOTIFY = "NotifyCompletion"
+NIGHT_US = 86_400_000_000  # from one run to the next
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,12 @@ class Nightly:
         return {"imported": self.import_from(self.shop, facts, self.clock())}
 
     def settle(self, _: Facts) -> Facts:
-        settle(self.shop, self.clock())
+        """Also purges what will be due before the next night, and completes the receipts of
+        erasures that were asked for where there is no lake: there may be no keeper to do it."""
+        shop, at = self.shop, self.clock()
+        shop.refresh()
+        settle(shop, at, purge_now=purge_due(shop, at + NIGHT_US))
+        complete_receipts(shop)
         manifest = self.shop.lake.manifest()
         return {"lake_version": manifest.version, "log_offset": manifest.log_offset}
 

@@ -18,6 +18,7 @@ from endcap.app.shop import Shop
 from endcap.app.written_files import erase_from_written
 from endcap.data.etl.erasing import erase_from_tables
 from endcap.domain.records import UserErased, decode_known, encode_without, users_of
+from endcap.ports import Document
 
 FEW = 64  # names that are looked for byte by byte before a record is decoded
 
@@ -81,18 +82,21 @@ def without(erased_at: dict[str, int]) -> Callable[[int, bytes], bytes]:
 
 def close_receipts(shop: Shop, at: int, purged: dict[str, int]) -> int:
     """Note in every receipt whose erasure is purged by now when that was; how many there were."""
-    waiting, closed, after = erased_keys(shop), 0, ""
+    standing, after = list[Document](), ""
     while page := shop.documents.query(OPEN_RECEIPTS, "", after):
         after = page[-1].key
-        for document in page:
-            if document.key.split("-")[0] in waiting:
-                continue
-            made = msgspec.convert(document.body, Receipt)
-            done = msgspec.structs.replace(
-                made, until_purge={}, pending=(), purged_at=at, purged=purged
-            )
-            shop.documents.put(RECEIPTS, document.key, msgspec.to_builtins(done))
-            for kind in (OPEN_RECEIPTS, PENDING):
-                shop.documents.delete(kind, document.key)
-            closed += 1
+        standing += page
+    # Only now: an erasure is in the log before its receipt stands, also one that was just asked for
+    waiting, closed = erased_keys(shop), 0
+    for document in standing:
+        if document.key.split("-")[0] in waiting:
+            continue
+        made = msgspec.convert(document.body, Receipt)
+        done = msgspec.structs.replace(
+            made, until_purge={}, pending=(), purged_at=at, purged=purged
+        )
+        shop.documents.put(RECEIPTS, document.key, msgspec.to_builtins(done))
+        for kind in (OPEN_RECEIPTS, PENDING):
+            shop.documents.delete(kind, document.key)
+        closed += 1
     return closed

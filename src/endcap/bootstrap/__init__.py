@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from endcap.adapters.breaker import Count, uncounted
 from endcap.adapters.dead_letters import DeadLetterFiles
+from endcap.adapters.document_lease import document_lease
 from endcap.adapters.rates import RateTable
 from endcap.adapters.remote_files import edited
 from endcap.adapters.subprocesses import SubprocessJobs
@@ -74,7 +77,7 @@ def open_shop(
         limits=limits,
         now=loaded.live,
         lacking=loaded.lacking,
-        maintenance=lambda: lease(root / "maintenance.lock"),
+        maintenance=lambda: maintenance_of(settings, root, documents),
         rates=RateTable(root / "rates"),
         readings=shared.readings if process else list,
         edited=edited,
@@ -82,6 +85,18 @@ def open_shop(
         vectors=partial(vectors_of, settings, name),
         erasers=erasers_of(settings, name, documents),
     )
+
+
+@contextmanager
+def maintenance_of(settings: Settings, root: Path, documents: Documents) -> Iterator[None]:
+    """Wait for, then hold what one process of a group may hold: of one machine, or of all that
+    share its log. Raises as ``document_lease``."""
+    with lease(root / "maintenance.lock"):
+        if settings.log == "folder":
+            yield
+            return
+        with document_lease(documents, "maintenance"):
+            yield
 
 
 def erasers_of(

@@ -62,6 +62,8 @@ STORE_MESSAGES: dict[str, str] = {
     "dynamodb_refused": "the table {field} refuses a request of Endcap ({reason}); see that its "
     "key is as docs/dynamodb.md says",
     "dynamodb_contended": "too many write to {field} at once; try again",
+    "lease_lost": "another machine took over {field} while this one stood still; what was done "
+    "stands, and what is left is done there",
     "log_needs_documents": "{field}={value} keeps the log beside the documents; set "
     "ENDCAP_DOCUMENTS to dynamodb://PREFIX as well",
     "no_table": "{field} has no table {value!r}; endcap dynamodb makes those that are missing",
