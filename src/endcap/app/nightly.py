@@ -15,6 +15,7 @@ from endcap.app.compaction import settle
 from endcap.app.etl import make_tables
 from endcap.app.gating import may_serve
 from endcap.app.notices import notice_of
+from endcap.app.receipts import complete_receipts
 from endcap.app.reloading import reload
 from endcap.app.shop import Shop
 from endcap.app.versions import promote
@@ -49,6 +50,7 @@ class Nightly:
 
     def settle(self, _: Facts) -> Facts:
         settle(self.shop, self.clock())
+        complete_receipts(self.shop)  # of erasures that were asked for where there is no lake
         manifest = self.shop.lake.manifest()
         return {"lake_version": manifest.version, "log_offset": manifest.log_offset}
 
