@@ -82,6 +82,7 @@ def package(out: Path, installed: bool) -> int:
         folder = Path(name)
         (copy_installed if installed else download)(folder)
         shutil.copytree(ROOT / "src" / "endcap", folder / "endcap")
+        shutil.copytree(ROOT / "infra" / "functions", folder, dirs_exist_ok=True)  # handlers' names
         files = list(wanted(folder))
         size = sum(path.stat().st_size for _, path in files)
         if size > MOST_BYTES:

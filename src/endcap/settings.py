@@ -105,7 +105,11 @@ SETTINGS: dict[str, Setting] = {
     "deadline_ms": _number(250, 1, 600_000, "time after which popular items are answered instead"),
     "keep_versions": _number(5, 2, 1000, "model versions kept beside the one that serves"),
     "seed": _number(0, 0, 2**31 - 1, "seed of everything that draws at random"),
-    "auth": _text("open", "open: no key is asked for, on loopback addresses only"),
+    "auth": _text(
+        "open",
+        "open: no key is asked for, on loopback addresses only; gateway: that is up to the API "
+        "gateway before a function",
+    ),
     "rate_per_s": _number(1000, 0, 1_000_000, "requests a second for one key or token; 0: any"),
     "burst": _number(2000, 1, 1_000_000, "requests at once for one key or token"),
     "cors_origins": _text("", "origins whose pages may ask, with commas between them"),
@@ -151,7 +155,7 @@ TABLE_VARIABLES = ("CustomerInterestTable", "EcommerceUsersTable", "storeRecomme
 FORMS: dict[str, tuple[re.Pattern[str], str]] = {
     "log_level": (re.compile("|".join(LOG_LEVELS)), "one of " + ", ".join(LOG_LEVELS)),
     "otel": (re.compile("off|on"), "one of off, on"),
-    "auth": (re.compile("open|required"), "one of open, required"),
+    "auth": (re.compile("open|required|gateway"), "one of open, required, gateway"),
     "cors_origins": (
         re.compile(r"(\s*https?://[^\s,/*?#@]+\s*(,|$))*"),
         "origins like https://shop.example, with commas between them",

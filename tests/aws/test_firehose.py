@@ -15,8 +15,9 @@ from urllib.parse import quote
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from endcap.app.vectors import ITEMS, USERS, load, switch
+from endcap.app.vectors import load, switch
 from endcap.bootstrap import open_shop
+from endcap.domain.vectors import ITEMS, USERS
 from endcap.entrypoints.lambdas import surroundings
 from endcap.settings import load_settings
 

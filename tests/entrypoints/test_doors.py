@@ -25,6 +25,13 @@ def test_every_other_address_needs_keys(host: str) -> None:
         check_doors(load_settings({}, auth="required"), sock, host)
 
 
+def test_no_server_leaves_it_to_a_gateway_who_may_ask() -> None:
+    with listen("127.0.0.1", 0) as sock:
+        with pytest.raises(InvalidInput) as caught:
+            check_doors(load_settings({}, auth="gateway"), sock, "127.0.0.1")
+        assert (caught.value.code, caught.value.field) == ("gateway_not_in_front", "ENDCAP_AUTH")
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1"])
 def test_this_machine_may_ask_without(host: str) -> None:
     with listen(host, 0) as sock:

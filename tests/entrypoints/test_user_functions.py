@@ -131,7 +131,8 @@ def test_the_message_of_a_run_goes_to_whom_the_settings_name(board: Any) -> None
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_every_function_of_the_table_is_there(name: str) -> None:
+def test_every_function_of_the_table_is_there(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "infra" / "functions")
     module, _, handler = FUNCTIONS[name].handler.rpartition(".")
     imported = __import__(module, fromlist=[handler])
     assert callable(getattr(imported, handler))

@@ -24,7 +24,7 @@ from endcap.adapters.dynamodb_values import (
 from endcap.adapters.sqlite import behind_prefix
 from endcap.domain.errors import InvalidInput
 
-BODY = "body"
+BODY, EXPIRES = "body", "expires"
 FIRST = "/"  # begins every key in the shared table: DynamoDB takes no empty one
 
 
@@ -103,7 +103,8 @@ class Composite(Shelf):
 
 @dataclass(frozen=True)
 class Shared(Shelf):
-    """A kind among others in the table of all kinds, bodies as JSON."""
+    """A kind among others in the table of all kinds, bodies as JSON. One that says when it
+    ``expires`` (s since 1970) may be dropped by DynamoDB after that."""
 
     partition: str
 
@@ -113,7 +114,9 @@ class Shared(Shelf):
         return {self.table.partition: self.partition, self.table.sort: sort}
 
     def item(self, key: str, body: Mapping[str, Any]) -> Item:
-        return typed(self.key(key)) | {BODY: {"S": encoded(body)}}
+        row = typed(self.key(key)) | {BODY: {"S": encoded(body)}}
+        expires = body.get(EXPIRES)
+        return row | {EXPIRES: {"N": str(expires)}} if isinstance(expires, int) else row
 
     def key_of(self, row: Item) -> str:
         return str(row[self.table.sort]["S"]).removeprefix(FIRST)

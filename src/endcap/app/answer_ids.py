@@ -3,6 +3,7 @@
 URL-safe base64, 68 characters with version v0001, over: format (1 byte), flags (1), log offset,
 offset and lake version of the snapshot beneath, time of the query (8 each), hash of group and
 query (8), name of the model version, checksum over all of it (4). It holds no word of the query.
+Where events were recalled, 8 bytes more before the name tell whether they are the same again.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from endcap.engine.moment import Live
 FORMAT = 1
 # Flags: popular items because a stage failed; without the ranker; nor cold items, as it was late.
 FALLEN, UNRANKED, HURRIED = 1, 2, 4
+RECALLED = 8  # the history was not in snapshot and log alone
 _WITHOUT = {UNRANKED: (RANK,), UNRANKED | HURRIED: (RANK, COLD)}
 
 _HEAD = struct.Struct("<BBQQQq8s")
-_SUM = struct.Struct("<I")
+_SUM, _MARK = struct.Struct("<I"), struct.Struct("<Q")
 _PADDING = {0: "", 2: "==", 3: "="}
 _encode = msgspec.msgpack.Encoder(order="sorted").encode
 
@@ -41,6 +43,7 @@ class AnswerId(NamedTuple):
     query: bytes
     fallen: bool
     without: tuple[str, ...] = ()  # the stages that were left out
+    recalled: int = 0  # see ``LiveState.recall_mark``
 
     @staticmethod
     def of(group: str, now: Live, query: Query, fallback: str) -> AnswerId:
@@ -50,13 +53,16 @@ class AnswerId(NamedTuple):
         version, asked = now.serving.version, query_hash(group, query)
         without = stages_without(fallback)
         fallen = bool(fallback) and not without
-        return AnswerId(version, now.state.offset, base, query.at, asked, fallen, without)
+        mark = now.state.recall_mark(query.user_id) if query.user_id else 0
+        return AnswerId(version, now.state.offset, base, query.at, asked, fallen, without, mark)
 
     def encode(self) -> str:
         flags = FALLEN if self.fallen else 0
         flags |= next((bits for bits, stages in _WITHOUT.items() if stages == self.without), 0)
-        head = _HEAD.pack(FORMAT, flags, self.offset, *self.base, self.at, self.query)
-        raw = head + self.version.encode()
+        flags |= RECALLED if self.recalled else 0
+        raw = _HEAD.pack(FORMAT, flags, self.offset, *self.base, self.at, self.query)
+        raw += _MARK.pack(self.recalled) if self.recalled else b""
+        raw += self.version.encode()
         raw += _SUM.pack(zlib.crc32(raw))
         return _text_of(raw)
 
@@ -69,9 +75,13 @@ class AnswerId(NamedTuple):
         if not sound or body[0] != FORMAT:
             raise InvalidInput("bad_answer_id", field="answerId", value=text)
         _, flags, offset, least, lake, at, query = _HEAD.unpack(body[: _HEAD.size])
-        version = body[_HEAD.size :].decode(errors="replace")
+        rest, mark = body[_HEAD.size :], 0
+        if flags & RECALLED and len(rest) >= _MARK.size:
+            (mark,) = _MARK.unpack(rest[: _MARK.size])
+            rest = rest[_MARK.size :]
         without = _WITHOUT.get(flags & (UNRANKED | HURRIED), ())
-        return AnswerId(version, offset, (least, lake), at, query, bool(flags & FALLEN), without)
+        fallen, name = bool(flags & FALLEN), rest.decode(errors="replace")
+        return AnswerId(name, offset, (least, lake), at, query, fallen, without, mark)
 
 
 _TO_URL = bytes.maketrans(b"+/", b"-_")

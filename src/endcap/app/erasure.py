@@ -16,17 +16,17 @@ from endcap.app.intake import write
 from endcap.app.receipts import (
     LATE,
     LATE_PLACES,
+    ON_DISK,
     Receipt,
     complete_receipts,
     keep,
     key_of,
+    on_disk,
     receipts_of,
 )
-from endcap.app.reloading import SNAPSHOTS
 from endcap.app.shop import Shop
-from endcap.app.written_files import written_files
-from endcap.domain.errors import EndcapError
-from endcap.domain.records import UserErased, decode_known, users_of
+from endcap.domain.errors import EndcapError, Unavailable
+from endcap.domain.records import UserErased
 from endcap.engagement.interests import forget
 
 
@@ -90,13 +90,17 @@ def forget_stored(shop: Shop, user_id: str, at: int, events: int = 0) -> Receipt
     gone, later = erase_elsewhere(shop, user_id)
     forgotten = {"events of the history": events} | erase_here(shop, user_id) | gone
     deleted = sum(forgotten[name] for name in IN_DOCUMENTS)
+    try:
+        standing, pending = on_disk(shop, user_id), LATE
+    except Unavailable:  # the lake, or what lies beside it, is elsewhere or cannot be reached
+        standing, pending = {}, (*LATE, *ON_DISK)
     made = Receipt(
         receipt=f"{key_of(shop, user_id)}-{at:017d}",
         at=at,
         purge_at=purged_by(shop, at),
         forgotten=forgotten,
-        until_purge={**on_disk(shop, user_id), "deleted documents": deleted, **later},
-        pending=LATE,
+        until_purge={**standing, "deleted documents": deleted, **later},
+        pending=pending,
     )
     keep(shop, made)
     return made
@@ -128,21 +132,6 @@ def erase_elsewhere(shop: Shop, user_id: str) -> tuple[dict[str, int], dict[str,
             shop.telemetry.count("erasures_deferred_total", place=name, code=error.code)
             later[name] = 1
     return gone, later
-
-
-def on_disk(shop: Shop, user_id: str) -> dict[str, int]:
-    """By place, what holds the user's data until the purge, as far as it is known at once. Of the
-    log only what is not in the lake yet is counted; snapshots and written files are counted
-    whether they name the user or not."""
-    base, name = shop.lake.manifest(), user_id.encode()
-    tail = shop.log.read(base.log_offset) if base.log_offset <= shop.log.end() else ()
-    return {
-        "log records not in the lake": sum(
-            name in payload and user_id in users_of(decode_known(payload)) for _, payload in tail
-        ),
-        "snapshots": len(shop.artifacts.names(SNAPSHOTS)),
-        "written files": len(written_files(shop)),
-    }
 
 
 def purged_by(shop: Shop, asked: int) -> int:

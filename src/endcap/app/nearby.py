@@ -13,12 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from endcap.app.shop import Shop
-from endcap.app.vectors import ITEMS
 from endcap.domain.arrays import Float32s
 from endcap.domain.errors import EndcapError
 from endcap.domain.values import Query
+from endcap.domain.vectors import ITEMS, Neighbours
 from endcap.domain.vectors import Nearby as Nearest
-from endcap.domain.vectors import Neighbours
 from endcap.models.embeddings import Embeddings
 from endcap.models.item_ids import ItemIds
 from endcap.models.queries import ModelQuery, Scored

@@ -16,11 +16,13 @@ import msgspec
 from msgspec import Struct
 
 from endcap.app.forgotten import OPEN_RECEIPTS, Receipts
+from endcap.app.reloading import SNAPSHOTS
 from endcap.app.shop import Shop
 from endcap.app.stream_parts import erase_answers
+from endcap.app.written_files import written_files
 from endcap.data.rejects import erase_rejects
 from endcap.domain.errors import Conflict
-from endcap.domain.records import UserErased, decode_known
+from endcap.domain.records import UserErased, decode_known, users_of
 
 PENDING = "erasurePending"  # by name only: receipts with something pending
 MOST_AT_ONCE = 10_000  # receipts that are completed in one pass
@@ -41,6 +43,8 @@ LATE_PLACES: tuple[LatePlace, ...] = (
 )
 # Counted late: they still lie there until the purge.
 LATE_COUNTS = ("events in the lake", "users in the lake", "files of tables")
+# Counted at once, unless the lake cannot be reached from where the erasure is asked for.
+ON_DISK = ("log records not in the lake", "snapshots", "written files")
 LATE = (*(place.name for place in LATE_PLACES), *LATE_COUNTS)
 
 
@@ -110,19 +114,21 @@ def complete_receipts(shop: Shop) -> int:
     for name, user in owners.items():
         forgotten = {place: of.get(user, 0) for place, of in gone.items()}
         until_purge = {place: of.get(user, 0) for place, of in left.items()}
-        done += bool(user) and _completed(shop, name, forgotten, until_purge)
+        done += bool(user) and _completed(shop, name, user, forgotten, until_purge)
         shop.documents.delete(PENDING, name)
     return done
 
 
 def _completed(
-    shop: Shop, name: str, forgotten: dict[str, int], until_purge: dict[str, int]
+    shop: Shop, name: str, user: str, forgotten: dict[str, int], until_purge: dict[str, int]
 ) -> bool:
     """False: there is no open receipt of that name (any more)."""
     document = shop.documents.get(OPEN_RECEIPTS, name)
     if document is None:
         return False
     made = msgspec.convert(document.body, Receipt)
+    if not set(ON_DISK).isdisjoint(made.pending):
+        until_purge = {**on_disk(shop, user), **until_purge}
     completed = msgspec.structs.replace(
         made,
         forgotten={**made.forgotten, **forgotten},
@@ -135,6 +141,21 @@ def _completed(
     except Conflict:  # the purge was quicker
         return False
     return True
+
+
+def on_disk(shop: Shop, user_id: str) -> dict[str, int]:
+    """By place, what holds the user's data until the purge, as far as it is known at once. Of the
+    log only what is not in the lake yet is counted; snapshots and written files are counted
+    whether they name the user or not."""
+    base, name = shop.lake.manifest(), user_id.encode()
+    tail = shop.log.read(base.log_offset) if base.log_offset <= shop.log.end() else ()
+    return {
+        ON_DISK[0]: sum(
+            name in payload and user_id in users_of(decode_known(payload)) for _, payload in tail
+        ),
+        ON_DISK[1]: len(shop.artifacts.names(SNAPSHOTS)),
+        ON_DISK[2]: len(written_files(shop)),
+    }
 
 
 def held_in_lake(shop: Shop, users: Collection[str]) -> dict[str, dict[str, int]]:

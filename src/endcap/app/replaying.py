@@ -18,8 +18,10 @@ from endcap.engine.answer import answer
 from endcap.engine.fallback import fall_back
 from endcap.engine.moment import Live, live
 from endcap.engine.serving import UNTRAINED, Serving
-from endcap.engine.snapshot import Snapshot
+from endcap.engine.snapshot_folder import Snapshot
 from endcap.engine.state import LiveState
+
+LATER_EVENTS = 4  # times a history: how much further an answer is looked for in the table
 
 
 class Replayed(NamedTuple):
@@ -38,7 +40,7 @@ def replay(shop: Shop, answer_id: str, query: Query) -> Replayed:
     settings that shape the state (``history_events``, half-lives) must be those of then.
 
     Raises InvalidInput (bad_answer_id, answer_query_differs), NotFound (answer_trimmed,
-    answer_version_gone, answer_forgotten).
+    answer_version_gone, answer_forgotten, answer_events_differ).
     """
     made = AnswerId.decode(answer_id)
     query = replace(query, at=made.at)
@@ -52,6 +54,7 @@ def replay(shop: Shop, answer_id: str, query: Query) -> Replayed:
             raise
         facts = {"value": made.base[0], "since": oldest_repeatable(shop)}
         raise NotFound("answer_trimmed", field="answerId", **facts) from error
+    recall_as_then(shop, made, query.user_id or "", state)
     now = live(state, serving_of(shop, made.version, state))
     fallen = made.fallen
     found = fall_back(now, query, "") if fallen else answer(now, query, made.without)
@@ -101,6 +104,18 @@ def state_at(shop: Shop, made: AnswerId) -> LiveState:
     for end, payload in shop.log.read(state.offset, made.offset):
         state.apply(decode(payload), end)
     return state
+
+
+def recall_as_then(shop: Shop, made: AnswerId, user_id: str, state: LiveState) -> None:
+    """What stood in the table of events by then. Raises NotFound (answer_events_differ): it is no
+    longer, or was never, what the answer was made of; and what the table raises."""
+    if not made.recalled:
+        return
+    if shop.history is not None:
+        most = LATER_EVENTS * shop.limits.history_events
+        state.recall(shop.history.newest(user_id, most, state.recall_after), made.at)
+    if state.recall_mark(user_id) != made.recalled:
+        raise NotFound("answer_events_differ", field="answerId")
 
 
 def serving_of(shop: Shop, version: str, state: LiveState) -> Serving:

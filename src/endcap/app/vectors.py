@@ -18,9 +18,9 @@ from endcap.app.user_vectors import fold_users
 from endcap.control.campaigns import campaign
 from endcap.control.solution_versions import version as find_version
 from endcap.domain.errors import InvalidInput, NotFound
+from endcap.domain.vectors import ITEMS, USERS
 from endcap.models.embeddings import Embeddings
 
-ITEMS, USERS = "items", "users"
 KINDS = (ITEMS, USERS)
 ASKED = 500  # queries that the width of a search is measured with
 

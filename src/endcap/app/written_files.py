@@ -13,7 +13,6 @@ import msgspec
 from msgspec import Struct
 
 from endcap.app.shop import Shop
-from endcap.data.user_files import BadForm, without_users
 
 WRITTEN = "writtenFile"
 PAGE = 500
@@ -49,6 +48,8 @@ def written_files(shop: Shop) -> list[WrittenFile]:
 def erase_from_written(shop: Shop, erasures: Mapping[str, int]) -> int:
     """Write files anew without the rows of users who were erased (at µs) after they were written;
     how many files changed."""
+    from endcap.data.user_files import BadForm, without_users  # Arrow, which functions do without
+
     changed = 0
     for file in written_files(shop):
         gone = {user_id for user_id, at in erasures.items() if at >= file.at}

@@ -47,6 +47,10 @@ MESSAGES: dict[str, str] = {
     "may",
     "open_to_network": "--host {value} can be reached from elsewhere, and no key is asked for; "
     "make a key with 'endcap keys create --name NAME' and set ENDCAP_AUTH=required",
+    "gateway_not_in_front": "ENDCAP_AUTH=gateway is for functions behind an API gateway; a server "
+    "asks for keys itself: set ENDCAP_AUTH=required, or open on this machine alone",
+    "function_open": "a function must not be open: set ENDCAP_AUTH=gateway where the gateway in "
+    "front asks for tokens or keys, else required",
     "token_unbound": "{field} must be set when ENDCAP_JWKS is: a token is only taken from one "
     "issuer and for one audience",
     "token_extra_missing": "ENDCAP_JWKS needs the extra endcap[jwt], which is not installed",
@@ -179,6 +183,8 @@ MESSAGES: dict[str, str] = {
     "answer_version_gone": "this answer was made by model version {value!r}, which cannot be "
     "loaded any more ({reason})",
     "answer_forgotten": "this answer cannot be repeated: the user was erased since",
+    "answer_events_differ": "this answer was made of events in a table that are no longer there, "
+    "or stand there beside others of that time",
     "replay_busy": "another answer is being replayed; try again",
     "no_version_serves": "no model version serves yet, so there are no embeddings to load: "
     "endcap train",

@@ -20,6 +20,7 @@ STORE_MESSAGES: dict[str, str] = {
     "documents_unusable": "{field} cannot be used: {reason}",
     "document_changed": "{field} has version {standing}, not {value}: it changed meanwhile",
     "bad_key": "{field} is no valid Unicode text: {value!r}",
+    "lake_elsewhere": "this process has no lake ({field}); the nightly run does what is left",
     "bad_artifact_name": "{field} must be up to 128 letters, digits, '.', '_' and '-', beginning "
     "with a letter or digit, not {value!r}",
     "bad_staged_file": "{field} is neither a file nor a folder and cannot be published",

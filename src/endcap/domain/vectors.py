@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+ITEMS, USERS = "items", "users"  # what vectors are of
+
 
 class Neighbours(Struct, frozen=True):
     """What lies nearest to one vector: ids and their scores, best first."""

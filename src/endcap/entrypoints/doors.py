@@ -21,8 +21,10 @@ def check_doors(settings: Settings, sock: socket.socket, host: str) -> None:
     """Look at the address that is really bound: names and short forms of ``host`` may mean more
     than they seem to.
 
-    Raises InvalidInput (open_to_network).
+    Raises InvalidInput (open_to_network, gateway_not_in_front).
     """
+    if settings.auth == "gateway":
+        raise InvalidInput("gateway_not_in_front", field="ENDCAP_AUTH", value=settings.auth)
     if settings.auth != "open":
         return
     if not is_loopback(sock.getsockname()[0]):

@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from endcap.app.answers import answer
+from endcap.app.answers import answer, catch_up
 from endcap.app.erasure import erasure, events_known, forget_stored
 from endcap.app.explanations import explained
-from endcap.data.quality import iso
 from endcap.domain.errors import InvalidInput
 from endcap.domain.records import (
     AnyRecord,
@@ -17,6 +16,7 @@ from endcap.domain.records import (
     ItemsPut,
     UsersPut,
 )
+from endcap.domain.times import iso
 from endcap.domain.values import RERANK, Attributes, Item, Query, User
 from endcap.serving.attributes import check_attributes
 from endcap.serving.bodies import decode_body
@@ -37,6 +37,7 @@ from endcap.serving.shapes import (
     UsersBody,
 )
 
+SECOND_US = 1_000_000
 _STORED = json_reply(EventAnswer(ok=True), 202)
 
 
@@ -170,6 +171,7 @@ def _member_id(entry: Attributes, member: str, field: str) -> str:
 async def delete_user(desk: Desk, request: Request) -> Reply:
     user_id = check_id(request.ids["userId"], "userId")
     key, body = request.idempotency(b"")
+    catch_up(desk.shop, user_id)
     at, events = desk.now(), events_known(desk.shop, user_id)
     await desk.intake.submit(erasure(user_id, at, key, body))
     receipt = await asyncio.to_thread(forget_stored, desk.shop, user_id, at, events)
@@ -177,7 +179,7 @@ async def delete_user(desk: Desk, request: Request) -> Reply:
         ok=True,
         userId=user_id,
         erased=True,
-        purgeAt=iso(receipt.purge_at),
+        purgeAt=iso(receipt.purge_at - receipt.purge_at % SECOND_US),
         receipt=receipt.receipt,
         forgotten=receipt.forgotten,
         untilPurge=receipt.until_purge,

@@ -60,7 +60,25 @@ PUBLISHED = (
     *_may("artifacts_bucket", "s3:GetObject", "s3:ListBucket"),
 )
 
+# What takes changes in writes: into the log, and what it has of a user it can delete.
+CHANGES = _may("changes_table", "dynamodb:Query", "dynamodb:PutItem")
+
 FUNCTIONS: dict[str, Function] = {
+    "api": Function(
+        "app.handler",
+        (
+            *PUBLISHED,
+            *CHANGES,
+            *_may("events_table", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:BatchWriteItem"),
+            *_may("events_stream", "kinesis:PutRecords"),
+            *_may("documents_table", "dynamodb:PutItem", "dynamodb:DeleteItem"),
+            *_may("stored_table", "dynamodb:GetItem", "dynamodb:DeleteItem"),
+            *_may("interests_table", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem"),
+            *_may("users_table", "dynamodb:DeleteItem"),
+            *_may("features_table", "dynamodb:DeleteItem"),
+        ),
+        2048, 29, model=True, variables=("PathPrefix", "CustomerInterestTable"),
+    ),
     "ImportUsersFromS3": Function(
         f"{HANDLERS}.import_users.handler",
         (
