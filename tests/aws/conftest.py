@@ -1,4 +1,4 @@
-"""The package of the functions, made once for these tests."""
+"""The package of the functions, made once for these tests, and accounts that run it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 
 
 def loaded(name: str, path: Path) -> Any:
+    """A module that is in no package."""
     spec = spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
@@ -26,6 +27,19 @@ def loaded(name: str, path: Path) -> Any:
 def packaging() -> Any:
     """``infra/package.py``."""
     return loaded("endcap_packaging", HERE.parents[1] / "infra" / "package.py")
+
+
+@pytest.fixture(scope="session")
+def accounts() -> Any:
+    """``accounts.py``."""
+    return loaded("endcap_accounts", HERE / "accounts.py")
+
+
+@pytest.fixture
+def reach_aws(aws: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process reaches the emulator as its own AWS."""
+    for name, value in aws.environment.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
