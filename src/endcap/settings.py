@@ -126,6 +126,11 @@ SETTINGS: dict[str, Setting] = {
     "stream_retention_hours": _number(
         24, 0, 87_600, "how long the stream in the folder keeps what every consumer has read"
     ),
+    "jobs": _text(
+        "subprocess",
+        "where `endcap pipeline start` runs pipelines: subprocess, or "
+        "stepfunctions://nightly=ARN,users=ARN",
+    ),
     "sender": _text(
         "log",
         "who is told of each run: log, an https URL, sns://TOPIC_ARN or ses://FROM?to=ADDRESS",
@@ -146,6 +151,7 @@ SETTINGS: dict[str, Setting] = {
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 _NAMED = r"\w+=[A-Za-z0-9_.-]{3,255}"
+_MACHINE = r"(nightly|users)=arn:aws[a-z-]*:states:[^,=]+"
 _S3 = (re.compile(r"|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?"), "empty or s3://BUCKET/PREFIX")
 
 # Named without ENDCAP_: what deployments of the functions set. The table's name and "Table".
@@ -171,6 +177,10 @@ FORMS: dict[str, tuple[re.Pattern[str], str]] = {
             r"|sns://arn:aws[a-z-]*:sns:\S+|ses://[^\s@?]+@[^\s@?]+\?to=[^\s&]+"
         ),
         "log, an https URL, sns://TOPIC_ARN or ses://FROM?to=ADDRESS,ADDRESS",
+    ),
+    "jobs": (
+        re.compile(rf"subprocess|stepfunctions://{_MACHINE}(,{_MACHINE})*", re.ASCII),
+        "subprocess or stepfunctions://nightly=ARN,users=ARN",
     ),
     "vectors": (
         re.compile(r"folder|embedded|postgres(ql)?://\S+"),
@@ -235,6 +245,7 @@ class Settings(Struct, frozen=True):
     stream_neighbours: str
     stream_shards: int
     stream_retention_hours: float
+    jobs: str
     sender: Hidden  # the URL of a webhook is a secret
     vectors: Hidden  # a URL may hold a password
     vectors_ms: float

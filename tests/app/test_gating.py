@@ -112,7 +112,8 @@ def test_the_pipeline_keeps_what_serves(shop: Any, serves: bool) -> None:
     night = Nightly(shop, lambda: AT + 2, silent, lambda *_: {}, told.append)
     wanted = ("gate", "register", "deploy", "store", "notify")
     steps = tuple(step for step in NIGHTLY.bound(night) if step.name in wanted)
-    begun = Run("night", "running", AT, {"version": worse.name, "k": 3})
+    facts = {"version": worse.name, "k": 3, "due": True, "standing": ""}
+    begun = Run("night", "running", AT, facts)
     ended = run_steps(steps, begun, shop.documents, sleep=lambda _: None)
     assert ended.status == DONE
     assert ended.skipped == (("deploy",) if serves else ("deploy", "store"))

@@ -34,13 +34,15 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(board: Any, run_id: str, told: list[Message]) -> Run:
     night = Nightly(board.shop, lambda: board.at, lambda *_: None, lambda *_: {}, told.append)
     begun = find_run(board.shop.documents, run_id) or Run(
-        run_id, "running", board.at, {"source": "", "interactions": "", "k": 4}
-    )
+        run_id, "running", board.at,
+        {"source": "", "interactions": "", "k": 4, "budget_s": 0.0},
+    )  # fmt: skip
     return run_steps(NIGHTLY.bound(night), begun, board.shop.documents, sleep=lambda _: None)
 
 
 def test_a_night_from_the_log_to_stored_answers(board: Any) -> None:
     told: list[Message] = []
+    board.post(("s0", "black-1", "view"))
     ended = run(board, "night", told)
     assert (ended.status, ended.skipped) == (DONE, ())
     assert (ended.facts["version"], ended.facts["serves"]) == ("v0002", "v0002")
@@ -65,6 +67,7 @@ def test_a_step_that_fails_is_told_and_a_resumed_run_trains_the_same_version(
     board: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[Message] = []
+    board.post(("s0", "black-1", "view"))
     judge = training.judge_version
 
     def broken(*_: Any) -> None:
@@ -80,6 +83,24 @@ def test_a_step_that_fails_is_told_and_a_resumed_run_trains_the_same_version(
     assert [version.status for version in versions] == ["active", "trained"]
     monkeypatch.setattr(training, "judge_version", judge)
     assert run(board, "night", told).facts["serves"] == "v0002"
+
+
+def test_a_night_without_anything_new_trains_nothing(board: Any) -> None:
+    told: list[Message] = []
+    ended = run(board, "night", told)
+    assert ended.status == DONE
+    assert ended.skipped == ("features", "train", "evaluate", "register", "deploy")
+    assert (ended.facts["version"], ended.facts["serves"]) == ("v0001", "v0001")
+    assert ended.facts["stored"] == 60
+    assert [v.name for v in solution_versions.versions(board.shop.documents)] == ["v0001"]
+    assert "gate: nothing new since v0001" in told[0].text
+    board.post(("s0", "black-1", "view"))
+    assert run(board, "later", told).facts["version"] == "v0002"
+
+
+def test_what_never_served_and_was_not_refused_is_made_anew(board: Any) -> None:
+    board.shop.documents.delete("campaign", "default")
+    assert run(board, "night", []).facts["serves"] == "v0002"
 
 
 def test_training_again_after_a_failure_replaces_what_there_is(board: Any) -> None:

@@ -1,4 +1,4 @@
-"""The package of the functions, made once for these tests."""
+"""The package of the functions, made once for these tests, and accounts that run it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ HERE = Path(__file__).parent
 
 
 def loaded(name: str, path: Path) -> Any:
+    """A module that is in no package."""
     spec = spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
@@ -42,6 +43,19 @@ def functions_code(functions_zip: Path, tmp_path_factory: pytest.TempPathFactory
     with zipfile.ZipFile(functions_zip) as file:
         file.extractall(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def accounts() -> Any:
+    """``accounts.py``."""
+    return loaded("endcap_accounts", HERE / "accounts.py")
+
+
+@pytest.fixture
+def reach_aws(aws: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process reaches the emulator as its own AWS."""
+    for name, value in aws.environment.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture

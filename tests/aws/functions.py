@@ -1,7 +1,9 @@
-"""The functions of an emulator: each zip is unpacked once and run by ``LambdaHost``.
+"""The functions of an emulator: each zip is unpacked once and run by ``LambdaHost``; an image is
+this checkout with the packages of this Python.
 
 Part of the emulator's own process. One call of a function at a time, as one environment of Lambda
-has it; several functions at once.
+has it; several functions at once. A variable ``DIES=STEP:TIMES`` makes the environment of a
+function die in the first calls whose event names that step, as for want of memory.
 """
 
 from __future__ import annotations
@@ -11,12 +13,14 @@ import json
 import os
 import tempfile
 import zipfile
+from collections import Counter
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from lambda_host import LambdaHost  # type: ignore[import-not-found]
 
+SOURCE = Path(__file__).parents[2] / "src"
 PASSED_ON = ("PATH", "HOME", "NUMBA_CACHE_DIR", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
@@ -25,30 +29,41 @@ class Functions:
         self._root = Path(os.environ.get("FUNCTIONS_FOLDER") or tempfile.gettempdir())
         self._lock = Lock()
         self._hosts: dict[tuple[str, str, str], tuple[Any, Lock]] = {}
+        self._died: Counter[tuple[str, str]] = Counter()
 
     def invoke(self, function: Any, body: Any, answered: dict[str, Any]) -> Any:
         """As moto has it: the body of the answer; headers go into ``answered``."""
         host, one_at_a_time = self._host(function)
+        event = json.loads(body or b"{}")
         with one_at_a_time:
-            answer = host.invoke(json.loads(body or b"{}"))
+            answer = host.invoke(event, dies=self._dies(function, event))
         answered["x-amz-executed-version"] = "$LATEST"
         if answer.failed:
             answered["x-amz-function-error"] = "Unhandled"
         return json.dumps(answer.payload).encode()
+
+    def _dies(self, function: Any, event: Any) -> bool:
+        rule = (function.environment_vars or {}).get("DIES", "")
+        step, _, times = rule.partition(":")
+        if not step or not isinstance(event, dict) or event.get("step") != step:
+            return False
+        self._died[function.function_arn, rule] += 1
+        return self._died[function.function_arn, rule] <= int(times)
 
     def _host(self, function: Any) -> tuple[Any, Lock]:
         given = dict(function.environment_vars or {})
         key = (function.function_arn, function.code_sha_256, json.dumps(given, sort_keys=True))
         with self._lock:
             if key not in self._hosts:
-                code = self._unpacked(function.code_sha_256, function.code_bytes)
+                image = function.package_type == "Image"
+                code = SOURCE if image else self._unpacked(function)
                 self._hosts[key] = self._started(function, code, given), Lock()
             return self._hosts[key]
 
-    def _unpacked(self, name: str, zipped: bytes) -> Path:
-        folder = self._root / "".join(c for c in name if c.isalnum())
+    def _unpacked(self, function: Any) -> Path:
+        folder = self._root / "".join(c for c in function.code_sha_256 if c.isalnum())
         if not folder.exists():
-            with zipfile.ZipFile(io.BytesIO(zipped)) as file:
+            with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as file:
                 file.extractall(folder)
         return folder
 
@@ -67,4 +82,5 @@ class Functions:
             **given,
         }
         told = Path(given.get("TOLD") or self._root / f"{function.function_name}.log")
-        return LambdaHost(function.handler, environment, told, float(function.timeout))
+        handler = function.handler or function.image_config.cmd[0]
+        return LambdaHost(handler, environment, told, float(function.timeout))

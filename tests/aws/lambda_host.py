@@ -78,6 +78,7 @@ class LambdaHost:
         }
         self._told = told
         self._process: subprocess.Popen[bytes] | None = None
+        self._processes = 0  # started so far
 
     def __enter__(self) -> LambdaHost:
         return self
@@ -93,11 +94,14 @@ class LambdaHost:
         self._server.shutdown()
         self._server.server_close()
 
-    def invoke(self, event: Any) -> Answer:
-        """Raises nothing: what goes wrong is in the answer, as Lambda tells it."""
+    def invoke(self, event: Any, dies: bool = False) -> Answer:
+        """Raises nothing: what goes wrong is in the answer, as Lambda tells it. ``dies``: the
+        process is killed while it has the event."""
         self._start()
         call = self._current = Call(json.dumps(event).encode(), time.time() + self._timeout_s)
         self._waiting.put(call)
+        if dies:
+            self._kill()
         while not call.answered.wait(0.02):
             assert self._process is not None
             if time.time() > call.until:
@@ -112,6 +116,7 @@ class LambdaHost:
 
     def _start(self) -> None:
         if self._process is None or self._process.poll() is not None:
+            self._processes += 1
             with self._told.open("ab") as told:
                 self._process = subprocess.Popen(
                     self._words, env=self._environment, stdout=told, stderr=told
@@ -123,12 +128,17 @@ class LambdaHost:
             self._process.wait(10)
 
     def _next(self) -> Call | None:
-        """The next event; None when the host was closed."""
-        while not self._closed:
+        """The next event; None when the host was closed, or the process that asks has died."""
+        asking = self._processes
+        while not self._closed and asking == self._processes:
             try:
-                return self._waiting.get(timeout=0.1)
+                call = self._waiting.get(timeout=0.1)
             except Empty:
                 continue
+            if asking != self._processes:
+                self._waiting.put(call)
+            elif not call.answered.is_set():  # else the one that should have answered has died
+                return call
         return None
 
     def _trace(self) -> str:

@@ -1,23 +1,30 @@
 """The contract of the port Jobs. A new adapter is one more line in ``RUNNERS``.
 
-Every adapter runs ``SCRIPT`` with the job's name and arguments, as it would run ``endcap``.
+Every adapter runs ``SCRIPT`` with the job's name and arguments, as it would run ``endcap``, or a
+state machine that does the same.
 """
 
 from __future__ import annotations
 
+import io
+import json
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from endcap.adapters.step_functions import StepFunctionsJobs
 from endcap.adapters.subprocesses import SubprocessJobs
 from endcap.domain.errors import InvalidInput, NotFound
 from endcap.ports import Jobs, JobState
 
 pytestmark = pytest.mark.server
 Open = Callable[[], Jobs]
+ROLE = "arn:aws:iam::123456789012:role/any"
 
 SCRIPT = """
 import signal, sys, time
@@ -38,20 +45,80 @@ if verb in ("sleep", "stubborn"):
 """
 
 
-def subprocesses(folder: Path) -> Jobs:
+# The same verbs as state machines; a function writes the file.
+HANDLER = """
+def handler(event, _):
+    target, *_ = words = event["arguments"]
+    with open(target, "w") as file:
+        file.write("|".join(words))
+    return event
+"""
+REASON = "\n".join(["line"] * 50 + ["the reason"])
+
+
+def machines_of(function: str) -> dict[str, dict[str, Any]]:
+    """By verb, its definition."""
+    write = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": function, "Payload.$": "$"},
+    }
+    wait = {"Type": "Wait", "Seconds": 60, "End": True}
+    waiting = {"StartAt": "a", "States": {"a": {**write, "Next": "b"}, "b": wait}}
+    failing = {"Type": "Fail", "Error": "Failed", "Cause": REASON}
+    return {
+        "write": {"StartAt": "a", "States": {"a": {**write, "End": True}}},
+        "fail": {"StartAt": "a", "States": {"a": failing}},
+        "sleep": waiting,
+        "stubborn": waiting,  # an execution cannot refuse to be stopped
+    }
+
+
+def subprocesses(_: pytest.FixtureRequest, folder: Path) -> Open:
     script = folder / "script.py"
-    if not script.exists():  # a job may be reading it
-        script.write_text(SCRIPT)
-    return SubprocessJobs(folder / "jobs", [sys.executable, str(script)], grace_s=0.3)
+    script.write_text(SCRIPT)
+    return lambda: SubprocessJobs(folder / "jobs", [sys.executable, str(script)], grace_s=0.3)
 
 
-RUNNERS: dict[str, Callable[[Path], Jobs]] = {"subprocesses": subprocesses}
+def step_functions(request: pytest.FixtureRequest, _: Path) -> Open:
+    aws: Any = request.getfixturevalue("aws")
+    client = aws.client("stepfunctions")
+    machines = {
+        verb: client.create_state_machine(
+            name=aws.name(verb), definition=json.dumps(definition), roleArn=ROLE
+        )["stateMachineArn"]
+        for verb, definition in machines_of(request.getfixturevalue("writer")).items()
+    }
+    return lambda: StepFunctionsJobs(machines, client)
+
+
+RUNNERS: dict[str, Callable[[pytest.FixtureRequest, Path], Open]] = {
+    "subprocesses": subprocesses,
+    "step functions": step_functions,
+}
+
+
+@pytest.fixture(scope="module")
+def writer(aws: Any) -> str:
+    """The ARN of the function that writes."""
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w") as file:
+        file.writestr("writer.py", HANDLER)
+    trusted = {"Version": "2012-10-17", "Statement": []}
+    role = aws.client("iam").create_role(
+        RoleName=aws.name("writer"), AssumeRolePolicyDocument=json.dumps(trusted)
+    )["Role"]["Arn"]
+    made = aws.client("lambda").create_function(
+        FunctionName=aws.name("writer"), Runtime="python3.11", Role=role, Timeout=60,
+        Handler="writer.handler", Code={"ZipFile": zipped.getvalue()},
+    )  # fmt: skip
+    return str(made["FunctionArn"])
 
 
 @pytest.fixture(params=RUNNERS)
 def open_jobs(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     """Each call opens the same jobs again, as another process would."""
-    return lambda: RUNNERS[request.param](tmp_path)
+    return RUNNERS[request.param](request, tmp_path)
 
 
 def wait(jobs: Jobs, job_id: str) -> JobState:

@@ -34,7 +34,8 @@ def test_steps_give_what_the_machine_hands_on(board: Any, tmp_path: Path) -> Non
     settled = step("settle")
     checked = step("check", lake_version=settled["lake_version"])
     assert (checked["version"], checked["events"]) == ("v0002", settled_events(board))
-    gate = step("gate", version="v0001")
+    assert (checked["due"], checked["standing"]) == (True, "")
+    gate = step("gate", version="v0001", due=True, standing="")
     assert (gate["promoted"], gate["serves"], gate["serving"]) == (True, "v0001", True)
     assert step("store", k=2) == {"stored": 60}
 

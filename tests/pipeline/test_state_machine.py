@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
-from endcap.cli.pipeline import state_machines
+from endcap.app.nightly import NIGHTLY
+from endcap.cli.pipeline import exported, state_machines
 from endcap.pipeline.state_machine import state_machine
-from endcap.pipeline.steps import Over, Pipeline, Retry, Step
+from endcap.pipeline.steps import FUNCTION, GLUE, SAGEMAKER, Over, Pipeline, Retry, Step
 
 ROOT = Path(__file__).parents[2]
 MACHINES = {name: json.loads(text) for name, text in state_machines().items()}
@@ -33,7 +34,8 @@ def test_what_is_committed_is_what_the_code_says(name: str) -> None:
 
 def test_nothing_else_is_committed() -> None:
     folder = ROOT / "infra" / "state-machines"
-    assert {path.name for path in folder.glob("*.json")} == set(MACHINES)
+    assert {path.name for path in folder.glob("*.json")} == {*MACHINES, "triggers.json"}
+    assert (folder / "triggers.json").read_text("utf-8") == exported()["triggers.json"]
 
 
 def problems(machine: dict[str, Any]) -> Iterator[str]:
@@ -121,11 +123,38 @@ def test_steps_over_members_become_one_map() -> None:
 
 def test_the_gate_is_a_choice_around_deploying() -> None:
     states = MACHINES["nightly.asl.json"]["States"]
-    assert states["register"]["Next"] == "promoted?"
-    assert states["promoted?"]["Choices"][0]["Variable"] == "$.gate.promoted"
-    assert states["promoted?"]["Choices"][0]["Next"] == "deploy"
-    assert states["promoted?"]["Default"] == states["deploy"]["Next"] == "serving?"
-    assert states["serving?"]["Default"] == states["store"]["Next"] == "notify"
+    assert states["register"]["Next"] == "deploy?"
+    assert states["deploy?"]["Choices"][0]["Variable"] == "$.gate.promoted"
+    assert states["deploy?"]["Choices"][0]["Next"] == "deploy"
+    assert states["deploy?"]["Default"] == states["deploy"]["Next"] == "store?"
+    assert states["store?"]["Default"] == states["share"]["Next"] == "notify"
+
+
+def test_without_anything_new_nothing_is_trained() -> None:
+    states = MACHINES["nightly.asl.json"]["States"]
+    for choice, first, around in (
+        ("features?", "features", "gate"), ("register?", "register", "deploy?"),
+    ):  # fmt: skip
+        assert states[choice]["Choices"][0]["Variable"] == "$.check.due"
+        assert states[choice]["Choices"][0]["Next"] == first
+        assert states[choice]["Default"] == around
+    assert states["evaluate"]["Next"] == "gate"
+    assert states["gate"]["Next"] == "register?"
+
+
+@pytest.mark.parametrize("kind", ["", "-small"])
+def test_the_steps_are_those_of_the_pipeline(kind: str) -> None:
+    states = MACHINES[f"nightly{kind}.asl.json"]["States"]
+    tasks = [name for name, state in states.items() if state["Type"] == "Task"]
+    assert tasks == [*(step.name for step in NIGHTLY.steps), "notify_failure"]
+    for step in NIGHTLY.steps:
+        state = states[step.name]
+        assert state["TimeoutSeconds"] == step.timeout_s
+        assert state["Retry"][-1]["MaxAttempts"] == step.retry.attempts - 1
+        home = step.home if not kind else FUNCTION
+        service = {FUNCTION: "lambda:invoke", GLUE: "glue:startJobRun.sync",
+                   SAGEMAKER: "sagemaker:createTrainingJob.sync"}[home]  # fmt: skip
+        assert state["Resource"] == f"arn:aws:states:::{service}"
 
 
 def test_jobs_run_in_their_homes_or_in_functions() -> None:
@@ -149,7 +178,7 @@ def test_steps_on_one_condition_share_its_choice_and_the_last_may_be_passed_over
         Step("tell", work, always=True),
     )
     states = state_machine(Pipeline("p", "", {"k": 1}, steps))["States"]
-    assert (states["judge"]["Next"], states["good?"]["Default"]) == ("good?", "tell")
+    assert (states["judge"]["Next"], states["a?"]["Default"]) == ("a?", "tell")
     assert (states["a"]["Next"], states["b"]["Next"]) == ("b", "tell")
     assert states["judge"]["Retry"][-1]["MaxAttempts"] == 1
     assert states["judge"]["Retry"][-1]["IntervalSeconds"] == 1

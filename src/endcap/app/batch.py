@@ -58,17 +58,17 @@ def store(shop: Shop, rows: Iterable[tuple[str, Answer]], at: int) -> int:
     return total + keep(shop, waiting)
 
 
-def keep(shop: Shop, waiting: Mapping[str, Mapping[str, Any]]) -> int:
-    """Write, then look at the log again: an erasure that came before the writing has deleted
-    nothing yet, so what it would have deleted is taken back here."""
+def keep(shop: Shop, waiting: Mapping[str, Mapping[str, Any]], kind: str = STORED) -> int:
+    """Write rows by user, then look at the log again: an erasure that came before the writing has
+    deleted nothing yet, so what it would have deleted is taken back here. Returns how many stay."""
     before = shop.now.state.users
     known = {user_id for user_id in waiting if before.row(user_id) >= 0}
-    shop.documents.put_many(STORED, waiting)
+    shop.documents.put_many(kind, waiting)
     shop.refresh()
     users = shop.now.state.users
     gone = [user_id for user_id in known if users.row(user_id) < 0]
     for user_id in gone:
-        shop.documents.delete(STORED, user_id)
+        shop.documents.delete(kind, user_id)
     return len(waiting) - len(gone)
 
 

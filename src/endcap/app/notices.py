@@ -12,7 +12,7 @@ from endcap.ports import Message
 MOST_TEXT = 200  # characters of a fact
 # The facts that are told: counts, names of versions, and what the gate said.
 TOLD = ("imported", "read", "written", "bad", "codes", "outcomes", "events", "version", "metrics",
-        "verdict", "promoted", "gate", "serves", "stored")  # fmt: skip
+        "verdict", "promoted", "gate", "serves", "stored", "shared")  # fmt: skip
 
 
 Plan = Sequence[Mapping[str, str]]  # of a pipeline: see ``plan_of``

@@ -95,4 +95,5 @@ USERS_RUN = Pipeline(
         _step("StoreToDynamoDB", UserRun.store, over=EACH, catch=True, timeout_s=EACH_S),
         _step("NotifyCompletion", UserRun.notify, (WHOLE,), timeout_s=60, always=True),
     ),
+    on_file="source",
 )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,13 +15,13 @@ from endcap.adapters.dead_letters import DeadLetterFiles
 from endcap.adapters.document_lease import document_lease
 from endcap.adapters.rates import RateTable
 from endcap.adapters.remote_files import edited
-from endcap.adapters.subprocesses import SubprocessJobs
 from endcap.adapters.telemetry_files import TELEMETRY, TelemetryFolder
 from endcap.app.published import Published
 from endcap.app.reloading import Loaded, load
 from endcap.app.shop import Shop, Tokens
 from endcap.bootstrap.buckets import artifacts_of, lake_of, stream_files_of, tables_of
 from endcap.bootstrap.documents import documents_of, erase_events, erase_tables, log_of
+from endcap.bootstrap.jobs import jobs_of
 from endcap.bootstrap.places import lease, make
 from endcap.bootstrap.streams import erase_stream, neighbours_of
 from endcap.bootstrap.vectors import erase_vectors, vectors_of
@@ -72,7 +71,7 @@ def open_shop(
         tables=tables_of(settings, name, root),
         stream_files=stores.stream_files(),
         dead=stores.dead(),
-        jobs=SubprocessJobs(make(root / "jobs"), [sys.executable, "-m", "endcap"]),
+        jobs=jobs_of(settings, name),
         telemetry=telemetry,
         limits=limits,
         now=loaded.live,

@@ -18,6 +18,7 @@ from endcap.bootstrap.senders import sender_of
 from endcap.data.importer import ImportOptions
 from endcap.data.sources import Source, find_files
 from endcap.domain.errors import NotFound
+from endcap.pipeline.runner import Run, run_steps
 from endcap.pipeline.steps import Facts, Pipeline
 from endcap.ports import Message, Sender
 
@@ -37,6 +38,23 @@ def open_nightly(
 def open_user_run(shop: Shop, clock: Callable[[], int]) -> UserRun:
     """``clock`` gives µs. Raises as ``sender_of``."""
     return UserRun(shop, clock, pieces, partial(_send, sender_of(shop.settings, shop.group)))
+
+
+def launched(
+    shop: Shop,
+    name: str,
+    run: Run,
+    clock: Callable[[], int],
+    sleep: Callable[[float], None],
+) -> Run:
+    """A whole run of the pipeline ``name``, with arguments as its state machine takes them; its
+    record. Raises what a step raises."""
+    if name == USERS_RUN.name:
+        users = open_user_run(shop, clock)
+        steps, members = USERS_RUN.bound(users), users.members
+        return run_steps(steps, run, shop.documents, sleep=sleep, members=members)
+    night = open_nightly(shop, clock, lambda _stage, _share: None, import_files)
+    return run_steps(NIGHTLY.bound(night), run, shop.documents, sleep=sleep)
 
 
 def import_files(shop: Shop, facts: Facts, at: int) -> dict[str, Any]:

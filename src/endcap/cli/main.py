@@ -45,6 +45,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "erase-user": ("erase_user", "Forget a user everywhere, and say where what was."),
     "purge": ("purge", "Take erased users out of all files now."),
     "etl": ("etl", "Make tables for training and analysis, in DuckDB or Spark."),
+    "features": ("features", "Show the features of a user or product."),
     "export": ("export", "Write the lake's tables to files."),
     "demo": ("demo", "Generate, import, train, evaluate and serve a shop."),
     "benchmark": ("benchmark", "Measure the default recipe on public data."),

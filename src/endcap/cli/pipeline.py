@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from endcap.cli.output import note, print_json, print_table, progress, say
+from endcap.cli.pipeline_jobs import launch, listed, start, stop
 from endcap.cli.train import NOT_PROMOTED
 from endcap.domain.errors import InvalidInput, NotFound
 from endcap.domain.times import iso
@@ -54,6 +55,14 @@ def command() -> None:
 @click.option("--tls", metavar="MODE", help="Of a database: verify, verify-ca, require or off.")
 @click.option("--tls-ca", metavar="PEM", help="Certificate of who signed the database's.")
 @click.option("--password-file", metavar="FILE", help="Its first line is the database's password.")
+@click.option(
+    "--budget",
+    "budget_s",
+    type=click.FloatRange(min=0),
+    default=300.0,
+    show_default=True,
+    help="Most seconds of work for the search of settings.",
+)
 @K
 @RESUME
 @JSON
@@ -67,7 +76,8 @@ def run(settings: Settings, /, **given: Any) -> None:
     origin = origin_of(given)
     prepare_kernels(settings)
     shop = open_shop(settings)
-    started = _begun(shop, given["resume"], {**origin.facts, "k": given["k"]})
+    more = {name: given[name] for name in ("k", "budget_s")}
+    started = _begun(shop, given["resume"], {**origin.facts, **more})
     with progress("pipeline") as report:
         import_from = partial(
             import_origin, settings=settings, password=origin.password, report=report
@@ -75,7 +85,9 @@ def run(settings: Settings, /, **given: Any) -> None:
         steps = PIPELINES["nightly"].bound(open_nightly(shop, _now, report, import_from))
         ended = run_steps(steps, started, shop.documents, sleep=time.sleep, told=_told)
     _show(ended, steps, given["as_json"])
-    if not ended.facts.get("promoted", True):
+    if not ended.facts.get("due", True):
+        note(str(ended.facts["standing"]))
+    elif not ended.facts.get("promoted", True):
         note(f"{ended.facts['version']} does not serve: {ended.facts['gate']}")
         sys.exit(NOT_PROMOTED)
 
@@ -164,13 +176,14 @@ def runs(settings: Settings, as_json: bool) -> None:
     "export",
     help="Write the pipelines as state machines of AWS Step Functions (Amazon States Language), "
     "one file each: nightly, nightly-small (functions alone, no Glue and no SageMaker), users (up "
-    "to 1,000 of them) and users-distributed (any number).",
+    "to 1,000 of them) and users-distributed (any number). triggers.json says what EventBridge "
+    "needs to begin runs: the schedule, and the event of a new file.",
 )
 @click.argument("folder", type=click.Path(path_type=Path), default=STATE_MACHINES)
 @click.option("--check", is_flag=True, help="Write nothing; fail where a file there differs.")
 @click.pass_obj
 def export(settings: Settings, folder: Path, check: bool) -> None:
-    for name, text in state_machines().items():
+    for name, text in exported().items():
         path = folder / name
         if check and (not path.is_file() or path.read_text("utf-8") != text):
             raise InvalidInput("export_differs", field=str(path))
@@ -178,6 +191,15 @@ def export(settings: Settings, folder: Path, check: bool) -> None:
             folder.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")
             say(str(path))
+
+
+def exported() -> dict[str, str]:
+    """By file name, all that is committed: definitions, and what begins runs of them."""
+    from endcap.bootstrap.pipelines import PIPELINES
+    from endcap.pipeline.triggers import triggers
+
+    begun = {name: triggers(pipeline) for name, pipeline in PIPELINES.items()}
+    return {**state_machines(), "triggers.json": json.dumps(begun, indent=2) + "\n"}
 
 
 def state_machines() -> dict[str, str]:
@@ -193,3 +215,7 @@ def state_machines() -> dict[str, str]:
         "users-distributed": state_machine(users, distributed=True),
     }
     return {f"{name}.asl.json": json.dumps(value, indent=2) + "\n" for name, value in made.items()}
+
+
+for verb in (start, launch, listed, stop):
+    command.add_command(verb)

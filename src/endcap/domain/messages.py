@@ -166,6 +166,10 @@ MESSAGES: dict[str, str] = {
     "recommendations_missing": "{field} must be a list of item ids",
     "export_differs": "{field} is not what the code says now; write it anew: endcap pipeline "
     "export",
+    "no_features": "nothing is known of this {field}: it has no events, or no night has passed "
+    "since they came",
+    "bad_argument": "{value!r} is no argument of this pipeline, or has no such value; permitted: "
+    "{permitted}",
     "unknown_step": "there is no step {value!r}; there are {permitted}",
     "unknown_run": "there is no pipeline run {value!r}; see endcap pipeline runs",
     "key_reused": "this Idempotency-Key was used with another body",

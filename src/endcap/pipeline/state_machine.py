@@ -287,4 +287,4 @@ def _entry(group: tuple[Step, ...], before: tuple[Step, ...] | None = None) -> s
     when = group[0].when
     if not when or (before and before[0].when == when):
         return _name(group)
-    return f"{when}?"
+    return f"{_name(group)}?"

@@ -76,12 +76,15 @@ class Step:
 @dataclass(frozen=True)
 class Pipeline:
     """``arguments``: those of a run, with their defaults. The steps' ``run`` takes the opened work
-    before the facts: see ``bound``."""
+    before the facts: see ``bound``. ``schedule``: five fields of cron, in UTC; ``on_file``: the
+    argument that names a new file whose arrival begins a run; "": neither does."""
 
     name: str
     about: str
     arguments: Facts
     steps: tuple[Step, ...]
+    schedule: str = ""
+    on_file: str = ""
 
     def bound(self, work: object) -> tuple[Step, ...]:
         """The steps as they run here, on ``work``."""

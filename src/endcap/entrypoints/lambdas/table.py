@@ -63,6 +63,16 @@ PUBLISHED = (
 # What takes changes in writes: into the log, and what it has of a user it can delete.
 CHANGES = _may("changes_table", "dynamodb:Query", "dynamodb:PutItem")
 
+# Versions are read before rows are written in batches; rows of erased users are taken back.
+WRITTEN_EACH_NIGHT = tuple(
+    action
+    for table in ("stored_table", "catalog_table", "related_table", "product_features_table",
+                  "user_features_table")
+    for action in _may(
+        table, "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:DeleteItem"
+    )
+)  # fmt: skip
+
 FUNCTIONS: dict[str, Function] = {
     "api": Function(
         "app.handler",
@@ -119,6 +129,7 @@ FUNCTIONS: dict[str, Function] = {
             *PUBLISHED,
             *_may("documents_table", "dynamodb:PutItem", "dynamodb:DeleteItem"),
             *_may("documents_table", "dynamodb:BatchWriteItem"),
+            *WRITTEN_EACH_NIGHT,
             *_may("artifacts_bucket", "s3:PutObject", "s3:DeleteObject"),
             *_may("lake_bucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
             *_may("lake_bucket", "s3:ListBucket"),
