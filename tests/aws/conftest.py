@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zipfile
 from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -34,6 +35,15 @@ def output() -> Any:
     return loaded("function_output", HERE / "function_output.py")
 
 
+@pytest.fixture(scope="session")
+def functions_code(functions_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What that zip holds, as Lambda unpacks it."""
+    folder = tmp_path_factory.mktemp("package") / "code"
+    with zipfile.ZipFile(functions_zip) as file:
+        file.extractall(folder)
+    return folder
+
+
 @pytest.fixture
 def xray() -> Iterator[Any]:
     """A running ``xray_daemon.py: Daemon``."""
@@ -47,3 +57,9 @@ def functions_zip(packaging: Any, tmp_path_factory: pytest.TempPathFactory) -> P
     out: Path = tmp_path_factory.mktemp("package") / "functions.zip"
     packaging.package(out, installed=True)
     return out
+
+
+@pytest.fixture(scope="session")
+def marked() -> Any:
+    """``marked.py``."""
+    return loaded("marked_events", HERE / "marked.py")

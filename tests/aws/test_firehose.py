@@ -1,4 +1,5 @@
-"""Recorded Firehose events through the transformation function, run as Lambda runs it."""
+"""Recorded Firehose events through the transformation function, run as Lambda runs it, from the
+zip of the functions."""
 
 from __future__ import annotations
 
@@ -36,13 +37,17 @@ def environment(home: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def function(
-    checkerboard_home: Path, tmp_path_factory: pytest.TempPathFactory, lambda_host: Any
+    checkerboard_home: Path,
+    functions_code: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    lambda_host: Any,
 ) -> Iterator[tuple[Any, Path]]:
     """The function of the checkerboard shop, and the file of its output."""
     folder = tmp_path_factory.mktemp("lambda")
     shutil.copytree(checkerboard_home, folder / "home")
     told = folder / "output"
-    with lambda_host(HANDLER, environment(folder / "home"), told, timeout_s=250) as host:
+    variables = {**environment(folder / "home"), "PYTHONPATH": str(functions_code)}
+    with lambda_host(HANDLER, variables, told, timeout_s=250) as host:
         yield host, told
 
 

@@ -136,13 +136,14 @@ def names(item: dict[str, Any]) -> list[str]:
 
 
 def test_users_of_whom_some_are_bad_records(
-    account: Open, board: Any, aws: Any, monkeypatch: pytest.MonkeyPatch
+    account: Open, board: Any, aws: Any, xray: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in aws.environment.items():
         monkeypatch.setenv(name, value)
-    shop = account()
+    shop = account(AWS_XRAY_DAEMON_ADDRESS=xray.address)
     records: list[Any] = [
-        {"userId": f"s{n}", "email": f"person{n}@mail.example"} for n in range(USERS)
+        {"userId": f"s{n}", "email": f"person{n}@mail.example", "location": "Long Street"}
+        for n in range(USERS)
     ]
     for n in range(KNOWN, USERS, BAD_EVERY):
         records[n] = {"email": f"person{n}@mail.example"} if n % 100 else "nobody"
@@ -175,8 +176,10 @@ def test_users_of_whom_some_are_bad_records(
     assert f"bad: {bad}" in lines
     assert message["MessageAttributes"]["failures"]["Value"] == str(bad)
     assert message["MessageAttributes"]["runId"]["Value"].startswith("run-")
-    told = shop.told.read_text("utf-8") + json.dumps(message)
+    assert len(xray.documents()) > 3 * (USERS - bad)
+    told = "\n".join([shop.told.read_text("utf-8"), json.dumps(message), *xray.texts])
     assert "mail.example" not in told
+    assert "Long Street" not in told
     assert '"s7"' not in told
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from functools import cache, wraps
@@ -24,6 +25,7 @@ Handler = Callable[[Any, Any], Any]
 NAMESPACE, SERVICE, DIMENSION = "Endcap", "endcap-functions", "function"
 OUTSIDE = "none"  # in place of a function's name, where it is called outside of Lambda
 COLD = "ColdStart"
+PLAIN = re.compile(r"[\w.:-]{1,128}")
 # As Powertools names them: member of a line → attribute of the call's context.
 CONTEXT = {
     "function_name": "function_name",
@@ -134,15 +136,21 @@ def traced(handler: Handler) -> Handler:
 
 
 def code_of(error: Exception) -> dict[str, str]:
-    return {"code": error.code, "field": error.field} if isinstance(error, EndcapError) else {}
+    return {"code": error.code, "field": field_of(error)} if isinstance(error, EndcapError) else {}
+
+
+def field_of(error: EndcapError) -> str:
+    """The name of a member, a setting or a table; not that of a file, which anybody may choose."""
+    return error.field if PLAIN.fullmatch(error.field) else ""
 
 
 def discreet(error: Exception) -> Exception:
     """An error of the same name and place, without what it quotes."""
     if isinstance(error, EndcapError):
         ours = type(error).__new__(type(error))
-        ours.__dict__.update(vars(error) | {"value": None, "facts": {}})
-        ours.args = (f"{error.code}: {error.field}" if error.field else error.code,)
+        field = field_of(error)
+        ours.__dict__.update(vars(error) | {"field": field, "value": None, "facts": {}})
+        ours.args = (f"{error.code}: {field}" if field else error.code,)
         return ours.with_traceback(error.__traceback__)
     named = type(type(error).__name__, (Exception,), {"__module__": type(error).__module__})
     told: Exception = named("the log of this call says where")

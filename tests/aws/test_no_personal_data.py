@@ -1,0 +1,103 @@
+"""Nothing that was sent stands in what functions tell: every line of the log, every metric, every
+part of a trace, every error, of every function of the table, with good events and with bad ones.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from endcap.adapters.dynamodb_tables import TABLES, Names, create
+from endcap.entrypoints.lambdas.table import FUNCTIONS
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
+
+HERE = Path(__file__).parent
+OF_USERS = ("EcommerceUsers", "storeRecommendations")
+
+
+class Account:
+    """Tables, a bucket, a topic and a home, for one function."""
+
+    def __init__(self, aws: Any, folder: Path, home: Path, daemon: str) -> None:
+        self.aws, self.folder, self.told = aws, folder, folder / "told"
+        shutil.copytree(home, folder / "home")
+        names = Names(aws.name("marked") + "-")
+        self.tables = {name: names.of(name) for name in OF_USERS}
+        create(aws.client("dynamodb"), names, [TABLES[name] for name in OF_USERS], lambda _: None)
+        self.bucket = aws.name("marked")
+        aws.client("s3").create_bucket(Bucket=self.bucket)
+        topic = aws.client("sns").create_topic(Name=aws.name("marked"))["TopicArn"]
+        kept = ("NUMBA_CACHE_DIR", "PYTHONPATH")
+        self.environment = {
+            **aws.environment,
+            **{name: os.environ[name] for name in kept if name in os.environ},
+            "ENDCAP_HOME": str(folder / "home"),
+            "ENDCAP_SENDER": f"sns://{topic}",
+            "ENDCAP_TABLES": ",".join(f"{table}={name}" for table, name in self.tables.items()),
+            "RunsUrl": f"s3://{self.bucket}/runs",
+            "AWS_XRAY_DAEMON_ADDRESS": daemon,
+        }
+
+    def upload(self, name: str, body: str) -> str:
+        self.aws.client("s3").put_object(Bucket=self.bucket, Key=name, Body=body.encode())
+        return f"s3://{self.bucket}/{name}"
+
+    def write(self, name: str, body: str) -> str:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(body, encoding="utf-8")
+        return str(path)
+
+
+@pytest.fixture
+def account(aws: Any, tmp_path: Path, checkerboard_home: Path, xray: Any) -> Account:
+    return Account(aws, tmp_path, checkerboard_home, xray.address)
+
+
+def all_told(account: Account, answers: list[Any], xray: Any) -> str:
+    """Answers are for who asked; of those that failed, an error goes to the log of whoever did."""
+    failed = [json.dumps(a.payload, ensure_ascii=False) for a in answers if a.failed]
+    xray.documents(len(answers))  # each handler's own part at least
+    return "\n".join([account.told.read_text("utf-8"), *xray.texts, *failed])
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_nothing_that_was_sent_is_told(
+    name: str, account: Account, lambda_host: Any, xray: Any, marked: Any
+) -> None:
+    events = marked.EVENTS[name](account)  # a new function: say what it is sent
+    handler, environment = FUNCTIONS[name].handler, account.environment
+    with lambda_host(handler, environment, account.told, timeout_s=300) as host:
+        answers = [host.invoke(event) for event in events]
+    told = all_told(account, answers, xray)
+    assert not answers[0].failed, told[-3000:]
+    assert answers[-1].failed
+    seen = marked.found(told, events)
+    assert seen == set(), [line for line in told.splitlines() if any(m in line for m in seen)]
+    assert len(marked.found(json.dumps(events), events)) > 1
+    requests = [json.loads(line) for line in told.splitlines() if line.startswith('{"level"')]
+    assert len({line["function_request_id"] for line in requests}) > 1
+    assert '"_aws"' in told
+    assert xray.texts
+
+
+LEAKS = ("line", "warning", "library", "metric", "trace", "error")
+
+
+@pytest.mark.parametrize("leak", LEAKS)
+def test_who_tells_what_was_sent_is_found(
+    leak: str, account: Account, lambda_host: Any, xray: Any, marked: Any
+) -> None:
+    event = {"userId": marked.USER, "data": marked.packed(f"{marked.MAIL} of somebody")}
+    path = os.pathsep.join((str(HERE), account.environment.get("PYTHONPATH", "")))
+    with lambda_host(f"leaking.{leak}", account.environment | {"PYTHONPATH": path},
+                     account.told) as host:  # fmt: skip
+        answers = [host.invoke(event)]
+    told = all_told(account, answers, xray)
+    assert marked.found(told, [event]) >= {marked.USER}, told
