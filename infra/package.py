@@ -2,6 +2,7 @@
 
     python infra/package.py --out build/functions.zip            # for Lambda on arm64
     python infra/package.py --out build/functions.zip --installed   # for this machine
+    python infra/package.py --pins    # what the container image installs: functions.Dockerfile
 
 Versions are those of requirements-dev.lock, checked by their hashes; ``--installed`` copies what
 this Python has instead, and needs no network. The same input gives the same zip, byte for byte.
@@ -22,9 +23,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "requirements-dev.lock"
+RUNTIME_LOCK = ROOT / "requirements.lock"
 PACKAGES = ("aws-lambda-powertools", "aws-xray-sdk", "boto3", "botocore", "jmespath", "msgspec",
             "numpy", "python-dateutil", "s3transfer", "six", "typing-extensions", "urllib3",
             "wrapt")  # fmt: skip
+IMAGE = ("fsspec", "pgvector", "psycopg", "psycopg-binary")  # beside these and the runtime's lock
 PYTHON = "3.12"  # of the functions: its runtime has a C library that numpy's wheels take
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux2014_aarch64")
 MOST_BYTES = 250 * 10**6  # unzipped, as Lambda has it
@@ -35,11 +38,23 @@ LEFT_OUT = re.compile(r"(^|/)(__pycache__|tests?|testing|_pyinstaller|f2py)(/|$)
 DATE = (1980, 1, 1, 0, 0, 0)
 
 
+def entries(lock: Path) -> dict[str, str]:
+    """By package, the lines that pin it, with its hashes."""
+    found = re.split(r"\n(?=[a-z0-9])", lock.read_text("utf-8").strip())
+    return {entry.split("==")[0].split("[")[0]: entry for entry in found if "==" in entry}
+
+
 def locked(names: tuple[str, ...]) -> str:
     """The lines of the lock that pin these packages, with their hashes."""
-    entries = re.split(r"\n(?=[a-z0-9])", LOCK.read_text("utf-8"))
-    found = {entry.split("==")[0].split("[")[0]: entry for entry in entries if "==" in entry}
+    found = entries(LOCK)
     return "\n".join(found[name] for name in names) + "\n"
+
+
+def image_pins() -> str:
+    """What the container image installs: all that runs anywhere, and what functions need."""
+    known = entries(RUNTIME_LOCK)
+    more = locked(tuple(name for name in PACKAGES + IMAGE if name not in known))
+    return "\n".join(known.values()) + "\n" + more
 
 
 def download(target: Path) -> None:
@@ -101,7 +116,11 @@ def main() -> None:
     words = argparse.ArgumentParser(description="Makes the zip of the functions of AWS Lambda.")
     words.add_argument("--out", type=Path, default=ROOT / "build" / "functions.zip")
     words.add_argument("--installed", action="store_true", help="of this machine's packages")
+    words.add_argument("--pins", action="store_true", help="print what the image installs")
     given = words.parse_args()
+    if given.pins:
+        print(image_pins(), end="")
+        return
     size = package(given.out, given.installed)
     zipped = given.out.stat().st_size
     print(f"{given.out}: {zipped / 1e6:.1f} MB, {size / 1e6:.1f} MB unzipped")

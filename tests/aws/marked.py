@@ -13,6 +13,7 @@ from typing import Any, Protocol
 USER, MAIL, PLACE = "marked-user-7d1f", "marked.mail.83ab@mail.example", "Marked Place 5c02"
 INTEREST, ITEM, KEY = "marked-interest-91ee", "marked-item-4bd7", "marked-key-0f6c"
 MARKS = (USER, MAIL, PLACE, INTEREST, ITEM, KEY)
+FIRST = 49590338271490256608559692538361571095921575989136588898
 LONG = 4000  # characters: more than an id has, and more than a key of DynamoDB
 
 
@@ -103,7 +104,36 @@ def firehose(_: Account) -> list[Any]:
     ]  # fmt: skip
 
 
+def stream(_: Account) -> list[Any]:
+    texts = [
+        json.dumps({"userId": USER, "itemId": ITEM, "event_type": "view", "event_id": KEY}),
+        json.dumps({"userId": {"email": MAIL}}), MAIL,
+        json.dumps({"userId": USER, "itemId": ITEM, "event_type": "view", "ts": PLACE}),
+        json.dumps({"userId": USER * LONG, "itemId": ITEM, "event_type": MAIL}),
+    ]  # fmt: skip
+    records = [
+        {
+            "kinesis": {
+                "kinesisSchemaVersion": "1.0",
+                "partitionKey": USER,
+                "sequenceNumber": str(FIRST + n),
+                "data": packed(text),
+                "approximateArrivalTimestamp": 1_760_000_000.123,
+            },
+            "eventSource": "aws:kinesis",
+            "eventVersion": "1.0",
+            "eventID": f"shardId-000000000006:{FIRST + n}",
+            "eventName": "aws:kinesis:record",
+            "awsRegion": "us-east-1",
+        }
+        for n, text in enumerate(texts)
+    ]
+    broken = {**records[0], "kinesis": {**records[0]["kinesis"], "data": f"{MAIL}é"}}
+    return [{"Records": records}, {"Records": [broken]}, {"Records": [USER, MAIL]}]
+
+
 EVENTS: dict[str, Events] = {
+    "Stream": stream,
     "ImportUsersFromS3": import_users,
     "MockRecommendations": fetch_or_mock,
     "FetchRecommendations": fetch_or_mock,

@@ -13,23 +13,25 @@ from typing import Any
 import pytest
 
 from endcap.adapters.dynamodb_tables import TABLES, Names, create
+from endcap.domain.metrics import IN_FUNCTIONS
 from endcap.entrypoints.lambdas.table import FUNCTIONS
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 
 HERE = Path(__file__).parent
-OF_USERS = ("EcommerceUsers", "storeRecommendations")
+# Those that answer from what the home has published; all others have everything in AWS.
+AT_HOME = ("MockRecommendations", "FetchRecommendations", "Firehose", "Nightly")
 
 
 class Account:
-    """Tables, a bucket, a topic and a home, for one function."""
+    """Tables, a bucket, a topic and a home."""
 
     def __init__(self, aws: Any, folder: Path, home: Path, daemon: str) -> None:
         self.aws, self.folder, self.told = aws, folder, folder / "told"
         shutil.copytree(home, folder / "home")
         names = Names(aws.name("marked") + "-")
-        self.tables = {name: names.of(name) for name in OF_USERS}
-        create(aws.client("dynamodb"), names, [TABLES[name] for name in OF_USERS], lambda _: None)
+        create(aws.client("dynamodb"), names, pause=lambda _: None)
+        tables = ",".join(f"{name}={names.of(name)}" for name in TABLES)
         self.bucket = aws.name("marked")
         aws.client("s3").create_bucket(Bucket=self.bucket)
         topic = aws.client("sns").create_topic(Name=aws.name("marked"))["TopicArn"]
@@ -39,10 +41,16 @@ class Account:
             **{name: os.environ[name] for name in kept if name in os.environ},
             "ENDCAP_HOME": str(folder / "home"),
             "ENDCAP_SENDER": f"sns://{topic}",
-            "ENDCAP_TABLES": ",".join(f"{table}={name}" for table, name in self.tables.items()),
+            "ENDCAP_TABLES": tables,
             "RunsUrl": f"s3://{self.bucket}/runs",
             "AWS_XRAY_DAEMON_ADDRESS": daemon,
         }
+
+    def of(self, function: str) -> dict[str, str]:
+        if function in AT_HOME:
+            return self.environment
+        more = {"ENDCAP_DOCUMENTS": "dynamodb://", "ENDCAP_LAKE": f"s3://{self.bucket}/lake"}
+        return self.environment | more
 
     def upload(self, name: str, body: str) -> str:
         self.aws.client("s3").put_object(Bucket=self.bucket, Key=name, Body=body.encode())
@@ -72,7 +80,7 @@ def test_nothing_that_was_sent_is_told(
     name: str, account: Account, lambda_host: Any, xray: Any, marked: Any
 ) -> None:
     events = marked.EVENTS[name](account)  # a new function: say what it is sent
-    handler, environment = FUNCTIONS[name].handler, account.environment
+    handler, environment = FUNCTIONS[name].handler, account.of(name)
     with lambda_host(handler, environment, account.told, timeout_s=300) as host:
         answers = [host.invoke(event) for event in events]
     told = all_told(account, answers, xray)
@@ -83,8 +91,20 @@ def test_nothing_that_was_sent_is_told(
     assert len(marked.found(json.dumps(events), events)) > 1
     requests = [json.loads(line) for line in told.splitlines() if line.startswith('{"level"')]
     assert len({line["function_request_id"] for line in requests}) > 1
-    assert '"_aws"' in told
+    assert metrics_in(told) <= {"ColdStart", *FUNCTIONS[name].metrics, *IN_FUNCTIONS}
+    assert metrics_in(told) > {"ColdStart"}
     assert xray.texts
+
+
+def metrics_in(told: str) -> set[str]:
+    lines = [json.loads(line) for line in told.splitlines() if line.startswith('{"_aws"')]
+    (dimensions,) = {json.dumps(one["_aws"]["CloudWatchMetrics"][0]["Dimensions"]) for one in lines}
+    assert dimensions == '[["function"]]'
+    return {
+        metric["Name"]
+        for line in lines
+        for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+    }
 
 
 LEAKS = ("line", "warning", "library", "metric", "trace", "error")

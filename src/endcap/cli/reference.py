@@ -15,6 +15,7 @@ import click
 
 from endcap.cli.error_reference import MADE, errors_golden, errors_page
 from endcap.cli.feature_reference import features_page
+from endcap.cli.function_reference import functions_page
 from endcap.cli.main import VERBS, cli
 from endcap.cli.metric_reference import metrics_page
 from endcap.settings import FORMS, SETTINGS
@@ -136,6 +137,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/errors.md": errors_page,
     "docs/features.md": features_page,
     "docs/metrics.md": metrics_page,
+    "docs/functions.md": functions_page,
     "tests/golden/errors.txt": errors_golden,
     "docs/index.md": index_page,  # last: it quotes the others
 }

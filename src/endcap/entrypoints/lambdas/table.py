@@ -38,7 +38,7 @@ class Function(Struct, frozen=True):
     """``handler``: module and function. ``package``: ``zip`` (numpy, no compiler) or ``image``
     (everything that training needs). ``model``: whether it loads what a shop has published.
     ``variables``: those it reads beside the ENDCAP_… settings. ``source``: what calls it, where
-    that is a stream."""
+    that is a stream. ``metrics``: its own, beside those of every function (see ``observed``)."""
 
     handler: str
     actions: tuple[Action, ...]
@@ -48,6 +48,7 @@ class Function(Struct, frozen=True):
     model: bool = False
     variables: tuple[str, ...] = ()
     source: Source | None = None
+    metrics: tuple[str, ...] = ()
 
 
 def _may(resource: str, *actions: str) -> tuple[Action, ...]:
@@ -99,19 +100,21 @@ FUNCTIONS: dict[str, Function] = {
         memory_mb=512,
         timeout_s=900,
         variables=("RunsUrl",),
+        metrics=("usersRead", "usersWritten", "usersBad"),
     ),
     "MockRecommendations": Function(
         f"{HANDLERS}.mock_recommendations.handler", PUBLISHED, 1024, 30, model=True,
-        variables=("PERSONALIZE_CAMPAIGN_ARN",),
+        variables=("PERSONALIZE_CAMPAIGN_ARN",), metrics=("mocked",),
     ),
     "FetchRecommendations": Function(
         f"{HANDLERS}.fetch_recommendations.handler",
         (*PUBLISHED, *_may("campaign", "personalize:GetRecommendations")),
-        1024, 30, model=True, variables=("PERSONALIZE_CAMPAIGN_ARN",),
+        1024, 30, model=True, variables=("PERSONALIZE_CAMPAIGN_ARN",), metrics=("fallbacks",),
     ),
     "StoreToDynamoDB": Function(
         f"{HANDLERS}.store_to_dynamodb.handler", _may("stored_table", "dynamodb:PutItem"),
         timeout_s=30,
+        metrics=("stored", "superseded", "mock", "dry_run"),
     ),
     "NotifyCompletion": Function(
         f"{HANDLERS}.notify_completion.handler",
@@ -122,6 +125,7 @@ FUNCTIONS: dict[str, Function] = {
             *_may("documents_table", "dynamodb:PutItem", "dynamodb:UpdateItem"),
             *_may("documents_table", "dynamodb:GetItem", "dynamodb:DeleteItem"),
         ),
+        metrics=("runs", "failures"),
     ),
     "Nightly": Function(
         f"{HANDLERS}.nightly.handler",
@@ -137,6 +141,7 @@ FUNCTIONS: dict[str, Function] = {
         memory_mb=8192,
         timeout_s=900,
         package="image",
+        metrics=("steps",),
     ),
     "Stream": Function(
         f"{HANDLERS}.stream.handler",
@@ -150,8 +155,13 @@ FUNCTIONS: dict[str, Function] = {
             *_may("failures_bucket", "s3:PutObject", "s3:ListBucket"),
         ),
         source=Source("events_stream", "failures_bucket"),
+        metrics=("recordsKept", "recordsWithoutEvent", "recordsErased", "recordsSetAside",
+                 "recordsAgain"),
     ),
-    "Firehose": Function(f"{HANDLERS}.firehose.handler", PUBLISHED, 1024, 300, model=True),
+    "Firehose": Function(
+        f"{HANDLERS}.firehose.handler", PUBLISHED, 1024, 300, model=True,
+        metrics=("recordsOk", "recordsDropped", "recordsProcessingFailed"),
+    ),
 }  # fmt: skip
 
 
