@@ -136,6 +136,13 @@ SETTINGS: dict[str, Setting] = {
         60_000,
         "time that related?by=embedding waits for PostgreSQL before the model answers",
     ),
+    "ranker": _text(
+        "inside",
+        "where the ranker is asked: inside (this process), or sagemaker://ENDPOINT of SageMaker",
+    ),
+    "ranker_ms": _number(
+        100, 1, 60_000, "time that an answer waits for that endpoint before this process ranks"
+    ),
     "log_level": _text("info", "debug, info, warning or error"),
 }
 
@@ -173,6 +180,10 @@ FORMS: dict[str, tuple[re.Pattern[str], str]] = {
         "folder, embedded or a URL like postgresql://USER@HOST/DATABASE",
     ),
     "log": (re.compile("folder|dynamodb"), "one of folder, dynamodb"),
+    "ranker": (
+        re.compile(r"inside|sagemaker://[A-Za-z0-9](-*[A-Za-z0-9]){0,62}", re.ASCII),
+        "inside or sagemaker://ENDPOINT",
+    ),
     "documents": (re.compile(r"|dynamodb://[A-Za-z0-9_-]{0,64}"), "empty or dynamodb://PREFIX"),
     "tables": (
         re.compile(rf"|{_NAMED}(,{_NAMED})*", re.ASCII),
@@ -234,6 +245,8 @@ class Settings(Struct, frozen=True):
     sender: Hidden  # the URL of a webhook is a secret
     vectors: Hidden  # a URL may hold a password
     vectors_ms: float
+    ranker: str
+    ranker_ms: float
     log_level: str
 
     @property

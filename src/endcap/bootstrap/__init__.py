@@ -21,6 +21,7 @@ from endcap.app.shop import Shop, Tokens
 from endcap.bootstrap.buckets import artifacts_of, lake_of, stream_files_of, tables_of
 from endcap.bootstrap.documents import documents_of, erase_events, erase_tables, log_of
 from endcap.bootstrap.places import lease, make
+from endcap.bootstrap.rankers import ranker_of
 from endcap.bootstrap.streams import erase_stream, neighbours_of
 from endcap.bootstrap.vectors import erase_vectors, vectors_of
 from endcap.control.dataset_groups import folder
@@ -80,6 +81,7 @@ def open_shop(
         edited=edited,
         renew=lambda: load(log, documents, artifacts, limits).live,
         vectors=partial(vectors_of, settings, name),
+        ranker=ranker_of(settings, telemetry.count),
         erasers=erasers_of(settings, name, documents),
     )
 
