@@ -18,6 +18,7 @@ from endcap.app.submit import query_of, submission
 from endcap.domain.errors import NotFound, Unavailable
 from endcap.domain.values import Query
 from endcap.engine import rank
+from endcap.engine.guarding import Deadline
 from endcap.models.ranker import BY_RANKER, BY_RECIPE
 from endcap.models.trees import Trees
 
@@ -45,9 +46,9 @@ def remote(ranked: Any) -> Iterator[tuple[Any, Elsewhere]]:
     """(a shop whose ranker is asked elsewhere, that place)."""
     board = ranked("pair_views", BY_RANKER)
     shopper(board)
-    board.shop.ranker = Elsewhere(board)
-    yield board, board.shop.ranker
-    board.shop.ranker.open.set()
+    elsewhere = board.shop.ranker = Elsewhere(board)
+    yield board, elsewhere
+    elsewhere.open.set()
 
 
 def shopper(board: Any) -> None:
@@ -125,6 +126,21 @@ def test_nobody_waits_longer_than_was_said(remote: tuple[Any, Elsewhere]) -> Non
 
     async def ask() -> Asked:
         found = await RemoteRanker(board.shop, time.monotonic).ask(of_fan(board))
+        elsewhere.open.set()
+        return found
+
+    assert run(ask) == Asked(None, "endpoint:late")
+
+
+def test_half_of_the_time_is_left_for_the_answer(remote: tuple[Any, Elsewhere]) -> None:
+    board, elsewhere = remote
+    board.shop.settings = replace(board.shop.settings, ranker_ms=60_000)
+    elsewhere.open.clear()
+    began = time.monotonic()
+
+    async def ask() -> Asked:
+        deadline = Deadline(time.monotonic, began + 0.2)
+        found = await RemoteRanker(board.shop, time.monotonic).ask(of_fan(board), deadline)
         elsewhere.open.set()
         return found
 

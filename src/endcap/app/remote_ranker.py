@@ -16,7 +16,7 @@ from endcap.app.shop import Shop
 from endcap.domain.arrays import Float32s
 from endcap.domain.errors import EndcapError
 from endcap.domain.values import Query
-from endcap.engine.guarding import reason_of
+from endcap.engine.guarding import Deadline, reason_of
 from endcap.engine.moment import Judged
 from endcap.engine.surfaces import ranker_question
 from endcap.models.ranker import Ranker
@@ -35,8 +35,9 @@ class RemoteRanker:
         self._threads = ThreadPoolExecutor(AT_ONCE, "ranker")
         self._under_way = 0
 
-    async def ask(self, query: Query) -> Asked:
-        """What the endpoint says of the candidates of ``query``. Never raises."""
+    async def ask(self, query: Query, deadline: Deadline | None = None) -> Asked:
+        """What the endpoint says of the candidates of ``query``. Never raises. Half of the time
+        until ``deadline`` is left for the answer itself."""
         ranker, rows = self._question(query)
         if ranker is None or rows is None:
             return NOT_ASKED
@@ -49,8 +50,7 @@ class RemoteRanker:
         )
         call.add_done_callback(self._done)
         try:
-            limit_s = self._shop.settings.ranker_ms / 1000
-            margins = await asyncio.wait_for(asyncio.shield(call), limit_s)
+            margins = await asyncio.wait_for(asyncio.shield(call), self._limit_s(began, deadline))
         except TimeoutError:
             return self._told(LATE, None, began)
         except Exception as error:
@@ -70,6 +70,10 @@ class RemoteRanker:
         except EndcapError as error:
             return self._told(error.code, None, began)
         return self._told(ANSWERED, judged, began)
+
+    def _limit_s(self, began: float, deadline: Deadline | None) -> float:
+        most = self._shop.settings.ranker_ms / 1000
+        return most if deadline is None else min(most, max(deadline.ends_s - began, 0.0) / 2)
 
     def _question(self, query: Query) -> tuple[Ranker | None, Float32s | None]:
         """What fails here fails in the answer again, and is told there."""

@@ -38,7 +38,7 @@ async def personalized_elsewhere(desk: Desk, request: Request) -> Reply:
     if desk.ranker is None or read_flag(request.query, "explain"):
         return personalized(desk, request)
     query, deadline = personal_query(request.query, desk.now()), desk.deadline()
-    asked = await desk.ranker.ask(query)
+    asked = await desk.ranker.ask(query, deadline)
     found = answer(desk.shop, query, deadline, asked=asked)
     return answer_reply(PersonalizedAnswer(query.user_id or "", found.items), found)
 

@@ -22,7 +22,9 @@ async def submit(desk: Desk, request: Request) -> Reply:
     await desk.intake.submit(Submitted(at=desk.now(), key=key, body=body, user_id=user_id))
     k = DEFAULT_K if asked.k is None else int(asked.k)
     at, deadline = desk.now(), desk.deadline()
-    told = NOT_ASKED if desk.ranker is None else await desk.ranker.ask(query_of(user_id, k, at))
+    told = NOT_ASKED
+    if desk.ranker is not None:
+        told = await desk.ranker.ask(query_of(user_id, k, at), deadline)
     found = submission(desk.shop, user_id, k, at, deadline, told)
     products = tuple(SubmittedProduct(*product) for product in found.products)
     reply = answer_reply(SubmitAnswer(DONE, products), found.answer)
