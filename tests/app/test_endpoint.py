@@ -199,7 +199,7 @@ def test_the_ranker_through_the_endpoint_is_the_one_in_process(shop: Any, runtim
 
 
 def test_submissions_say_the_same_probabilities(shop: Any, runtime: Runtime) -> None:
-    body = {"user_id": "fan", "k": 5}
+    body = {"user_id": "fan", "event": "get_recommendations", "k": 5}
     here = asked(shop, opened(shop, ""), "POST", "/submit", **body)
     there = asked(shop, opened(shop, "ranker"), "POST", "/submit", **body)
     assert there.json() == here.json()

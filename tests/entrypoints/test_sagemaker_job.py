@@ -20,6 +20,8 @@ import pytest
 from endcap.adapters.model_archive import pack_archive
 from endcap.entrypoints.sagemaker.train import BAD_INPUT, INTERRUPTED
 
+BUDGET = "8"  # enough for a ranker, of this many events
+
 pytestmark = [pytest.mark.server, pytest.mark.timeout(1800)]
 
 
@@ -27,17 +29,17 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(1800)]
 class Job:
     root: Path
 
-    def start(self) -> subprocess.Popen[str]:
+    def start(self, **settings: str) -> subprocess.Popen[str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("ENDCAP_")}
         words = ["-m", "endcap.entrypoints.sagemaker", "train", "--root", str(self.root)]
         return subprocess.Popen(
-            [sys.executable, *words], env={**kept, "TRAINING_JOB_NAME": "endcap-1"},
+            [sys.executable, *words], env={**kept, "TRAINING_JOB_NAME": "endcap-1", **settings},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
 
-    def run(self) -> tuple[int, str]:
+    def run(self, **settings: str) -> tuple[int, str]:
         """(exit code, what it printed)."""
-        process = self.start()
+        process = self.start(**settings)
         printed, _ = process.communicate()
         return process.returncode, printed
 
@@ -75,7 +77,7 @@ def prepared(root: Path, files: Path, **hyperparameters: str) -> Job:
     shutil.copytree(files, root / "input" / "data" / "training")
     (root / "checkpoints").mkdir()
     config = {
-        "hyperparameters": {"budget_s": "0.2", "threads": "1", **hyperparameters},
+        "hyperparameters": {"budget_s": BUDGET, "threads": "1", **hyperparameters},
         "inputdataconfig": {"training": {"TrainingInputMode": "File"}},
         "resourceconfig": {"current_host": "algo-1", "hosts": ["algo-1"],
                            "current_instance_type": "ml.m5.large"},
@@ -123,7 +125,7 @@ def test_a_shop_takes_the_version_in(
     archive = tmp_path / "model.tar.gz"
     pack_archive(done[0].root / "model", archive)
     endcap("import", str(files))
-    endcap("train", "--budget", "0.2", "--no-promote", ENDCAP_THREADS="1")
+    endcap("train", "--budget", BUDGET, "--no-promote", ENDCAP_THREADS="1")
     told = endcap("versions", "register", str(archive), "--json", check=False)
     version = json.loads(told.stdout)
     assert (version["name"], version["status"]) == ("v0002", "active")
@@ -197,6 +199,35 @@ def test_checkpoints_of_other_data_or_cut_short_are_not_taken_up(
     code, printed = job.run()
     assert code == 0, printed
     assert "taken up" not in printed
+
+
+def test_a_reserved_version_of_a_shop_is_trained_in_its_registry(
+    board: Any, tmp_path: Path
+) -> None:
+    """As the nightly state machine asks for it."""
+    from endcap.app.compaction import settle
+    from endcap.app.training import judge_trained, register
+    from endcap.control import solution_versions
+
+    settle(board.shop, board.at)
+    lake = board.shop.lake.manifest().version
+    name = solution_versions.reserve(board.shop.documents, board.at).name
+    asked = {"version": name, "lake_version": str(lake), "budget_s": "0.1", "ranker": "false"}
+    (tmp_path / "ml" / "input" / "config").mkdir(parents=True)
+    (tmp_path / "ml" / "input" / "config" / "hyperparameters.json").write_text(json.dumps(asked))
+    job = Job(tmp_path / "ml")
+    code, printed = job.run(ENDCAP_HOME=str(board.home))
+    assert code == 0, printed
+    known = solution_versions.version(board.shop.documents, name)
+    assert (known.status, known.lineage["parent"]) == ("trained", "v0001")
+    assert known.lineage["trained"]["by"] == "sagemaker"
+    assert job.version["version"]["name"] == name
+    assert judge_trained(board.shop, name, progress=lambda *_: None).gate is not None
+    assert register(board.shop, name).status == "active"
+    gone = {**asked, "version": "v0099"}
+    (job.root / "input" / "config" / "hyperparameters.json").write_text(json.dumps(gone))
+    code, printed = job.run(ENDCAP_HOME=str(board.home))
+    assert (code, job.failure()[:15]) == (BAD_INPUT, "unknown_version")
 
 
 def test_bad_rows_are_counted_and_not_quoted(files: Path, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ class RemoteRanker:
     def _question(self, query: Query) -> tuple[Ranker | None, Float32s | None]:
         """What fails here fails in the answer again, and is told there."""
         try:
-            self._shop.refresh()
+            self._shop.refresh(query.user_id or "")
             now = self._shop.now
             return now.serving.ranker, ranker_question(now, query)
         except Exception:
