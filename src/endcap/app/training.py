@@ -104,20 +104,11 @@ def fit(
     manifest = shop.lake.manifest()
     progress("reading the lake", 0.0)
     data, catalogue = learnable(shop)
-    settings = shop.settings
-    recipe = keep(
-        lambda: Recipe.fit(
-            data,
-            catalogue,
-            seed=settings.seed,
-            threads=settings.cores,
-            budget_s=budget_s,
-            progress=progress,
-        )
-    )
+    recipe = keep(lambda: fit_recipe(shop, data, catalogue, budget_s, progress))
     recipe.info["event_types"] = list(data.event_types)  # what its codes mean when it serves
     found = judge_version(shop, recipe, data, progress) if judge else None
-    embeddings = Embeddings.fit(data, seed=settings.seed, progress=about("embeddings", progress))
+    seed = shop.settings.seed
+    embeddings = Embeddings.fit(data, seed=seed, progress=about("embeddings", progress))
     newcomers, of_newcomers = train_newcomers(shop, data, progress)
     progress("writing the model", 0.0)
     staged = shop.artifacts.staging(MODELS)
@@ -132,6 +123,20 @@ def fit(
     status = "active" if judge else "trained"
     made = replace(version, status=status, metrics=metrics, info=info, gate=found)
     return replace(made, lineage=lineage(shop, manifest, data, trained))
+
+
+def fit_recipe(
+    shop: Shop,
+    data: Interactions,
+    catalogue: list[Attributes],
+    budget_s: float | None,
+    progress: Progress,
+) -> Recipe:
+    settings = shop.settings
+    return Recipe.fit(
+        data, catalogue, seed=settings.seed, threads=settings.cores, budget_s=budget_s,
+        progress=progress,
+    )  # fmt: skip
 
 
 def learnable(shop: Shop) -> tuple[Interactions, list[Attributes]]:
