@@ -12,33 +12,9 @@ from typing import Any
 from msgspec import Struct
 
 from endcap.domain.errors import InvalidInput
-
-
-class Hidden(str):
-    """A secret: as text it is itself, but no printed Settings shows it."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'…'" if self else "''"
-
-
-class Setting(Struct, frozen=True):
-    """How one setting is read: its default, what is permitted, and what it is for."""
-
-    default: Any
-    least: float | None
-    most: float | None
-    about: str
-
-
-def _number(default: float, least: float, most: float, about: str) -> Setting:
-    return Setting(default, least, most, about)
-
-
-def _text(default: str, about: str) -> Setting:
-    return Setting(default, None, None, about)
-
+from endcap.domain.setting import Hidden, Setting
+from endcap.domain.setting import number as _number
+from endcap.domain.setting import text as _text
 
 # The environment variable is ENDCAP_ and the name in upper case.
 SETTINGS: dict[str, Setting] = {

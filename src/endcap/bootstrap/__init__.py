@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from endcap.adapters.breaker import Count, uncounted
@@ -29,7 +30,7 @@ from endcap.domain.errors import InvalidInput
 from endcap.engine.limits import limits_of
 from endcap.ports import Artifacts, Database, DeadLetters, Documents, EventLog
 from endcap.settings import Settings
-from endcap.telemetry import Telemetry
+from endcap.telemetry import Reading, Telemetry
 
 if TYPE_CHECKING:
     from endcap.adapters.database_url import DatabaseUrl
@@ -52,8 +53,7 @@ def open_shop(
     """
     name = group or settings.group
     root = make(folder(settings.home, name))
-    shared = TelemetryFolder(root / TELEMETRY)
-    telemetry = shared.open(process) if process else Telemetry()
+    telemetry, readings = counts_of(root, process)
     stores = stores_of(settings, name, telemetry.count)
     log, documents, artifacts = stores.log(), stores.documents(), stores.artifacts()
     limits = limits_of(settings)
@@ -77,13 +77,21 @@ def open_shop(
         lacking=loaded.lacking,
         maintenance=lambda: lease(root / "maintenance.lock"),
         rates=RateTable(root / "rates"),
-        readings=shared.readings if process else list,
+        readings=readings,
         edited=edited,
         renew=lambda: load(log, documents, artifacts, limits).live,
         vectors=partial(vectors_of, settings, name),
         ranker=ranker_of(settings, telemetry.count),
         erasers=erasers_of(settings, name, documents),
     )
+
+
+def counts_of(root: Path, process: str) -> tuple[Telemetry, Callable[[], list[Reading]]]:
+    """(where this process counts, what all processes of the group counted)."""
+    if not process:
+        return Telemetry(), list
+    shared = TelemetryFolder(root / TELEMETRY)
+    return shared.open(process), shared.readings
 
 
 def erasers_of(
