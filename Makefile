@@ -18,7 +18,7 @@ HOST ?= 127.0.0.1
 CODE := src tests infra $(wildcard bench)
 PYTEST ?= $(BIN)/python -m pytest -q
 
-.PHONY: help setup setup-dev setup-browsers setup-databases setup-spark demo serve test test-fast check bench bench-serving bench-peers docs openapi package lock clean
+.PHONY: help setup setup-dev setup-browsers setup-databases setup-spark demo serve test test-fast check bench bench-serving bench-peers docs openapi package glue lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -108,6 +108,9 @@ lock: ## pin the newest dependencies (needs uv)
 	$(LOCK) --constraint requirements-dev.lock --output-file requirements.lock
 	$(call SPARK_LOCK,>=3.5.4$(comma)<3.6,35)
 	$(call SPARK_LOCK,>=4.0.1$(comma)<4.1,4)
+
+glue: setup-dev ## build/glue: wheel, script and arguments of the job of AWS Glue
+	$(BIN)/python infra/glue_package.py --out build/glue
 
 clean: ## remove .venv and caches; data stays
 	rm -rf .venv .venv-spark* build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis \

@@ -32,8 +32,8 @@ PYTHON = "3.12"  # of the functions: its runtime has a C library that numpy's wh
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux2014_aarch64")
 MOST_BYTES = 250 * 10**6  # unzipped, as Lambda has it
 # The clients that the functions make; the descriptions of all others stay behind.
-SERVICES = ("dynamodb", "kinesis", "personalize-runtime", "s3", "secretsmanager", "ses", "sns",
-            "ssm", "stepfunctions", "sts")  # fmt: skip
+SERVICES = ("dynamodb", "kinesis", "personalize-runtime", "s3", "sagemaker-runtime",
+            "secretsmanager", "ses", "sns", "ssm", "stepfunctions", "sts")  # fmt: skip
 LEFT_OUT = re.compile(r"(^|/)(__pycache__|tests?|testing|_pyinstaller|f2py)(/|$)|\.(pyc|pyi|lib)$")
 DATE = (1980, 1, 1, 0, 0, 0)
 

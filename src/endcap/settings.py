@@ -12,33 +12,9 @@ from typing import Any
 from msgspec import Struct
 
 from endcap.domain.errors import InvalidInput
-
-
-class Hidden(str):
-    """A secret: as text it is itself, but no printed Settings shows it."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'…'" if self else "''"
-
-
-class Setting(Struct, frozen=True):
-    """How one setting is read: its default, what is permitted, and what it is for."""
-
-    default: Any
-    least: float | None
-    most: float | None
-    about: str
-
-
-def _number(default: float, least: float, most: float, about: str) -> Setting:
-    return Setting(default, least, most, about)
-
-
-def _text(default: str, about: str) -> Setting:
-    return Setting(default, None, None, about)
-
+from endcap.domain.setting import Hidden, Setting
+from endcap.domain.setting import number as _number
+from endcap.domain.setting import text as _text
 
 # The environment variable is ENDCAP_ and the name in upper case.
 SETTINGS: dict[str, Setting] = {
@@ -145,6 +121,13 @@ SETTINGS: dict[str, Setting] = {
         60_000,
         "time that related?by=embedding waits for PostgreSQL before the model answers",
     ),
+    "ranker": _text(
+        "inside",
+        "where the ranker is asked: inside (this process), or sagemaker://ENDPOINT of SageMaker",
+    ),
+    "ranker_ms": _number(
+        100, 1, 60_000, "time that an answer waits for that endpoint before this process ranks"
+    ),
     "log_level": _text("info", "debug, info, warning or error"),
 }
 
@@ -187,6 +170,10 @@ FORMS: dict[str, tuple[re.Pattern[str], str]] = {
         "folder, embedded or a URL like postgresql://USER@HOST/DATABASE",
     ),
     "log": (re.compile("folder|dynamodb"), "one of folder, dynamodb"),
+    "ranker": (
+        re.compile(r"inside|sagemaker://[A-Za-z0-9](-*[A-Za-z0-9]){0,62}", re.ASCII),
+        "inside or sagemaker://ENDPOINT",
+    ),
     "documents": (re.compile(r"|dynamodb://[A-Za-z0-9_-]{0,64}"), "empty or dynamodb://PREFIX"),
     "tables": (
         re.compile(rf"|{_NAMED}(,{_NAMED})*", re.ASCII),
@@ -249,6 +236,8 @@ class Settings(Struct, frozen=True):
     sender: Hidden  # the URL of a webhook is a secret
     vectors: Hidden  # a URL may hold a password
     vectors_ms: float
+    ranker: str
+    ranker_ms: float
     log_level: str
 
     @property

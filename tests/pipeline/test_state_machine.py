@@ -23,7 +23,8 @@ TERMINAL = ("Succeed", "Fail")
 PERMITTED = {"ImportUsersFromS3", "MockRecommendations", "FetchRecommendations", "StoreToDynamoDB",
              "NotifyCompletion", "Nightly", "glue_job", "lake_url", "tables_url", "name",
              "training_image", "training_role_arn", "training_output_url",
-             "training_instance_type"}  # fmt: skip
+             "training_instance_type", "checkpoints_url", "group", "lake", "documents",
+             "artifacts"}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MACHINES)

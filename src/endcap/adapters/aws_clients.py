@@ -23,13 +23,15 @@ def client(
     connect_timeout_s: float = 3.0,
     read_timeout_s: float = 15.0,
     attempts: int = 5,
+    connections: int = 10,
 ) -> Any:
     """One for each service and way of waiting; safe for threads. ``attempts`` with growing, random
-    pauses. Raises InvalidInput (aws_not_configured)."""
+    pauses; ``connections`` that are kept open. Raises InvalidInput (aws_not_configured)."""
     config = Config(
         connect_timeout=connect_timeout_s,
         read_timeout=read_timeout_s,
         retries={"mode": "standard", "total_max_attempts": attempts},
+        max_pool_connections=connections,
     )
     try:
         return boto3.session.Session().client(service, config=config)

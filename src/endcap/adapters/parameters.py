@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from endcap.domain.errors import EndcapError, InvalidInput, Unavailable
-from endcap.settings import Hidden
+from endcap.domain.setting import Hidden
 
 SSM, SECRET = "ssm:", "secret:"
 OURS = "ENDCAP_"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -13,6 +14,7 @@ from endcap.app.shop import Shop
 from endcap.domain.values import Answer, Query
 from endcap.engine import fallback as engine
 from endcap.engine.guarding import Deadline, TimedWatch, Watch, reason_of
+from endcap.engine.moment import Judged
 from endcap.models.queries import Scored
 from endcap.telemetry import SPANS
 
@@ -21,20 +23,39 @@ log = logging.getLogger("endcap.answers")
 TIMED_EVERY = 64
 
 
+class Asked(NamedTuple):
+    """What came of asking an endpoint. ``failed``: why there is no ``judged``, as a fallback is
+    told; "" also where there was nothing to ask."""
+
+    judged: Judged | None = None
+    failed: str = ""
+
+
+NOT_ASKED = Asked()
+
+
 def answer(
-    shop: Shop, query: Query, deadline: Deadline | None = None, near: Scored | None = None
+    shop: Shop,
+    query: Query,
+    deadline: Deadline | None = None,
+    near: Scored | None = None,
+    asked: Asked = NOT_ASKED,
 ) -> Answer:
     """Apply what the log holds by now, then answer. Sees every event any worker acknowledged.
 
     Never raises: ``fallback`` of the answer says what failed, and what was done instead. ``near``:
-    what ``nearby`` found in a vector database.
+    what ``nearby`` found in a vector database; ``asked``: what an endpoint said of the candidates.
     """
     lacking = catch_up(shop, query.user_id)
     if shop.lacking:
         shop.telemetry.count("fallbacks_total", stage="model", reason=shop.lacking)
         lacking.append(f"model:{shop.lacking}")
+    if asked.failed:
+        lacking.append(asked.failed)
     watch = watch_of(shop, deadline)
-    result = engine.guarded(shop.now, query, watch, lambda *what: note(shop, *what), near)
+    result = engine.guarded(
+        shop.now, query, watch, lambda *what: note(shop, *what), near, asked.judged
+    )
     if isinstance(watch, TimedWatch):
         note_stages(shop, watch)
     told = result.fallback

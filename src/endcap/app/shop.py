@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # what answers from a published model does without
     from endcap.app.stream_parts import PartFiles
     from endcap.data.etl.storage import NearStorage
     from endcap.data.lake import Lake
+    from endcap.domain.arrays import Float32s
 
 # Pointers that the log announces; what they point to stands in the documents.
 CAMPAIGN, SNAPSHOT, KEYS = "campaign", "snapshot", "keys"
@@ -45,6 +46,9 @@ Tokens = Callable[[str], Access]
 
 # (kind, progress=…, asked=…) → the vectors of that kind, opened
 Vectors = Callable[..., VectorIndex]
+
+# (rows (n, columns of the ranker), the fingerprint of its trees) → margins (n,), by an endpoint
+Endpoint = Callable[["Float32s", str], "Float32s"]
 
 
 @dataclass
@@ -90,6 +94,8 @@ class Shop:
     answered: dict[tuple[str, str], Counter] = field(default_factory=dict)
     # Where events are kept that do not come by the log; None: all of them do.
     history: EventHistory | None = None
+    # Where the ranker's trees are asked outside of this process; None: only here.
+    ranker: Endpoint | None = None
     # The registries of all processes of this group; none where this one is kept alone.
     readings: Callable[[], list[Reading]] = list
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from endcap.app.answers import answer
+from endcap.app.answers import NOT_ASKED, Asked, answer
 from endcap.app.shop import Shop
 from endcap.domain.records import Submitted, UserErased, decode
 from endcap.domain.values import PERSONAL, Answer, Query
@@ -35,12 +35,22 @@ class Submission(NamedTuple):
     source: str
 
 
+def query_of(user_id: str, k: int, at: int) -> Query:
+    """What a submission asks."""
+    return Query(PERSONAL, at=at, k=k, user_id=user_id, likely=True)
+
+
 def submission(
-    shop: Shop, user_id: str, k: int, at: int, deadline: Deadline | None = None
+    shop: Shop,
+    user_id: str,
+    k: int,
+    at: int,
+    deadline: Deadline | None = None,
+    asked: Asked = NOT_ASKED,
 ) -> Submission:
-    """The ``k`` products for a shopper, from what the shopper did up to now."""
-    query = Query(PERSONAL, at=at, k=k, user_id=user_id, likely=True)
-    found = answer(shop, query, deadline)
+    """The ``k`` products for a shopper, from what the shopper did up to now. ``asked`` as in
+    ``answer``, of ``query_of``."""
+    found = answer(shop, query_of(user_id, k, at), deadline, asked=asked)
     state = shop.now.state
     rows = np.array([state.items.row(item.id) for item in found.items], np.int32)
     if found.likely:

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from endcap import __version__
+from endcap.app.lineage import HERE, common
 from endcap.app.reloading import CONTENT, EMBEDDINGS, MODELS, RECIPE
 from endcap.app.shop import Shop
 from endcap.app.training import Progress, drop_old_versions
@@ -119,6 +119,5 @@ def _lineage(
         "lake_version": tables.lake_version,
         "items": len(counted.item_ids),
         "items_with_factors": 0 if factored is None else len(factored.rows),
-        "seed": shop.settings.seed,
-        "endcap": __version__,
+        **common(shop, "counted", HERE),
     }

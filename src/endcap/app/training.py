@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numba
-import numpy as np
-import scipy
 from msgspec.structs import replace
 
-from endcap import __version__
 from endcap.app.compaction import settle
 from endcap.app.gating import judge_version, may_serve
+from endcap.app.lineage import HERE, common
 from endcap.app.newcomers import train_newcomers
 from endcap.app.rankers import RANKERS, train_ranker
 from endcap.app.reloading import CONTENT, EMBEDDINGS, MODELS, NEWCOMERS, RECIPE
@@ -36,6 +32,9 @@ from endcap.models.newcomers import Newcomers
 from endcap.models.recipe import Recipe
 
 Progress = Callable[[str, float], None]
+Fit = Callable[[], Recipe]
+# Fits the recipe, or gives one that was fitted to the same before.
+Keep = Callable[[Fit], Recipe]
 SEARCH_S = 300.0  # most work of the search for settings, unless the caller says otherwise
 
 
@@ -97,23 +96,19 @@ def fit(
     budget_s: float | None,
     ranker: bool = True,
     judge: bool = True,
+    keep: Keep = lambda fit: fit(),
+    trained: Mapping[str, Any] = HERE,
 ) -> SolutionVersion:
-    """``judge``: ask the gate as well; without it the version is trained and not yet active."""
+    """``judge``: ask the gate as well; without it the version is trained and not yet active.
+    ``trained``: who does this, for the lineage."""
     manifest = shop.lake.manifest()
     progress("reading the lake", 0.0)
     data, catalogue = learnable(shop)
-    settings = shop.settings
-    recipe = Recipe.fit(
-        data,
-        catalogue,
-        seed=settings.seed,
-        threads=settings.cores,
-        budget_s=budget_s,
-        progress=progress,
-    )
+    recipe = keep(lambda: fit_recipe(shop, data, catalogue, budget_s, progress))
     recipe.info["event_types"] = list(data.event_types)  # what its codes mean when it serves
     found = judge_version(shop, recipe, data, progress) if judge else None
-    embeddings = Embeddings.fit(data, seed=settings.seed, progress=about("embeddings", progress))
+    seed = shop.settings.seed
+    embeddings = Embeddings.fit(data, seed=seed, progress=about("embeddings", progress))
     newcomers, of_newcomers = train_newcomers(shop, data, progress)
     progress("writing the model", 0.0)
     staged = shop.artifacts.staging(MODELS)
@@ -127,7 +122,21 @@ def fit(
     metrics = {k: float(v) for k, v in dict(recipe.info.get("held_out", {})).items()}
     status = "active" if judge else "trained"
     made = replace(version, status=status, metrics=metrics, info=info, gate=found)
-    return replace(made, lineage=lineage(shop, manifest, data))
+    return replace(made, lineage=lineage(shop, manifest, data, trained))
+
+
+def fit_recipe(
+    shop: Shop,
+    data: Interactions,
+    catalogue: list[Attributes],
+    budget_s: float | None,
+    progress: Progress,
+) -> Recipe:
+    settings = shop.settings
+    return Recipe.fit(
+        data, catalogue, seed=settings.seed, threads=settings.cores, budget_s=budget_s,
+        progress=progress,
+    )  # fmt: skip
 
 
 def learnable(shop: Shop) -> tuple[Interactions, list[Attributes]]:
@@ -145,6 +154,9 @@ def train_reserved(
     *,
     progress: Progress,
     budget_s: float | None = SEARCH_S,
+    ranker: bool = True,
+    keep: Keep = lambda fit: fit(),
+    trained: Mapping[str, Any] = HERE,
 ) -> SolutionVersion:
     """Train the version whose name is taken, on the lake as it was then. It is not judged yet:
     ``judge_trained``, then ``register``. Again after a failure: what there is of it is replaced.
@@ -157,7 +169,10 @@ def train_reserved(
             shop.artifacts.delete(kind, name)
     with failing(shop, version):
         source = as_of(shop, lake_version)
-        version = fit(source, replace(version, reason=""), progress, budget_s, judge=False)
+        version = fit(
+            source, replace(version, reason=""), progress, budget_s, ranker, judge=False,
+            keep=keep, trained=trained,
+        )  # fmt: skip
     solution_versions.save(shop.documents, version)
     return version
 
@@ -187,10 +202,10 @@ def about(what: str, progress: Progress) -> Progress:
     return lambda stage, share: progress(f"{what}: {stage}", share)
 
 
-def lineage(shop: Shop, manifest: Manifest, data: Interactions) -> dict[str, Any]:
+def lineage(
+    shop: Shop, manifest: Manifest, data: Interactions, trained: Mapping[str, Any]
+) -> dict[str, Any]:
     """What a version was made from, and with."""
-    import xgboost  # here: it takes half a second to import
-
     return {
         "lake_version": manifest.version,
         "log_offset": manifest.log_offset,
@@ -198,10 +213,7 @@ def lineage(shop: Shop, manifest: Manifest, data: Interactions) -> dict[str, Any
         "users": data.n_users,
         "items": data.n_items,
         "newest_event_us": int(data.ts.max()),
-        "seed": shop.settings.seed,
-        "endcap": __version__,
-        "python": platform.python_version(),
-        "libraries": {m.__name__: m.__version__ for m in (np, scipy, numba, xgboost)},
+        **common(shop, "default", trained),
     }
 
 

@@ -23,6 +23,7 @@ from endcap.bootstrap.buckets import artifacts_of, lake_of, stream_files_of, tab
 from endcap.bootstrap.documents import documents_of, erase_events, erase_tables, log_of
 from endcap.bootstrap.jobs import jobs_of
 from endcap.bootstrap.places import lease, make
+from endcap.bootstrap.rankers import ranker_of
 from endcap.bootstrap.streams import erase_stream, neighbours_of
 from endcap.bootstrap.vectors import erase_vectors, vectors_of
 from endcap.control.dataset_groups import folder
@@ -30,7 +31,7 @@ from endcap.domain.errors import InvalidInput
 from endcap.engine.limits import limits_of
 from endcap.ports import Artifacts, Database, DeadLetters, Documents, EventLog
 from endcap.settings import Settings
-from endcap.telemetry import Telemetry
+from endcap.telemetry import Reading, Telemetry
 
 if TYPE_CHECKING:
     from endcap.adapters.database_url import DatabaseUrl
@@ -53,8 +54,7 @@ def open_shop(
     """
     name = group or settings.group
     root = make(folder(settings.home, name))
-    shared = TelemetryFolder(root / TELEMETRY)
-    telemetry = shared.open(process) if process else Telemetry()
+    telemetry, readings = counts_of(root, process)
     stores = stores_of(settings, name, telemetry.count)
     log, documents, artifacts = stores.log(), stores.documents(), stores.artifacts()
     limits = limits_of(settings)
@@ -78,10 +78,11 @@ def open_shop(
         lacking=loaded.lacking,
         maintenance=lambda: maintenance_of(settings, root, documents),
         rates=RateTable(root / "rates"),
-        readings=shared.readings if process else list,
+        readings=readings,
         edited=edited,
         renew=lambda: load(log, documents, artifacts, limits).live,
         vectors=partial(vectors_of, settings, name),
+        ranker=ranker_of(settings, telemetry.count),
         erasers=erasers_of(settings, name, documents),
     )
 
@@ -96,6 +97,14 @@ def maintenance_of(settings: Settings, root: Path, documents: Documents) -> Iter
             return
         with document_lease(documents, "maintenance"):
             yield
+
+
+def counts_of(root: Path, process: str) -> tuple[Telemetry, Callable[[], list[Reading]]]:
+    """(where this process counts, what all processes of the group counted)."""
+    if not process:
+        return Telemetry(), list
+    shared = TelemetryFolder(root / TELEMETRY)
+    return shared.open(process), shared.readings
 
 
 def erasers_of(

@@ -217,6 +217,33 @@ MESSAGES: dict[str, str] = {
     "no_stored_recommendations": "No stored recommendations",
     "no_http_event": "the event has no {field}: it is no request of API Gateway or a function URL",
     "internal_error": "The server failed; the reason is in its log",
+    # model versions as packages
+    "no_package": "{value} holds no model version: {permitted} is missing",
+    "package_refused": "{field} is not taken from a package: {reason}",
+    "package_damaged": "{field} of the package is damaged: {reason}; fetch it again",
+    "package_without_ranker": "the version {value!r} has no ranker: it learnt from too few events",
+    "package_of_other_items": "the version {value!r} knows no item of this shop; see that it was "
+    "trained on this shop's events",
+    "archive_refused": "{field!r} is not taken from the archive: {reason}",
+    "archive_too_large": "{field} holds more than {most} bytes, or too many files",
+    "archive_damaged": "{field} is no readable .tar.gz: {reason}",
+    # the training container
+    "bad_config": "{field} of the job is no JSON object: {reason}",
+    "one_instance_only": "{field} must be 1, not {value}: a recipe learns from all events at once",
+    "unknown_channel": "{value!r} is no channel that is read; permitted: {permitted}",
+    "bad_channel_mode": "the channel {field} comes in mode {value}; File and FastFile are read",
+    "no_channel": "the channel {value} is missing, or holds no files",
+    "unknown_hyperparameter": "{field} is no hyper-parameter; did you mean {nearest}?",
+    "bad_hyperparameter": "the hyper-parameter {field} must be {permitted}, not {value!r}",
+    "hyperparameter_missing": "version and lake_version come together: {field} is missing",
+    # serving: the inference container
+    "bad_feature_content": "Content-Type must be one of {permitted} in UTF-8, not {value!r}",
+    "bad_accept": "Accept must name one of {permitted}, not {value!r}",
+    "bad_row_length": "{field} has {value} numbers; the model reads {expected} (docs/features.md)",
+    "bad_csv": "{field} holds something that is no number",
+    "bad_npy": "The body cannot be read as .npy: {reason}",
+    "model_not_loaded": "The model is being loaded; try again",
+    "endpoint_busy": "{value} requests wait already; try again in a moment",
     # cli and entrypoints
     "file_exists": "{value} is there already; choose another folder, or --force to replace it",
     "unreadable_file": "cannot read {value}: {reason}",

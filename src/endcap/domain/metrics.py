@@ -49,6 +49,11 @@ METRICS: dict[str, Metric] = {
         "outcome",
     ),
     "vector_lookup_seconds": _times("A question to PostgreSQL for what is near an item"),
+    "ranker_calls_total": _count(
+        "Questions to the ranker's endpoint: answered, or why the trees of this process answered",
+        "outcome",
+    ),
+    "ranker_call_seconds": _times("A question to the ranker's endpoint"),
     "submissions_total": _count("Submissions answered, by where the probabilities came from",
                                 "probability"),
     "InsertSuccess": _count("Customer preferences stored"),

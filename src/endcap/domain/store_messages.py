@@ -113,6 +113,16 @@ STORE_MESSAGES: dict[str, str] = {
     "campaign_unavailable": "the campaign cannot be reached ({reason})",
     "campaign_denied": "the campaign may not be asked with these AWS credentials ({reason})",
     "unknown_campaign": "there is no such campaign; correct PERSONALIZE_CAMPAIGN_ARN",
+    # the ranker and training on SageMaker
+    "endpoint_unavailable": "the endpoint {field} gives no usable answer ({reason})",
+    "endpoint_late": "the endpoint {field} did not answer in time ({reason})",
+    "endpoint_throttled": "the endpoint {field} takes no more requests for now ({reason})",
+    "endpoint_denied": "the endpoint {field} may not be asked with these AWS credentials "
+    "({reason})",
+    "endpoint_refused": "the endpoint {field} refuses what Endcap asks ({reason})",
+    "unknown_endpoint": "there is no endpoint {value!r}; correct {field}",
+    "endpoint_differs": "the endpoint {field} ranks by {value}, not by the version that serves; "
+    "deploy the version that serves there",
     "unknown_machine": "there is no state machine for {field}",
     "machine_unavailable": "{field} cannot be reached at Step Functions ({reason}); try again",
     "machine_denied": "{field} may not be used with these AWS credentials ({reason})",

@@ -12,7 +12,7 @@ from endcap.engine.answer import compose, shown
 from endcap.engine.counted import popular
 from endcap.engine.guarding import Watch, reason_of
 from endcap.engine.histories import NO_HISTORY
-from endcap.engine.moment import NO_QUERY, Live, Moment, Ranked, observe
+from endcap.engine.moment import NO_QUERY, Judged, Live, Moment, Ranked, observe
 from endcap.engine.surfaces import rerank
 from endcap.models.queries import Scored
 
@@ -21,13 +21,18 @@ Failed = Callable[[str, str, Exception], None]
 
 
 def guarded(
-    now: Live, query: Query, watch: Watch, failed: Failed, near: Scored | None = None
+    now: Live,
+    query: Query,
+    watch: Watch,
+    failed: Failed,
+    near: Scored | None = None,
+    judged: Judged | None = None,
 ) -> Answer:
     """``answer`` that never raises. ``fallback`` of the answer is ``stage:reason`` when it is
     made of popular items because of a failure, or in the recipe's order because the ranker
-    failed; nothing of it stays for the next query. ``near`` as in ``Moment``."""
+    failed; nothing of it stays for the next query. ``near`` and ``judged`` as in ``Moment``."""
     try:
-        return told(compose(observe(now, query, watch, near=near)), watch, failed)
+        return told(compose(observe(now, query, watch, near=near, judged=judged)), watch, failed)
     except Exception as error:
         stage, reason = watch.stage, reason_of(error)
         failed(stage, reason, error)

@@ -38,6 +38,17 @@ class Ranking(NamedTuple):
     margins: Float32s  # (n,) log-odds
 
 
+class Judged(NamedTuple):
+    """What was said elsewhere of the ranker's rows, before the answer is made."""
+
+    rows: Float32s  # (n, features)
+    margins: Float32s  # (n,) log-odds
+
+    def of(self, rows: Float32s) -> Float32s | None:
+        """The margins, where exactly these rows are asked; the shopper may have gone on."""
+        return self.margins if np.array_equal(self.rows, rows, equal_nan=True) else None
+
+
 class Ranked(NamedTuple):
     """Vocabulary rows, best first, with their scores, and the strategy that made them."""
 
@@ -87,7 +98,8 @@ class Moment:
     ``left_out``: they are worked out when somebody asks."""
 
     __slots__ = (
-        "_known", "_left_out", "history", "live", "near", "query", "ranking", "watch", "without",
+        "_known", "_left_out", "history", "judged", "live", "near", "query", "ranking", "watch",
+        "without",
     )  # fmt: skip
 
     def __init__(
@@ -100,11 +112,13 @@ class Moment:
         watch: Watch = UNWATCHED,
         without: tuple[str, ...] = (),
         near: Scored | None = None,
+        judged: Judged | None = None,
     ) -> None:
         """``without``: stages that are left out. ``near``: model rows near the item asked about,
-        best first, where something else than the model has found them already."""
+        best first, where something else than the model has found them already. ``judged``: what an
+        endpoint said of the candidates."""
         self.query, self.live, self.history, self.watch = query, now, history, watch
-        self.without, self.near = without, near
+        self.without, self.near, self.judged = without, near, judged
         self.ranking: Ranking | None = None
         self._known = known
         self._left_out = left_out
@@ -132,7 +146,7 @@ class Moment:
         """The same moment with ``rows`` in place of ``left_out``."""
         return Moment(
             self.query, self.live, self.history, rows, self._known, self.watch, self.without,
-            self.near,
+            self.near, self.judged,
         )  # fmt: skip
 
     def live_query(self) -> LiveQuery:
@@ -157,10 +171,11 @@ def observe(
     watch: Watch = UNWATCHED,
     without: tuple[str, ...] = (),
     near: Scored | None = None,
+    judged: Judged | None = None,
 ) -> Moment:
     """The shopper's history, read once."""
     history = now.state.history(query.user_id) if query.user_id else NO_HISTORY
-    return Moment(query, now, history, watch=watch, without=without, near=near)
+    return Moment(query, now, history, watch=watch, without=without, near=near, judged=judged)
 
 
 NO_ROWS = np.zeros(0, np.int32)

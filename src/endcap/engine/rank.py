@@ -56,13 +56,26 @@ def ordered(moment: Moment, ranker: Ranker, found: Scored, places: Int64s | None
     long, FloatingPointError for a ranker that broke after it was loaded."""
     moment.watch.check()
     asked = _places(len(found.rows)) if places is None else places
-    margins = ranker.trees.margins(ranker_rows(moment, found.rows, found.scores, asked))
+    margins = margins_of(moment, ranker, ranker_rows(moment, found.rows, found.scores, asked))
     if not isfinite(margins.sum()):
         raise FloatingPointError("a margin is not a number")
     moment.ranking = Ranking(found.rows, found.scores, asked, margins)
     order = ranker.arranged(margins)
     moment.watch.check()
     return order
+
+
+def margins_of(moment: Moment, ranker: Ranker, rows: Float32s) -> Float32s:
+    """(n,) what an endpoint said of exactly these rows (n, len(COLUMNS)), else the trees here."""
+    told = moment.judged.of(rows) if moment.judged is not None else None
+    return ranker.trees.margins(rows) if told is None else told
+
+
+def asked_of(moment: Moment, found: Scored | None) -> Float32s | None:
+    """The rows that ``rank`` will ask the ranker of the candidates ``found``; None: nothing."""
+    if serving_ranker(moment) is None or found is None or len(found.rows) < 2:
+        return None
+    return ranker_rows(moment, found.rows, found.scores, _places(len(found.rows)))
 
 
 def _places(n: int) -> Int64s:

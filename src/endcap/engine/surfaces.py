@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from endcap.domain.arrays import Float32s, Int32s
-from endcap.domain.values import EMBEDDING, PERSONAL, POPULAR, RELATED, RERANK, TRENDING
+from endcap.domain.values import EMBEDDING, PERSONAL, POPULAR, RELATED, RERANK, TRENDING, Query
 from endcap.engine.affinity import by_affinity
 from endcap.engine.counted import appended, fill, popular, trending
 from endcap.engine.guarding import COLD
-from endcap.engine.moment import NOTHING, Live, Moment, Ranked
+from endcap.engine.moment import NOTHING, Live, Moment, Ranked, observe
 from endcap.engine.newcomer import for_newcomer
-from endcap.engine.rank import rank, rank_given, wanted
+from endcap.engine.rank import asked_of, rank, rank_given, wanted
 from endcap.engine.serving import Serving
 from endcap.models.queries import ModelQuery, Scored
 
@@ -28,17 +28,34 @@ def personal(moment: Moment) -> Ranked:
 def from_model(moment: Moment) -> Ranked | None:
     """Candidates of the recipe and of cold items, best first; None: no model knows anything of
     the history."""
+    warm = warm_candidates(moment)
+    if warm is None:
+        return None
+    return with_cold(moment, in_vocabulary(moment.live.serving, rank(moment, warm), "personal"))
+
+
+def warm_candidates(moment: Moment) -> Scored | None:
+    """The recipe's candidates in model rows, best first; None: it knows nothing of the history."""
     now, n = moment.live, wanted(moment)
     recipe, permitted = now.serving.recipe, now.permitted.mask()
     if recipe is None:
         return None
     warm = recipe.live_candidates(moment.live_query(), n, permitted)
-    if warm is None:  # cold items in the history
-        if not len(moment.known.rows):
-            return None
+    if warm is None and len(moment.known.rows):  # cold items in the history
         excluded = now.serving.model_rows(moment.left_out)
         warm = recipe.candidates(moment.known, n, permitted, excluded[excluded >= 0])
-    return with_cold(moment, in_vocabulary(now.serving, rank(moment, warm), "personal"))
+    return warm
+
+
+def ranker_question(now: Live, query: Query) -> Float32s | None:
+    """What the answer to ``query`` will ask the ranker, (n, its columns); None: nothing, or not of
+    the personal surface."""
+    if query.surface != PERSONAL or now.serving.ranker is None:
+        return None
+    moment = observe(now, query)
+    if not len(moment.history.items):
+        return None
+    return asked_of(moment, warm_candidates(moment))
 
 
 def from_shelves(moment: Moment) -> Ranked:

@@ -35,6 +35,8 @@ BEGIN, ARGUMENTS, FAILED = "defaults", "arguments", "failed"
 MEMBER_FAILED = "member_failed"
 CONCURRENCY = 20  # members of a fan-out at once
 BACK_OFF = 2.0
+# Settings that say which shop a training job works for, and where it lies.
+SHOP = ("group", "lake", "documents", "artifacts")
 # What Lambda itself could not do for the moment: nothing ran.
 LAMBDA_BUSY = (
     "Lambda.ClientExecutionTimeoutException", "Lambda.ServiceException",
@@ -220,8 +222,10 @@ def _glue(_: _Machine, __: Step) -> State:
 
 
 def _sagemaker(machine: _Machine, step: Step) -> State:
-    """A training job; a step's inputs are its hyper-parameters, as texts."""
+    """A training job; a step's inputs are its hyper-parameters, as texts. The settings say which
+    shop; an interrupted job finds what it has done under the first input."""
     given = {f"{name}.$": f"States.Format('{{}}', {machine.paths[name]})" for name in step.inputs}
+    own = machine.paths[step.inputs[0]]
     return {
         "Type": "Task",
         "Resource": "arn:aws:states:::sagemaker:createTrainingJob.sync",
@@ -232,6 +236,8 @@ def _sagemaker(machine: _Machine, step: Step) -> State:
             },
             "RoleArn": "${training_role_arn}",
             "HyperParameters": given,
+            "Environment": {f"ENDCAP_{name.upper()}": f"${{{name}}}" for name in SHOP},
+            "CheckpointConfig": {"S3Uri.$": f"States.Format('${{checkpoints_url}}/{{}}', {own})"},
             "OutputDataConfig": {"S3OutputPath": "${training_output_url}"},
             "ResourceConfig": {
                 "InstanceType": "${training_instance_type}", "InstanceCount": 1,

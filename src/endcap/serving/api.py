@@ -9,7 +9,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from endcap.app.nearby import Nearby
+from endcap.app.remote_ranker import RemoteRanker
 from endcap.app.shop import Shop
 from endcap.domain.errors import EndcapError, NotFound
 from endcap.serving.bodies import Disconnected, Message, Receive
@@ -57,14 +60,18 @@ class Api:
     ) -> None:
         elsewhere = shop.settings.vectors != "folder"  # a folder holds what the model has anyway
         nearby = Nearby(shop, time.monotonic) if elsewhere else None
-        self._desk = Desk(shop, intake, now, nearby=nearby)
+        ranker = RemoteRanker(shop, time.monotonic) if shop.ranker is not None else None
+        self._desk = Desk(shop, intake, now, nearby=nearby, ranker=ranker)
         self._guard = Guard(shop, now)
         self._prefix = prefix.encode()
         self._meters: dict[tuple[str, int], tuple[Histogram, Counter]] = {}
         self._in_flight = shop.telemetry.level("requests_in_flight")
         self._fixed: dict[bytes, Place] = {}
         self._patterns: list[tuple[list[str], Methods]] = []
-        for route in routes:
+        for known in routes:
+            route = known
+            if ranker is not None and route.elsewhere is not None:
+                route = replace(route, read=None, write=route.elsewhere)
             self._add(route, route.path)
             if route.twin:
                 self._add(route, twin_path(route))

@@ -32,6 +32,17 @@ def personalized(desk: Desk, request: Request) -> Reply:
     return answer_reply(PersonalizedAnswer(query.user_id or "", found.items), found)
 
 
+async def personalized_elsewhere(desk: Desk, request: Request) -> Reply:
+    """As ``personalized``, where an endpoint is asked how likely each candidate is. Reasons come
+    from the trees in this process, hence so do answers with reasons."""
+    if desk.ranker is None or read_flag(request.query, "explain"):
+        return personalized(desk, request)
+    query, deadline = personal_query(request.query, desk.now()), desk.deadline()
+    asked = await desk.ranker.ask(query, deadline)
+    found = answer(desk.shop, query, deadline, asked=asked)
+    return answer_reply(PersonalizedAnswer(query.user_id or "", found.items), found)
+
+
 async def related(desk: Desk, request: Request) -> Reply:
     """Where a vector database may know what is near, it is asked first. Reasons come from the
     model, hence so do answers with reasons."""

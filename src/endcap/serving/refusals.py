@@ -9,6 +9,12 @@ class MethodNotPermitted(EndcapError):
     status = 405
 
 
+class NotAcceptable(InvalidInput):
+    """None of the forms that the client takes can be given."""
+
+    status = 406
+
+
 class TooSlow(EndcapError):
     """The client did not send what it announced in time."""
 

@@ -13,6 +13,7 @@ import msgspec
 
 from endcap.app.intake import Outcome
 from endcap.app.nearby import Nearby
+from endcap.app.remote_ranker import RemoteRanker
 from endcap.app.shop import Shop
 from endcap.domain.errors import EndcapError, InvalidInput, OverRate, Unavailable
 from endcap.domain.records import AnyRecord, digest
@@ -48,13 +49,15 @@ class Taker(Protocol):
 @dataclass(frozen=True)
 class Desk:
     """What every route works with. ``now`` gives µs since 1970: the edge's clock; ``clock`` gives
-    seconds that only grow, for deadlines. ``nearby`` asks a vector database."""
+    seconds that only grow, for deadlines. ``nearby`` asks a vector database, ``ranker`` an
+    endpoint."""
 
     shop: Shop
     intake: Taker
     now: Callable[[], int]
     clock: Callable[[], float] = time.monotonic
     nearby: Nearby | None = None
+    ranker: RemoteRanker | None = None
     replaying: asyncio.Lock = field(default_factory=asyncio.Lock)  # held by one replay at a time
 
     def deadline(self) -> Deadline:

@@ -30,6 +30,7 @@ class Parameter(Struct, frozen=True):
 
 class Route(Struct, frozen=True):
     """``read`` answers at once; ``write`` waits for a body or for the disk. One of them is set.
+    ``elsewhere`` takes the place of ``read`` where the ranker is asked at an endpoint.
 
     ``errors``: the statuses it may answer with beside 405, 500 and ``status`` itself.
     """
@@ -41,6 +42,7 @@ class Route(Struct, frozen=True):
     answer: Any  # type of the answer's body; a str names a content type that is not JSON
     read: Read | None = None
     write: Write | None = None
+    elsewhere: Write | None = None
     parameters: tuple[Parameter, ...] = ()
     body: Any = None
     status: int = 200
@@ -101,6 +103,7 @@ ROUTES: tuple[Route, ...] = (
         "GET", "/v1/recommendations/personalized", "personalized",
         "Items for one shopper, from what the shopper did up to now",
         shapes.PersonalizedAnswer, read=reads.personalized,
+        elsewhere=reads.personalized_elsewhere,
         parameters=(USER, K, SEEN, *CONTEXT, EXPLAIN), ranked=True, twin=True,
     ),
     Route(

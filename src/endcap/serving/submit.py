@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from endcap.app.submit import submission
+from endcap.app.answers import NOT_ASKED
+from endcap.app.submit import query_of, submission
 from endcap.domain.records import Submitted
 from endcap.serving.bodies import decode_body
 from endcap.serving.parameters import check_id
@@ -20,7 +21,11 @@ async def submit(desk: Desk, request: Request) -> Reply:
     key, body = request.idempotency(raw)
     await desk.intake.submit(Submitted(at=desk.now(), key=key, body=body, user_id=user_id))
     k = DEFAULT_K if asked.k is None else int(asked.k)
-    found = submission(desk.shop, user_id, k, desk.now(), desk.deadline())
+    at, deadline = desk.now(), desk.deadline()
+    told = NOT_ASKED
+    if desk.ranker is not None:
+        told = await desk.ranker.ask(query_of(user_id, k, at), deadline)
+    found = submission(desk.shop, user_id, k, at, deadline, told)
     products = tuple(SubmittedProduct(*product) for product in found.products)
     reply = answer_reply(SubmitAnswer(DONE, products), found.answer)
     source = (b"endcap-probability", found.source.encode())
