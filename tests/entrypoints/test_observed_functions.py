@@ -33,12 +33,16 @@ class Context:
 @pytest.fixture(autouse=True)
 def as_in_a_new_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "Tested")
-    opened = (module.metrics, module.deltas, module.telemetry, module.started)
-    for one in opened:
-        one.cache_clear()
+    forget()
     yield
+    forget()
+
+
+def forget() -> None:
+    """What functions called before in this process left: Powertools keeps it by class."""
+    module.metrics().clear_default_dimensions()
     module.metrics().clear_metrics()
-    for one in opened:
+    for one in (module.metrics, module.deltas, module.telemetry, module.started):
         one.cache_clear()
 
 
