@@ -113,7 +113,7 @@ def test_a_file_without_users_is_told_as_a_failure(board: Any) -> None:
 
 WHOLE = {
     "source": "s3://b/users.json",
-    "ImportUsersFromS3": {"read": 3, "written": 2, "bad": 1, "users": ["ann", "bob"]},
+    "ImportUsersFromS3": {"read": 4, "written": 3, "bad": 1, "users": ["ann", "bob", "cid"]},
     "outcomes": [{"outcome": "stored"}, {"outcome": "failed"}, {"outcome": "stored"}],
 }
 
@@ -129,6 +129,15 @@ def test_what_step_functions_gives_is_told_in_the_same_words() -> None:
     assert message.subject == "Endcap: users failed"
     assert "step: MockRecommendations\nerror: Unavailable" in message.text
     assert "ann" not in message.text
+
+
+def test_a_member_of_whom_nothing_was_heard_is_told() -> None:
+    message = notice_of(
+        USERS_RUN, {"run_id": "r", "facts": {**WHOLE, "outcomes": [{"outcome": "stored"}]}}
+    )
+    assert "missing: 2" in message.text.splitlines()
+    assert message.attributes["failures"] == "3"
+    assert "missing" not in notice_of(USERS_RUN, {"run_id": "r", "facts": WHOLE}).text
 
 
 def test_a_back_end_that_fails_is_stood_in_for() -> None:

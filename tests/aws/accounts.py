@@ -16,6 +16,7 @@ from endcap.entrypoints.lambdas.table import FUNCTIONS
 MACHINES = Path(__file__).parents[2] / "infra" / "state-machines"
 ROLE = {"Version": "2012-10-17", "Statement": []}
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/endcap:tested"
+RUNS = "runs"
 LEAST_TIMEOUT_S = 120  # a slow machine is no defect
 
 
@@ -46,6 +47,7 @@ class Account:
             **variables,
         }
         self.arns: dict[str, str] = {}
+        self.places = {"runs_bucket": self.bucket, "runs_prefix": RUNS}
 
     def function(self, name: str, **variables: str) -> str:
         """Make a function of the table; its ARN."""
@@ -83,7 +85,7 @@ class Account:
         emulator does not know are replaced."""
         text = re.sub(
             r"\$\{(\w+)\}",  # as Terraform's templatefile fills them in
-            lambda found: self.arns[found[1]],
+            lambda found: self.arns.get(found[1]) or self.places[found[1]],
             (MACHINES / file).read_text("utf-8"),
         )
         for word, known in words.items():
@@ -99,7 +101,7 @@ class Account:
         begun = steps.start_execution(
             stateMachineArn=machine, name=self.aws.name("run"), input=json.dumps(given)
         )
-        until = time.monotonic() + 500
+        until = time.monotonic() + 1500
         while True:
             told: dict[str, Any] = steps.describe_execution(executionArn=begun["executionArn"])
             if told["status"] != "RUNNING":

@@ -199,7 +199,7 @@ def test_where_s3_denies_a_step_nothing_is_half_written(nights: Callable[..., Ni
     deny(shop, "lake/*")
     done = shop.night(source=source, budget_s=NO_SEARCH)
     assert (done["status"], done["error"]) == ("FAILED", "Forbidden")
-    assert "access is denied" in shop.account.history(done, "taskFailedEventDetails")[0]["cause"]
+    assert "s3_denied" in shop.account.history(done, "taskFailedEventDetails")[0]["cause"]
     assert shop.message()["lines"][2:4] == ["step: import", "error: Forbidden"]
     assert shop.account.keys("lake") == shop.account.keys("artifacts") == []
 

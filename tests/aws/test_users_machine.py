@@ -17,7 +17,7 @@ import pytest
 from endcap.adapters.dynamodb import DynamoDocuments
 from endcap.adapters.dynamodb_calls import DynamoCalls
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(1800)]
 
 NAMES = ("ImportUsersFromS3", "MockRecommendations", "FetchRecommendations", "StoreToDynamoDB",
          "NotifyCompletion")  # fmt: skip

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cfnlint.api import lint_all
 from jsonschema import Draft7Validator
 
 from endcap.app.nightly import NIGHTLY
@@ -24,7 +25,7 @@ PERMITTED = {"ImportUsersFromS3", "MockRecommendations", "FetchRecommendations",
              "NotifyCompletion", "Nightly", "glue_job", "lake_url", "tables_url", "name",
              "training_image", "training_role_arn", "training_output_url",
              "training_instance_type", "checkpoints_url", "group", "lake", "documents",
-             "artifacts"}  # fmt: skip
+             "artifacts", "runs_bucket", "runs_prefix"}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MACHINES)
@@ -90,6 +91,23 @@ def test_the_language_permits_it(name: str) -> None:
         f"{list(e.absolute_path)}: {e.message[:200]}" for e in validator.iter_errors(MACHINES[name])
     ]
     assert found == []
+
+
+def linted(machine: dict[str, Any]) -> list[str]:
+    """What cfn-lint finds wrong with a machine in a template: E for errors, W for warnings."""
+    properties = {"RoleArn": "arn:aws:iam::123456789012:role/any", "Definition": machine}
+    resource = {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}
+    template = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": {"Machine": resource}}
+    found = (f"{match.rule.id}: {match.message}" for match in lint_all(json.dumps(template)))
+    return [told for told in found if told[0] in "EW"]
+
+
+@pytest.mark.server  # a second for each
+@pytest.mark.parametrize("name", MACHINES)
+def test_cloudformation_takes_it(name: str) -> None:
+    assert linted(MACHINES[name]) == []
+    (told,) = linted({**MACHINES[name], "StartAt": "nowhere"})
+    assert "nowhere" in told
 
 
 @pytest.mark.parametrize("name", MACHINES)

@@ -31,7 +31,9 @@ def notice(name: str, plan: Plan, run_id: str, whole: Facts) -> Message:
     lines = [f"run: {run_id}", f"status: {status}"]
     lines += [f"{name}: {value}" for name, value in failure.items()]
     lines += [f"{name}: {shown(known[name])}" for name in TOLD if name in known]
-    failed = failures_in(known) + bool(failure)
+    if missing := missing_in(known):
+        lines.append(f"missing: {missing}")
+    failed = failures_in(known) + missing + bool(failure)
     attributes = {"pipeline": name, "runId": run_id, "status": status, "failures": str(failed)}
     return Message(f"Endcap: {name} {status}", "\n".join(lines), attributes)
 
@@ -66,6 +68,14 @@ def failures_in(known: Facts) -> int:
     """Bad records and members that failed."""
     outcomes = known.get("outcomes") or {}
     return int(known.get("bad", 0)) + int(outcomes.get("failed", 0))
+
+
+def missing_in(known: Facts) -> int:
+    """Members of a fan-out of which nothing was heard: with those that are counted they are all."""
+    members, outcomes = known.get("users"), known.get("outcomes")
+    if not members or not isinstance(outcomes, Mapping):
+        return 0
+    return max(0, len(members) - sum(map(int, outcomes.values())))
 
 
 def shown(value: Any) -> str:

@@ -165,17 +165,17 @@ class _Machine:
         if not self.distributed:
             return state | {"ItemsPath": self.paths[over.fact]}
         file = self.paths[f"{over.fact}_file"]
-        place = {"Bucket.$": f"{file}.bucket"}
+        prefix = "States.Format('${runs_prefix}/{}/results', $$.Execution.Name)"
         return state | {
             "Label": over.fact,
             "ItemReader": {
                 "Resource": "arn:aws:states:::s3:getObject",
                 "ReaderConfig": {"InputType": "JSON"},
-                "Parameters": {**place, "Key.$": f"{file}.key"},
+                "Parameters": {"Bucket.$": f"{file}.bucket", "Key.$": f"{file}.key"},
             },
             "ResultWriter": {
                 "Resource": "arn:aws:states:::s3:putObject",
-                "Parameters": {**place, "Prefix.$": f"{file}.results"},
+                "Parameters": {"Bucket": "${runs_bucket}", "Prefix.$": prefix},
             },
             "ToleratedFailurePercentage": 100.0 if group[0].catch else 0.0,
         }

@@ -99,8 +99,7 @@ def to_bucket(source: str, run_id: str) -> tuple[Imported, list[str], dict[str, 
         users.write("]")
         files.close()
         bucket.put_files([(file, folder / file) for file in (LIST, BAD)])
-    place = {"bucket": bucket.name, "key": bucket.full(LIST), "results": bucket.full("results")}
-    return done, [], place
+    return done, [], {"bucket": bucket.name, "key": bucket.full(LIST)}
 
 
 def listing(file: IO[str]) -> Callable[[str], None]:
