@@ -9,8 +9,12 @@ from typing import Any
 
 import pytest
 
+from endcap.adapters import remote_files
+from endcap.adapters.breaker import uncounted
 from endcap.bootstrap import open_shop, prepare_kernels, stores_of
+from endcap.bootstrap.buckets import artifacts_of, lake_of
 from endcap.bootstrap.places import lease, make
+from endcap.bootstrap.rankers import ranker_of
 from endcap.control.dataset_groups import groups
 from endcap.domain.errors import Damaged, InvalidInput
 from endcap.settings import Settings, load_settings
@@ -133,3 +137,24 @@ def test_a_home_without_a_place_for_kernels_is_no_error(tmp_path: Path, monkeypa
     (tmp_path / "file").touch()
     prepare_kernels(settings_of(tmp_path / "file" / "home"))
     assert "NUMBA_CACHE_DIR" not in os.environ
+
+
+def test_models_in_a_bucket_need_boto3_alone_and_the_lake_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Functions of Lambda have no fsspec."""
+    found = {"boto3"}
+    monkeypatch.setattr(remote_files, "find_spec", lambda name: name if name in found else None)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    settings = settings_of(
+        tmp_path, ENDCAP_ARTIFACTS="s3://bucket/models", ENDCAP_LAKE="s3://bucket/lake",
+        ENDCAP_RANKER="sagemaker://ranker",
+    )  # fmt: skip
+    artifacts_of(settings, "default", tmp_path)
+    assert ranker_of(settings, uncounted) is not None
+    with pytest.raises(InvalidInput) as told:
+        lake_of(settings, "default", tmp_path)
+    assert (told.value.code, told.value.field) == ("aws_extra_missing", "ENDCAP_LAKE")
+    found.clear()
+    with pytest.raises(InvalidInput):
+        ranker_of(settings, uncounted)

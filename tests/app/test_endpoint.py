@@ -30,11 +30,13 @@ from endcap.adapters.sagemaker import SagemakerEndpoint
 from endcap.app.intake import Intake
 from endcap.app.packing import pack
 from endcap.app.versions import promote
+from endcap.bootstrap.functions import open_function_shop
 from endcap.domain import npy
 from endcap.domain.values import Query
 from endcap.engine.surfaces import ranker_question
 from endcap.models.ranker import BY_RANKER
 from endcap.serving.api import Api
+from endcap.telemetry import Telemetry
 
 pytestmark = pytest.mark.server
 NPY = "application/x-npy"
@@ -205,6 +207,16 @@ def test_submissions_say_the_same_probabilities(shop: Any, runtime: Runtime) -> 
     assert there.json() == here.json()
     assert there.headers["endcap-probability"] == "ranker"
     assert runtime.calls == 1
+
+
+def test_the_function_asks_the_endpoint_too(shop: Any, runtime: Runtime) -> None:
+    here = asked(shop, opened(shop, ""), "GET", PATH)
+    for name, fallback in (("ranker", None), ("nobody", "endpoint:unknown_endpoint")):
+        settings = replace(shop.settings, ranker=f"sagemaker://{name}", auth="gateway")
+        there = asked(shop, open_function_shop(settings, Telemetry()).shop, "GET", PATH)
+        assert there.json() == here.json()
+        assert there.headers.get("endcap-fallback") == fallback
+    assert runtime.calls == 2
 
 
 def test_a_missing_endpoint_costs_nothing_but_is_told(shop: Any, runtime: Runtime) -> None:

@@ -25,7 +25,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A search that ends at once: what it finds is asserted elsewhere."""
     fit = training.fit
     monkeypatch.setattr(
-        training, "fit", lambda shop, version, progress, _, **more: fit(
+        training, "fit", lambda shop, version, progress, _, __=True, **more: fit(
             shop, version, progress, 0.0, ranker=False, **more
         ),
     )  # fmt: skip

@@ -17,9 +17,10 @@ from endcap.domain.records import digest
 S3 = "s3://"
 
 
-def need_aws(field: str) -> None:
-    """Raises InvalidInput (aws_extra_missing)."""
-    if find_spec("boto3") is None or find_spec("fsspec") is None:
+def need_aws(field: str, *others: str) -> None:
+    """``others``: packages that are needed beside boto3, which functions of Lambda have alone.
+    Raises InvalidInput (aws_extra_missing)."""
+    if any(find_spec(package) is None for package in ("boto3", *others)):
         raise InvalidInput("aws_extra_missing", field=field)
 
 

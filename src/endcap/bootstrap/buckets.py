@@ -35,7 +35,7 @@ def lake_of(settings: Settings, group: str, root: Path) -> Lake:
 
     local, files = root / "lake", None
     if settings.lake:
-        need_aws("ENDCAP_LAKE")
+        need_aws("ENDCAP_LAKE", "fsspec")
         from endcap.adapters.s3_lake import S3LakeFiles
 
         files = S3LakeFiles(f"{settings.lake.rstrip('/')}/{group}", local)
@@ -50,7 +50,7 @@ def tables_of(settings: Settings, group: str, root: Path) -> NearStorage:
 
     if not settings.lake:
         return LocalStorage(root / TABLES)
-    need_aws("ENDCAP_LAKE")
+    need_aws("ENDCAP_LAKE", "fsspec")
     from endcap.adapters.s3_tables import S3Tables
 
     return S3Tables(f"{settings.lake.rstrip('/')}/{group}/{TABLES}", root / TABLES)

@@ -16,6 +16,7 @@ from endcap.app.shop import Shop
 from endcap.bootstrap import erasers_of, stores_of, tokens_of
 from endcap.bootstrap.documents import events_of
 from endcap.bootstrap.places import lease, make, pepper_of
+from endcap.bootstrap.rankers import ranker_of
 from endcap.bootstrap.vectors import vectors_of
 from endcap.control.dataset_groups import folder
 from endcap.domain.errors import InvalidInput, Unavailable
@@ -89,6 +90,7 @@ def open_function_shop(
         vectors=partial(vectors_of, settings, name),
         erasers=erasers_of(settings, name, documents),
         history=kept[0] if kept else None,
+        ranker=ranker_of(settings, telemetry.count),
     )
     return FunctionShop(shop, FunctionIntake(shop, *kept) if kept else Intake(shop), names)
 

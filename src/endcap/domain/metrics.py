@@ -121,8 +121,8 @@ RECENT = (
 # What of it is a metric of a function of AWS Lambda too, summed over its labels.
 IN_FUNCTIONS = (
     "requests_total", "request_seconds", "refusals_total", "answers_total", "fallbacks_total",
-    "vector_lookups_total", "submissions_total", "InsertSuccess", "InsertError",
-    "stream_records_total", "dependency_retries_total", "breaker_opened_total",
+    "vector_lookups_total", "ranker_calls_total", "submissions_total", "InsertSuccess",
+    "InsertError", "stream_records_total", "dependency_retries_total", "breaker_opened_total",
     "breaker_refusals_total", "erasures_deferred_total", "records_skipped_total",
     "load_failures_total",
 )  # fmt: skip

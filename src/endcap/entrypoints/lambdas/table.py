@@ -87,6 +87,7 @@ FUNCTIONS: dict[str, Function] = {
             *_may("interests_table", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem"),
             *_may("users_table", "dynamodb:DeleteItem"),
             *_may("features_table", "dynamodb:DeleteItem"),
+            *_may("ranker_endpoint", "sagemaker:InvokeEndpoint"),
         ),
         2048, 29, model=True, variables=("PathPrefix", "CustomerInterestTable"),
     ),
