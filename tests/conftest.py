@@ -289,13 +289,6 @@ def checkerboard_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     home = tmp_path_factory.mktemp("checkerboard")
     board = Board(home)
-    _fill(board)
-    train(board.shop, board.at, progress=lambda *_: None, budget_s=1.0)
-    return home
-
-
-def _fill(board: Board) -> None:
-    """With the checkerboard's products and shoppers."""
     draw = random.Random(1)
     for colour in COLOURS:
         for number in range(12):
@@ -305,12 +298,8 @@ def _fill(board: Board) -> None:
         chosen = [f"{colour}-{min(draw.randrange(12), draw.randrange(12))}" for _ in range(8)]
         events = [(f"s{shopper}", item, "view") for item in dict.fromkeys(chosen)]
         board.post(*events, (f"s{shopper}", chosen[0], "purchase"))
-
-
-@pytest.fixture(scope="session")
-def fill_checkerboard() -> Callable[[Board], None]:
-    """``fill_checkerboard(board)``: what ``checkerboard_home`` holds before the training."""
-    return _fill
+    train(board.shop, board.at, progress=lambda *_: None, budget_s=1.0)
+    return home
 
 
 @pytest.fixture(scope="session")
