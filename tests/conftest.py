@@ -231,6 +231,12 @@ def event_source() -> Any:
 
 
 @pytest.fixture(scope="session")
+def cloud_tools() -> ModuleType:
+    """``tests/cloud.py``: a laptop's shop on the emulator, and a gateway before functions."""
+    return beside("cloud.py")
+
+
+@pytest.fixture(scope="session")
 def spark_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A running ``tests/data/etl/spark_cluster.py: Cluster`` of Spark 4. Tests that take it are
     marked ``server``."""
