@@ -231,6 +231,12 @@ def event_source() -> Any:
 
 
 @pytest.fixture(scope="session")
+def cloud_tools() -> ModuleType:
+    """``tests/cloud.py``: a laptop's shop on the emulator, and a gateway before functions."""
+    return beside("cloud.py")
+
+
+@pytest.fixture(scope="session")
 def spark_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A running ``tests/data/etl/spark_cluster.py: Cluster`` of Spark 4. Tests that take it are
     marked ``server``."""
@@ -289,13 +295,6 @@ def checkerboard_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     home = tmp_path_factory.mktemp("checkerboard")
     board = Board(home)
-    _fill(board)
-    train(board.shop, board.at, progress=lambda *_: None, budget_s=1.0)
-    return home
-
-
-def _fill(board: Board) -> None:
-    """With the checkerboard's products and shoppers."""
     draw = random.Random(1)
     for colour in COLOURS:
         for number in range(12):
@@ -305,12 +304,8 @@ def _fill(board: Board) -> None:
         chosen = [f"{colour}-{min(draw.randrange(12), draw.randrange(12))}" for _ in range(8)]
         events = [(f"s{shopper}", item, "view") for item in dict.fromkeys(chosen)]
         board.post(*events, (f"s{shopper}", chosen[0], "purchase"))
-
-
-@pytest.fixture(scope="session")
-def fill_checkerboard() -> Callable[[Board], None]:
-    """``fill_checkerboard(board)``: what ``checkerboard_home`` holds before the training."""
-    return _fill
+    train(board.shop, board.at, progress=lambda *_: None, budget_s=1.0)
+    return home
 
 
 @pytest.fixture(scope="session")

@@ -257,8 +257,17 @@ def test_what_is_rare_goes_into_the_log_and_an_erasure_forgets_what_was_recalled
     assert two.shops[1].now.state.item_attributes(0)["name"] == "one"
     two.submit(0, UserErased(AT + 2, user_id="u0"))
     assert told(two.shops[1], "u0") == []
+    two.table.put(Event("u0", "i1", "view", AT, "a late retry"))
+    assert told(two.shops[1], "u0") == []
     two.submit(1, request(AT + 3, [event(2)]))
     assert [[item for item, *_ in told(shop, "u0")] for shop in two.shops] == [["i2"], ["i2"]]
+
+
+def test_rows_that_are_gone_are_forgotten_before_the_log_says_so(two: Instances) -> None:
+    two.submit(0, request(AT, [event(1)]))
+    assert told(two.shops[1], "u0")
+    two.table.erase("u0")
+    assert told(two.shops[1], "u0") == []
 
 
 def test_an_answer_of_recalled_events_is_given_again_or_refused(two: Instances) -> None:

@@ -94,6 +94,60 @@ class Browser:
         self._client.close()
 
 
+# Who answers: servers of a laptop, or functions on the emulator behind a gateway of that form.
+TRANSPORTS = ("laptop", "http-v2", "rest-v1")
+INSTANCES = 2
+KNOWN_S = 1.05  # after this every instance knows what another wrote into the log
+
+
+class Front:
+    """Serves a shop by one of ``TRANSPORTS``; what the tests of a journey are given."""
+
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        self._take = request.getfixturevalue
+        self.transport = str(request.param)
+        self.is_laptop = self.transport == "laptop"
+        self._settings: dict[str, str] = {}
+        self._servers: list[Any] = []
+
+    def serve(self, home: Path, workers: int = 2) -> Any:
+        """A running ``Server``, or what stands in for it."""
+        if self.is_laptop:
+            return self._take("serve")(home, workers=workers)
+        tools, aws, events = map(self._take, ("cloud_tools", "aws", "gateway_events"))
+        for name, value in aws.environment.items():
+            self._take("monkeypatch").setenv(name, value)
+        self._settings = tools.made_for(aws)
+        tools.bring(home, self._settings)
+        disks = [self._take("tmp_path") / f"disk-{number}" for number in range(INSTANCES)]
+        instances = [tools.instance(disk, self._settings) for disk in disks]
+        form = events.FORMS[self.transport]
+        server = tools.serve_functions(home, instances, form, events.answer_of)
+        self._servers.append(server)
+        return server
+
+    def endcap(self, *words: str, home: Path) -> Any:
+        """A command on the host with the lake."""
+        return self._take("endcap")(*words, home=home, **self._settings)
+
+    def until_known(self) -> None:
+        """Wait until what is rare (products, erasures) has reached every instance: workers of one
+        machine know it at once, functions within a second."""
+        if not self.is_laptop:
+            time.sleep(KNOWN_S)
+
+    def close(self) -> None:
+        for server in self._servers:
+            server.stop()
+
+
+@pytest.fixture(params=TRANSPORTS)
+def front(request: pytest.FixtureRequest) -> Iterator[Front]:
+    made = Front(request)
+    yield made
+    made.close()
+
+
 @pytest.fixture(params=ENGINES)
 def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
     """Where CI is set, a missing browser fails the test; elsewhere it is skipped, and listed."""

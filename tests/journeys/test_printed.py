@@ -1,4 +1,5 @@
-"""The lines that README and ``endcap demo`` tell a person to type, typed."""
+"""The lines that README and ``endcap demo`` tell a person to type, typed: at a laptop's server, and
+at gateways before functions."""
 
 from __future__ import annotations
 
@@ -36,9 +37,9 @@ def typed(lines: str, folder: Path) -> list[Any]:
 
 
 @pytest.fixture
-def url(checkerboard_home: Path, tmp_path: Path, serve: Any) -> str:
+def url(checkerboard_home: Path, tmp_path: Path, front: Any) -> str:
     shutil.copytree(checkerboard_home, tmp_path / "shop")
-    return str(serve(home=tmp_path / "shop", workers=2).url)
+    return str(front.serve(tmp_path / "shop").url)
 
 
 def ids(answer: Any) -> list[str]:

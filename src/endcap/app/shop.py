@@ -118,8 +118,10 @@ class Shop:
         """Look up the newest that a user did since the snapshot. Raises what the store raises."""
         if self.history is not None:
             state = self.now.state
-            most = self.limits.history_events
-            state.recall(self.history.newest(user_id, most, state.recall_after))
+            found = self.history.newest(user_id, self.limits.history_events, state.recall_after)
+            if not found:  # erased elsewhere, and the log says so in a moment
+                state.drop_recalled(user_id)
+            state.recall(found)
 
     def fold(self, tail: Iterable[tuple[int, bytes]]) -> None:
         state = self.now.state

@@ -165,6 +165,10 @@ class LiveState:
                 entry = Entry(event.ts, event.event_id, item, code)
                 self.histories.recalled.add(user, hashed, entry)
 
+    def drop_recalled(self, user_id: str) -> None:
+        """What was recalled of a user is no longer kept."""
+        self.histories.recalled.rows.pop(self.users.row(user_id), None)
+
     def recall_mark(self, user_id: str) -> int:
         """By which one sees whether the same events were recalled; 0: none was."""
         return self.histories.recalled.mark(self.users.row(user_id))

@@ -19,6 +19,8 @@ from endcap.entrypoints.lambdas.surroundings import now_us, settings, telemetry
 if TYPE_CHECKING:
     from endcap.app.following import Follower
     from endcap.entrypoints.lambdas.gateway import Gateway
+    from endcap.settings import Settings
+    from endcap.telemetry import Telemetry
 
 # Counts of one function among many say nothing: metrics go to CloudWatch.
 LEFT_OUT = ("metrics",)
@@ -38,17 +40,22 @@ def handler(event: Mapping[str, Any], _: Any) -> dict[str, Any]:
 
 @cache
 def opened() -> tuple[Gateway, Follower]:
-    from endcap.app.following import Follower
     from endcap.bootstrap import prepare_kernels
 
     prepare_kernels(settings())
+    return built(settings(), telemetry())
+
+
+def built(shop_settings: Settings, registry: Telemetry) -> tuple[Gateway, Follower]:
+    """What answers, and what is to look before each call. Raises as ``open_function_shop``."""
+    from endcap.app.following import Follower
     from endcap.bootstrap.functions import open_function_shop
     from endcap.entrypoints.lambdas.gateway import Gateway, patterns_of
     from endcap.entrypoints.warmth import warm
     from endcap.serving.api import Api
     from endcap.serving.routes import ROUTES
 
-    shop, intake, names = open_function_shop(settings(), telemetry())
+    shop, intake, names = open_function_shop(shop_settings, registry)
     warm(shop.now, now_us())
     routes = [route for route in ROUTES if route.name not in LEFT_OUT]
     api = Api(shop, intake, now_us, os.environ.get(PREFIX, "").rstrip("/"), routes)
