@@ -322,12 +322,6 @@ def board(checkerboard_home: Path, tmp_path: Path) -> Board:
 
 
 @pytest.fixture
-def new_board() -> Callable[..., Board]:
-    """``new_board(home, ENDCAP_…="…")``: the shop of a home with other settings."""
-    return Board
-
-
-@pytest.fixture
 def empty_board(tmp_path: Path) -> Board:
     """A shop without anything."""
     return Board(tmp_path / "empty")

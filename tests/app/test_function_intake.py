@@ -243,7 +243,7 @@ def test_an_event_that_the_snapshot_has_is_a_repeat(two: Instances) -> None:
 def test_a_submission_goes_to_the_stream(two: Instances) -> None:
     two.submit(0, Submitted(AT, user_id="u0"))
     assert two.streamed() == [
-        {"user_id": "u0", "event": "get_recommendations", "ts": "2025-08-16T18:30:00Z"}
+        {"userId": "u0", "event": "get_recommendations", "ts": "2025-08-16T18:30:00Z"}
     ]
     assert read_signal(msgspec.json.encode(two.streamed()[0]), AT).event is None
 

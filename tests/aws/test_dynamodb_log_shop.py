@@ -38,11 +38,11 @@ def variables(aws: Any, s3_url: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def machine(tmp_path: Path, variables: dict[str, str], new_board: Open) -> Open:
+def machine(tmp_path: Path, variables: dict[str, str], make_board: Open) -> Open:
     """``machine("a")``: the shop as a process of one machine has it."""
     made = make_tables(load_settings(variables), "default")
     assert len(made) == len(TABLES)
-    return lambda name: new_board(tmp_path / name, **variables)
+    return lambda name: make_board(tmp_path / name, **variables)
 
 
 def told(board: Any, user: str) -> list[str]:

@@ -27,5 +27,6 @@ def event_record(event: Event) -> Record:
 
 
 def submission_record(user_id: str, at: int) -> Record:
-    """As ``POST /submit`` takes it, with its time."""
-    return user_id, _encode({"user_id": user_id, "event": "get_recommendations", "ts": iso(at)})
+    """Says who asked, and when; the member that events have, so that a file of both has one column
+    for it."""
+    return user_id, _encode({"userId": user_id, "event": "get_recommendations", "ts": iso(at)})
