@@ -62,7 +62,16 @@ PUBLISHED = (
 )
 
 # What takes changes in writes: into the log, and what it has of a user it can delete.
-CHANGES = _may("changes_table", "dynamodb:Query", "dynamodb:PutItem")
+CHANGES = _may("changes_table", "dynamodb:Query", "dynamodb:GetItem", "dynamodb:PutItem")
+
+# What brings the log into the lake drops its oldest rows, and ends what was erased.
+LOG_INTO_LAKE = (
+    *CHANGES,
+    *_may("changes_table", "dynamodb:BatchWriteItem"),
+    *_may("events_table", "dynamodb:Query", "dynamodb:BatchWriteItem"),
+    *_may("interests_table", "dynamodb:Query", "dynamodb:DeleteItem"),
+    *_may("users_table", "dynamodb:DeleteItem"),
+)
 
 # Versions are read before rows are written in batches; rows of erased users are taken back.
 WRITTEN_EACH_NIGHT = tuple(
@@ -86,7 +95,7 @@ FUNCTIONS: dict[str, Function] = {
             *_may("stored_table", "dynamodb:GetItem", "dynamodb:DeleteItem"),
             *_may("interests_table", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem"),
             *_may("users_table", "dynamodb:DeleteItem"),
-            *_may("features_table", "dynamodb:DeleteItem"),
+            *_may("user_features_table", "dynamodb:DeleteItem"),
             *_may("ranker_endpoint", "sagemaker:InvokeEndpoint"),
         ),
         2048, 29, model=True, variables=("PathPrefix", "CustomerInterestTable"),
@@ -135,6 +144,7 @@ FUNCTIONS: dict[str, Function] = {
             *_may("documents_table", "dynamodb:PutItem", "dynamodb:DeleteItem"),
             *_may("documents_table", "dynamodb:BatchWriteItem"),
             *WRITTEN_EACH_NIGHT,
+            *LOG_INTO_LAKE,
             *_may("artifacts_bucket", "s3:PutObject", "s3:DeleteObject"),
             *_may("lake_bucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
             *_may("lake_bucket", "s3:ListBucket"),
