@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from endcap.adapters.dynamodb_calls import dynamodb_client
+from endcap.adapters.dynamodb_calls import DynamoCalls, dynamodb_client
+from endcap.adapters.dynamodb_events import DynamoEvents
 from endcap.adapters.dynamodb_tables import Names, create
 from endcap.adapters.log import FileLog
 from endcap.app.batch import STORED
 from endcap.app.intake import write
 from endcap.app.receipts import complete_receipts, receipts_of
+from endcap.app.signals import read_signal
 from endcap.app.training import train
 from endcap.domain.records import EventsPosted, ItemsPut, decode
 from endcap.entrypoints.lambdas.table import FUNCTIONS
@@ -76,8 +78,8 @@ class Cloud:
 class Instance:
     """One environment of the function, asked through one form of gateway."""
 
-    def __init__(self, host: Any, events: Any, form: str) -> None:
-        self.host, self.events, self.form = host, events, form
+    def __init__(self, host: Any, told: Path, events: Any, form: str) -> None:
+        self.host, self.told, self.events, self.form = host, told, events, form
 
     def __call__(
         self, method: str, target: str, body: Any = None, headers: Any = (), **more: Any
@@ -130,7 +132,7 @@ def instances(
         }
         told = root / f"told-{number}.log"
         host = lambda_host(FUNCTIONS["api"].handler, environment, told, 60.0)
-        hosts.append(Instance(host, gateway_events, form))
+        hosts.append(Instance(host, told, gateway_events, form))
     try:
         yield hosts
     finally:
@@ -160,6 +162,9 @@ def test_an_event_changes_the_next_answer_at_once_and_once(
     rows = [row for row in cloud.rows("events") if row["userId"]["S"] == "visitor"]
     assert len(rows) == 1
     assert one.ids("visitor") == other.ids("visitor") == [i["id"] for i in after.body["items"]]
+    table = DynamoEvents(DynamoCalls(), cloud.names)
+    delivered = [read_signal(json.dumps(s).encode(), 0x7FFF_FFFF_FFFF_FFFF) for s in streamed]
+    assert not any(table.put(signal.event) for signal in delivered if signal.event)  # once
     repeats = [s for s in cloud.streamed() if s["userId"] == "visitor"]
     assert all(repeat == streamed[0] for repeat in repeats)
     changed = one("POST", "/v1/events", {**body, "itemId": "black-1"}, [key])
@@ -271,6 +276,20 @@ def test_statuses_of_what_cannot_be_answered(instances: list[Instance]) -> None:
             told = instance(method, target, body)
             assert told.status == status, (target, told.raw)
             assert error is None or told.body == {"error": error}
+
+
+def test_nothing_of_a_person_is_in_the_log(instances: list[Instance]) -> None:
+    one = instances[0]
+    marked = "somebody-7f3a"
+    one("POST", "/events", {"userId": marked, "itemId": "white-1", "event_type": "view"})
+    one("POST", "/events", {"userId": marked, "itemId": "white-1", "event_type": marked})
+    one("GET", f"{PERSONAL}?userId={marked}&k={marked}")
+    one("POST", "/recommend", {"customer_id": marked, "interest": marked, "location": marked})
+    one("DELETE", f"/v1/users/{marked}")
+    for instance in instances:
+        told = instance.told.read_text("utf-8")
+        assert "requests_total" in told
+        assert marked not in told
 
 
 def test_times(instances: list[Instance]) -> None:

@@ -58,7 +58,7 @@ def test_nothing_needless_is_in_it(functions_zip: Path) -> None:
         entries = file.infolist()
     tops = {entry.filename.split("/")[0] for entry in entries}
     assert not tops & {"scipy", "numba", "llvmlite", "duckdb", "pyarrow", "xgboost", "pytest"}
-    assert {"endcap", "numpy", "msgspec", "boto3", "botocore"} <= tops
+    assert {"app.py", "endcap", "numpy", "msgspec", "boto3", "botocore"} <= tops
     assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
     assert not [entry for entry in entries if "__pycache__" in entry.filename]
 

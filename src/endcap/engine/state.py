@@ -171,7 +171,8 @@ class LiveState:
 
     def recall_mark(self, user_id: str) -> int:
         """By which one sees whether the same events were recalled; 0: none was."""
-        return self.histories.recalled.mark(self.users.row(user_id))
+        recalled = self.histories.recalled
+        return recalled.mark(self.users.row(user_id)) if recalled.rows else 0
 
     def _new_code(self, name: str) -> int:
         if len(self.event_types) >= MOST_EVENT_TYPES:
