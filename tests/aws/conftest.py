@@ -36,7 +36,9 @@ def as_in_lambda(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Variables for a function that is run from the sources: without a compiler, as in its zip."""
     hidden = tmp_path_factory.mktemp("no-compiler")
     (hidden / "numba.py").write_text("raise ModuleNotFoundError(__name__, name='numba')\n")
-    return {"PYTHONPATH": os.pathsep.join([str(hidden), os.environ.get("PYTHONPATH", "")])}
+    own = str(HERE.parents[1] / "infra" / "functions")  # app.py
+    path = [str(hidden), own, os.environ.get("PYTHONPATH", "")]
+    return {"PYTHONPATH": os.pathsep.join(path)}
 
 
 @pytest.fixture(scope="session")

@@ -64,14 +64,14 @@ Open = Callable[..., Submitting]
 def cloud(
     aws: Any,
     make_board: Any,
-    fill_checkerboard: Any,
+    checkerboard_home: Path,
     cloud_kind: Any,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in aws.environment.items():
             patch.setenv(name, value)
-        yield cloud_kind(aws, make_board, tmp_path_factory.mktemp("cloud"), fill_checkerboard)
+        yield cloud_kind(aws, make_board, tmp_path_factory.mktemp("cloud"), checkerboard_home)
 
 
 @pytest.fixture
