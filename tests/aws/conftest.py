@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -28,6 +29,22 @@ def loaded(name: str, path: Path) -> Any:
 def packaging() -> Any:
     """``infra/package.py``."""
     return loaded("endcap_packaging", HERE.parents[1] / "infra" / "package.py")
+
+
+@pytest.fixture(scope="session")
+def as_in_lambda(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Variables for a function that is run from the sources: without a compiler, as in its zip."""
+    hidden = tmp_path_factory.mktemp("no-compiler")
+    (hidden / "numba.py").write_text("raise ModuleNotFoundError(__name__, name='numba')\n")
+    own = str(HERE.parents[1] / "infra" / "functions")  # app.py
+    path = [str(hidden), own, os.environ.get("PYTHONPATH", "")]
+    return {"PYTHONPATH": os.pathsep.join(path)}
+
+
+@pytest.fixture(scope="session")
+def cloud_kind() -> Any:
+    """``test_api_function.py: Cloud``: a trained shop in the emulator."""
+    return loaded("cloud_of_the_api", HERE / "test_api_function.py").Cloud
 
 
 @pytest.fixture(scope="session")

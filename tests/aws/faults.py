@@ -143,12 +143,18 @@ def partly(call: Call, forward: Callable[[Call], Answer], taken: int) -> Answer:
     return Answer(200, {"Content-Type": "application/x-amz-json-1.0"}, body)
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away in the middle is what some tests are about."""
+
+
 @contextmanager
 def faults(aws: Any) -> Iterator[Faults]:
     """A proxy on a free port in front of a running emulator."""
     between = Faults(aws.url, aws.environment)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), passing(between))
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", 0), passing(between))
     between.url = f"http://127.0.0.1:{server.server_port}"
     Thread(target=server.serve_forever, daemon=True).start()
     try:

@@ -132,7 +132,58 @@ def stream(_: Account) -> list[Any]:
     return [{"Records": records}, {"Records": [broken]}, {"Records": [USER, MAIL]}]
 
 
+def request(method: str, target: str, body: Any = None, **headers: str) -> dict[str, Any]:
+    """As an HTTP API hands it over."""
+    path, _, query = target.partition("?")
+    return {
+        "version": "2.0",
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": {"content-type": "application/json", "x-mail": MAIL, **headers},
+        "requestContext": {"stage": "$default", "http": {"method": method, "path": path}},
+        "body": body if isinstance(body, str) else json.dumps(body),
+        "isBase64Encoded": False,
+    }
+
+
+NO_REQUEST = {"version": "2.0", "rawPath": f"/{USER}", "requestContext": {"http": {"path": MAIL}}}
+
+
+def submit(_: Account) -> list[Any]:
+    said = {"user_id": USER, "event": "get_recommendations"}
+    bodies = [said, {**said, "user_id": {"email": MAIL}}, {**said, "user_id": USER * LONG},
+              {**said, "event": INTEREST}, f"{USER} {MAIL}", {**said, "k": PLACE}]  # fmt: skip
+    key = {"idempotency-key": KEY}
+    asked = [request("POST", f"/submit?at={PLACE}", body, **key) for body in bodies]
+    return [*asked, request("GET", f"/{USER}"), [USER, MAIL], NO_REQUEST]
+
+
+def record_preference(_: Account) -> list[Any]:
+    said = {"customer_id": USER, "interest": INTEREST, "location": PLACE}
+    bodies = [said, {**said, "location": {"email": MAIL}}, {**said, "customer_id": USER * LONG},
+              {**said, "interest": ""}, f"{USER} {MAIL}"]  # fmt: skip
+    asked = [request("POST", "/recommend", body) for body in bodies]
+    wanting = request("POST", f"/recommend?offers=true&at={PLACE}", said)
+    asked += [wanting, request("POST", f"/recommend?offers={MAIL}", said)]
+    return [*asked, [USER, MAIL], NO_REQUEST]
+
+
+def api(account: Account) -> list[Any]:
+    event = {"userId": USER, "itemId": ITEM, "event_type": "view", "session_id": KEY}
+    listed = [{"itemId": ITEM, "attributes": {"name": PLACE}}]
+    return [
+        request("GET", f"/v1/recommendations/personalized?userId={USER}&k=3"),
+        request("POST", "/v1/events", event), request("POST", "/v1/events", {**event, "ts": MAIL}),
+        request("PUT", "/v1/items", {"items": listed}), request("GET", f"/v1/items/{MAIL}"),
+        request("DELETE", f"/v1/users/{USER}"), request("PATCH", f"/v1/users/{MAIL}"),
+        *submit(account)[:3], *record_preference(account),
+    ]  # fmt: skip
+
+
 EVENTS: dict[str, Events] = {
+    "api": api,
+    "Submit": submit,
+    "RecordPreference": record_preference,
     "Stream": stream,
     "ImportUsersFromS3": import_users,
     "MockRecommendations": fetch_or_mock,

@@ -5,7 +5,6 @@ says so."""
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -51,14 +50,15 @@ Call = Callable[..., Called]
 
 
 @pytest.fixture
-def function(faults: Any, lambda_host: Any, output: Any, tmp_path: Path) -> Iterator[Call]:
+def function(
+    faults: Any, lambda_host: Any, as_in_lambda: dict[str, str], output: Any, tmp_path: Path
+) -> Iterator[Call]:
     """``function("StoreToDynamoDB", ENDCAP_…="…")``."""
     with ExitStack() as hosts:
 
         def made(name: str, **variables: str) -> Called:
             told = tmp_path / f"{name}.log"
-            kept = {n: os.environ[n] for n in ("NUMBA_CACHE_DIR",) if n in os.environ}
-            given = {**faults.environment, "ENDCAP_HOME": str(tmp_path / "home"), **kept}
+            given = {**faults.environment, **as_in_lambda, "ENDCAP_HOME": str(tmp_path / "home")}
             host = lambda_host(FUNCTIONS[name].handler, {**given, **variables}, told, 250)
             return Called(hosts.enter_context(host), told, output)
 

@@ -35,10 +35,12 @@ class Account:
         self.bucket = aws.name("marked")
         aws.client("s3").create_bucket(Bucket=self.bucket)
         topic = aws.client("sns").create_topic(Name=aws.name("marked"))["TopicArn"]
-        kept = ("NUMBA_CACHE_DIR", "PYTHONPATH")
+        kept = ("NUMBA_CACHE_DIR",)
+        path = (str(HERE.parents[1] / "infra" / "functions"), os.environ.get("PYTHONPATH", ""))
         self.environment = {
             **aws.environment,
             **{name: os.environ[name] for name in kept if name in os.environ},
+            "PYTHONPATH": os.pathsep.join(path),
             "ENDCAP_HOME": str(folder / "home"),
             "ENDCAP_SENDER": f"sns://{topic}",
             "ENDCAP_TABLES": tables,
@@ -49,7 +51,12 @@ class Account:
     def of(self, function: str) -> dict[str, str]:
         if function in AT_HOME:
             return self.environment
-        more = {"ENDCAP_DOCUMENTS": "dynamodb://", "ENDCAP_LAKE": f"s3://{self.bucket}/lake"}
+        more = {
+            "ENDCAP_DOCUMENTS": "dynamodb://",
+            "ENDCAP_LAKE": f"s3://{self.bucket}/lake",
+            "ENDCAP_AUTH": "gateway",
+            "ENDCAP_STREAM": "kinesis://not-there",
+        }
         return self.environment | more
 
     def upload(self, name: str, body: str) -> str:

@@ -51,6 +51,10 @@ MESSAGES: dict[str, str] = {
     "asks for keys itself: set ENDCAP_AUTH=required, or open on this machine alone",
     "function_open": "a function must not be open: set ENDCAP_AUTH=gateway where the gateway in "
     "front asks for tokens or keys, else required",
+    "not_behind_gateway": "{field} must be gateway, not {value!r}: this function may not read "
+    "keys, the API gateway in front of it asks for them",
+    "offers_elsewhere": "{field} are not answered here: record without it, then ask "
+    "GET /v1/offers?customer_id=",
     "token_unbound": "{field} must be set when ENDCAP_JWKS is: a token is only taken from one "
     "issuer and for one audience",
     "token_extra_missing": "ENDCAP_JWKS needs the extra endcap[jwt], which is not installed",

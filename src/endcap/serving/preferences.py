@@ -7,6 +7,7 @@ import asyncio
 from msgspec import UNSET
 
 from endcap.app.preferences import offers_for, record_preference, stated_interests
+from endcap.domain.errors import InvalidInput
 from endcap.engagement.offers import Offers
 from endcap.serving.bodies import decode_body
 from endcap.serving.parameters import check_id, read_choice, read_id, read_k
@@ -34,6 +35,14 @@ async def recommend(desk: Desk, request: Request) -> Reply:
         return json_reply(PreferenceAnswer(RECORDED, UNSET))
     found = await _offers(desk, customer_id, k)
     return answer_reply(PreferenceAnswer(RECORDED, found.offers), found.answer)
+
+
+async def record(desk: Desk, request: Request) -> Reply:
+    """As ``recommend``, for who may write and not read. Raises InvalidInput (offers_elsewhere)
+    before anything is stored."""
+    if read_choice(request.query, "offers", ("true", "false")) == "true":
+        raise InvalidInput("offers_elsewhere", field="offers", value="true")
+    return await recommend(desk, request)
 
 
 async def get_offers(desk: Desk, request: Request) -> Reply:

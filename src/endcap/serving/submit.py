@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
+
 from endcap.app.answers import NOT_ASKED
+from endcap.app.submissions import Submissions
 from endcap.app.submit import query_of, submission
 from endcap.domain.records import Submitted
 from endcap.serving.bodies import decode_body
@@ -10,6 +13,8 @@ from endcap.serving.parameters import check_id
 from endcap.serving.requests import Desk, Reply, Request, answer_reply
 from endcap.serving.shapes import DEFAULT_K, SubmitAnswer, SubmitBody, SubmittedProduct
 
+FALLBACK = b"endcap-fallback"
+Write = Callable[[Desk, Request], Awaitable[Reply]]
 DONE = "Recommendations generated successfully"
 
 
@@ -30,3 +35,20 @@ async def submit(desk: Desk, request: Request) -> Reply:
     reply = answer_reply(SubmitAnswer(DONE, products), found.answer)
     source = (b"endcap-probability", found.source.encode())
     return reply._replace(headers=[*reply.headers, source])
+
+
+def submit_anyway(submissions: Submissions) -> Write:
+    """As ``submit``; where it was taken in with less, the answer says so."""
+
+    async def answer(desk: Desk, request: Request) -> Reply:
+        reply = await submit(desk, request)
+        return marked(reply, submissions.missed) if submissions.missed else reply
+
+    return answer
+
+
+def marked(reply: Reply, missed: Sequence[str]) -> Reply:
+    """With what is ``missed`` in the header that says what an answer did without."""
+    told = [value.decode() for name, value in reply.headers if name == FALLBACK]
+    headers = [pair for pair in reply.headers if pair[0] != FALLBACK]
+    return reply._replace(headers=[*headers, (FALLBACK, ", ".join([*missed, *told]).encode())])

@@ -154,6 +154,22 @@ FUNCTIONS: dict[str, Function] = {
         package="image",
         metrics=("steps",),
     ),
+    "Submit": Function(
+        f"{HANDLERS}.submit.handler",
+        (
+            *PUBLISHED,
+            *_may("documents_table", "dynamodb:PutItem"),
+            *_may("changes_table", "dynamodb:Query"),
+            *_may("events_table", "dynamodb:Query"),
+            *_may("events_stream", "kinesis:PutRecords"),
+            *_may("ranker_endpoint", "sagemaker:InvokeEndpoint"),
+        ),
+        1024, 29, model=True, variables=("PathPrefix",),
+    ),
+    "RecordPreference": Function(
+        f"{HANDLERS}.record_preference.handler", _may("interests_table", "dynamodb:PutItem"),
+        512, 29, variables=("CustomerInterestTable", "PathPrefix"),
+    ),
     "Stream": Function(
         f"{HANDLERS}.stream.handler",
         (
