@@ -175,7 +175,7 @@ CALLS: list[tuple[str, str, Callable[[int], Event]]] = [
     ("NotifyCompletion", "a new run", told),
     ("Stream", f"{BATCH} records", lambda n: {"Records": batch(kinesis, n)}),
     ("Firehose", f"{BATCH} records", lambda n: {"records": batch(firehose, n)}),
-    ("Nightly", "gate", lambda _: {"step": "gate", "version": "v0001"}),
+    ("Nightly", "gate", lambda _: {"step": "gate", "version": "v0001", "due": True}),
 ]  # fmt: skip
 
 
