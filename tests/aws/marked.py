@@ -171,12 +171,20 @@ def record_preference(_: Account) -> list[Any]:
 def api(account: Account) -> list[Any]:
     event = {"userId": USER, "itemId": ITEM, "event_type": "view", "session_id": KEY}
     listed = [{"itemId": ITEM, "attributes": {"name": PLACE}}]
+    personal = f"/v1/recommendations/personalized?userId={USER}"
     return [
-        request("GET", f"/v1/recommendations/personalized?userId={USER}&k=3"),
-        request("POST", "/v1/events", event), request("POST", "/v1/events", {**event, "ts": MAIL}),
-        request("PUT", "/v1/items", {"items": listed}), request("GET", f"/v1/items/{MAIL}"),
-        request("DELETE", f"/v1/users/{USER}"), request("PATCH", f"/v1/users/{MAIL}"),
-        *submit(account)[:3], *record_preference(account),
+        request("POST", "/v1/events", event, **{"idempotency-key": KEY, "x-api-key": KEY}),
+        request("PUT", f"/v1/items/{ITEM}", {"name": PLACE}),
+        request("PUT", f"/v1/users/{USER}", {"email": MAIL, "location": PLACE}),
+        request("GET", f"{personal}&k=3"), request("GET", f"{personal}&k={MAIL}"),
+        request("GET", f"/v1/recommendations/related?itemId={ITEM}"),
+        request("GET", f"/v1/users/{USER}/recommendations"),
+        request("POST", "/v1/events", {**event, "ts": MAIL, "event_type": PLACE}),
+        request("POST", "/v1/events", f"{{{MAIL}"), request("GET", f"/v1/items/{MAIL}"),
+        request("PUT", "/v1/items", {"items": listed}), request("PATCH", f"/v1/users/{MAIL}"),
+        *submit(account)[:3], *record_preference(account)[:5],
+        request("GET", f"/v1/offers?customer_id={USER}"),
+        request("DELETE", f"/v1/users/{USER}"), [USER, MAIL], NO_REQUEST,
     ]  # fmt: skip
 
 
