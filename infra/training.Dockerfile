@@ -28,10 +28,11 @@ COPY pyproject.toml README.md LICENSE ./
 COPY src src
 RUN pip install --no-deps --no-build-isolation .
 
-# A small training job: it shows that the image works, and leaves the compiled kernels in it.
+# A small training job, just large enough for a ranker: it shows that the image works, and leaves the
+# compiled kernels in it.
 RUN mkdir -p /tmp/ml/input/config /tmp/ml/input/data/training \
-    && endcap --home /tmp/ml/home generate --users 300 --items 200 --events 10000 --out /tmp/ml/input/data/training \
-    && echo '{"budget_s": "1"}' > /tmp/ml/input/config/hyperparameters.json \
+    && endcap --home /tmp/ml/home generate --users 300 --items 100 --events 14000 --days 60 --out /tmp/ml/input/data/training \
+    && echo '{"budget_s": "8"}' > /tmp/ml/input/config/hyperparameters.json \
     && python -m endcap.entrypoints.sagemaker train --root /tmp/ml \
     && rm -rf /tmp/ml
 

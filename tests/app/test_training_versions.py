@@ -53,6 +53,7 @@ def test_a_failed_training_leaves_what_serves(
         train(board.shop, board.at, progress=silent)
     failed = solution_versions.version(board.shop.documents, "v0002")
     assert (failed.status, failed.reason) == ("failed", str(failure) or type(failure).__name__)
+    assert (failed.lineage["parent"], failed.lineage["trained"]) == ("v0001", {"by": "endcap"})
     assert campaign(board.shop.documents).version == "v0001"
     assert board.answer(user_id="s1") == before
     with pytest.raises(NotFound):

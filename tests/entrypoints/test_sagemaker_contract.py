@@ -13,6 +13,7 @@ from endcap.domain.errors import Damaged, EndcapError, InvalidInput
 from endcap.entrypoints.sagemaker import train
 from endcap.entrypoints.sagemaker.container import Container, digest_of, sources_of
 from endcap.entrypoints.sagemaker.hyperparameters import HYPERPARAMETERS, Chosen, read
+from endcap.settings import SETTINGS
 
 DOCS = Path(__file__).parents[2] / "docs" / "sagemaker.md"
 
@@ -83,6 +84,18 @@ def test_the_table_of_the_documentation_is_this_one() -> None:
         for name, known in HYPERPARAMETERS.items()
     ]  # fmt: skip
     assert [row for row in rows if row[0] in HYPERPARAMETERS] == expected
+
+
+def test_what_the_nightly_machine_hands_over_is_understood() -> None:
+    machine = json.loads((DOCS.parents[1] / "infra/state-machines/nightly.asl.json").read_text())
+    asked = machine["States"]["train"]["Parameters"]
+    names = {name.removesuffix(".$") for name in asked["HyperParameters"]}
+    told = {"version": "v0007", "lake_version": "12", "budget_s": "300.0"}
+    assert names == set(told)
+    chosen = read(told)
+    assert (chosen.version, chosen.lake_version, chosen.budget_s) == ("v0007", 12, 300.0)
+    settings = {f"ENDCAP_{name.upper()}" for name in SETTINGS}
+    assert set(asked["Environment"]) <= settings
 
 
 def test_channels_are_folders_of_tables(root: Path) -> None:

@@ -62,7 +62,7 @@ def train(
     progress("reading the log", 0.0)
     settle(shop, at)
     source = shop if lake_version is None else as_of(shop, lake_version)
-    version = solution_versions.reserve(shop.documents, at)
+    version = begun(shop, solution_versions.reserve(shop.documents, at), HERE)
     with failing(shop, version):
         version = fit(source, version, progress, budget_s, ranker)
         version = replace(version, forced=force)
@@ -76,6 +76,11 @@ def train(
 def as_of(shop: Shop, lake_version: int) -> Shop:
     """The shop with its lake as it was then. Raises NotFound (lake_version_gone)."""
     return dataclasses.replace(shop, lake=shop.lake.at(lake_version))
+
+
+def begun(shop: Shop, version: SolutionVersion, trained: Mapping[str, Any]) -> SolutionVersion:
+    """The version with what is known of it before it is trained: should it fail, that stays."""
+    return replace(version, lineage=common(shop, "default", trained))
 
 
 @contextmanager
@@ -163,7 +168,7 @@ def train_reserved(
 
     Raises NotFound (unknown_version, lake_version_gone), InvalidInput (nothing_to_train_on).
     """
-    version = solution_versions.version(shop.documents, name)
+    version = begun(shop, solution_versions.version(shop.documents, name), trained)
     for kind in (RANKERS, MODELS):
         if name in shop.artifacts.names(kind):
             shop.artifacts.delete(kind, name)
