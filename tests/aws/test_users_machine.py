@@ -103,7 +103,7 @@ def test_a_thousand_users_of_whom_some_are_bad_records(
         assert item["stored_at"]["N"].isdigit()
     assert message["MessageAttributes"]["failures"]["Value"] == str(bad)
     assert message["MessageAttributes"]["runId"]["Value"].startswith("run-")
-    assert len(xray.documents()) > 3 * (USERS - BAD)
+    assert len(xray.documents()) > 3 * good
     told = "\n".join([shop.log(), json.dumps(message), *xray.texts])
     assert "mail.example" not in told
     assert "Long Street" not in told
@@ -141,8 +141,8 @@ def test_the_distributed_fan_out_reads_its_users_from_the_bucket(account: Open) 
     assert f"outcomes: done {good}, failed 0" in lines
     assert message["MessageAttributes"]["failures"]["Value"] == str(bad)
     run_id = message["MessageAttributes"]["runId"]["Value"]
-    (bad,) = [key for key in shop.keys(f"runs/{run_id}") if key.endswith("bad.jsonl")]
-    body = shop.aws.client("s3").get_object(Bucket=shop.bucket, Key=bad)["Body"].read()
+    (told,) = [key for key in shop.keys(f"runs/{run_id}") if key.endswith("bad.jsonl")]
+    body = shop.aws.client("s3").get_object(Bucket=shop.bucket, Key=told)["Body"].read()
     assert len(body.splitlines()) == bad
 
 
