@@ -1,7 +1,7 @@
 """Files in a bucket → the nightly machine, every step in a function → a version that serves.
 
-The machine is run as it is committed. Lake and artifacts lie in the bucket, documents in DynamoDB;
-``Nightly`` is an image, the others are the zip.
+The machine is run as it is committed. Lake and artifacts lie in the bucket, documents and the log
+of changes in DynamoDB; ``Nightly`` is an image, the others are the zip.
 """
 
 from __future__ import annotations
@@ -70,6 +70,7 @@ def nights(aws: Any, accounts: Any, functions_zip: Path, tmp_path: Path) -> Call
             "ENDCAP_LAKE": f"s3://{account.bucket}/lake",
             "ENDCAP_ARTIFACTS": f"s3://{account.bucket}/artifacts",
             "ENDCAP_DOCUMENTS": f"dynamodb://{account.names.prefix}",
+            "ENDCAP_LOG": "dynamodb",
             "ENDCAP_THREADS": "1",
             **variables,
         }

@@ -22,8 +22,7 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(1800)]
 NAMES = ("ImportUsersFromS3", "MockRecommendations", "FetchRecommendations", "StoreToDynamoDB",
          "NotifyCompletion")  # fmt: skip
 TABLES = ("EcommerceUsers", "storeRecommendations")
-KNOWN, USERS, BAD_EVERY = 60, 1000, 50
-BAD = len(range(KNOWN, USERS, BAD_EVERY))
+KNOWN, USERS, FEWER, BAD_EVERY = 60, 1000, 200, 50
 
 Open = Callable[..., Any]
 
@@ -53,13 +52,17 @@ def account(
     return made
 
 
-def users_file() -> str:
-    """``USERS`` records, ``BAD`` of them bad."""
+def bad_of(users: int) -> int:
+    return len(range(KNOWN, users, BAD_EVERY))
+
+
+def users_file(users: int) -> str:
+    """So many records, ``bad_of`` them bad."""
     records: list[Any] = [
         {"userId": f"s{n}", "email": f"person{n}@mail.example", "location": "Long Street"}
-        for n in range(USERS)
+        for n in range(users)
     ]
-    for n in range(KNOWN, USERS, BAD_EVERY):
+    for n in range(KNOWN, users, BAD_EVERY):
         records[n] = {"email": f"person{n}@mail.example"} if n % 100 else "nobody"
     return json.dumps(records)
 
@@ -71,8 +74,9 @@ def names(item: dict[str, Any]) -> list[str]:
 def test_a_thousand_users_of_whom_some_are_bad_records(
     account: Open, board: Any, xray: Any, reach_aws: None, serve: Any
 ) -> None:
-    shop = account(AWS_XRAY_DAEMON_ADDRESS=xray.address)
-    source = shop.upload("ecommerce_users.json", users_file())
+    shop, bad = account(AWS_XRAY_DAEMON_ADDRESS=xray.address), bad_of(USERS)
+    good = USERS - bad
+    source = shop.upload("ecommerce_users.json", users_file(USERS))
     machine, began = shop.machine("users.asl.json"), time.monotonic()
     done = shop.run(machine, source=source, k=3)
     print(f"{USERS} users in {time.monotonic() - began:.1f} s")  # noqa: T201
@@ -80,10 +84,10 @@ def test_a_thousand_users_of_whom_some_are_bad_records(
     users, stored = shop.items("EcommerceUsers"), shop.items("storeRecommendations")
     (message,) = shop.messages()
     lines = message["Message"].splitlines()
-    assert f"outcomes: stored {USERS - BAD}" in lines
+    assert f"outcomes: stored {good}" in lines
     assert f"read: {USERS}" in lines
-    assert f"bad: {BAD}" in lines
-    assert len(users) == len(stored) == USERS - BAD
+    assert f"bad: {bad}" in lines
+    assert len(users) == len(stored) == good
     assert users["s7"]["email"] == {"S": "person7@mail.example"}
     documents = DynamoDocuments(DynamoCalls(), shop.names)
     for n in range(0, KNOWN, 7):
@@ -97,9 +101,9 @@ def test_a_thousand_users_of_whom_some_are_bad_records(
         }  # fmt: skip
         assert item["model_version"] == {"S": "v0001"}
         assert item["stored_at"]["N"].isdigit()
-    assert message["MessageAttributes"]["failures"]["Value"] == str(BAD)
+    assert message["MessageAttributes"]["failures"]["Value"] == str(bad)
     assert message["MessageAttributes"]["runId"]["Value"].startswith("run-")
-    assert len(xray.documents()) > 3 * (USERS - BAD)
+    assert len(xray.documents()) > 3 * good
     told = "\n".join([shop.log(), json.dumps(message), *xray.texts])
     assert "mail.example" not in told
     assert "Long Street" not in told
@@ -126,19 +130,20 @@ def read_by_route(serve: Any, shop: Any, stored: dict[str, Any]) -> None:
 
 def test_the_distributed_fan_out_reads_its_users_from_the_bucket(account: Open) -> None:
     """The emulator knows STANDARD children alone; everything else is as it is committed."""
-    shop = account()
-    source = shop.upload("ecommerce_users.json", users_file())
+    shop, bad = account(), bad_of(FEWER)
+    good = FEWER - bad
+    source = shop.upload("ecommerce_users.json", users_file(FEWER))
     done = shop.run(shop.machine("users-distributed.asl.json", EXPRESS="STANDARD"), source=source)
     assert done["status"] == "SUCCEEDED", shop.log()[-2000:]
-    assert len(shop.items("storeRecommendations")) == USERS - BAD
+    assert len(shop.items("storeRecommendations")) == good
     (message,) = shop.messages()
     lines = message["Message"].splitlines()
-    assert f"outcomes: done {USERS - BAD}, failed 0" in lines
-    assert message["MessageAttributes"]["failures"]["Value"] == str(BAD)
+    assert f"outcomes: done {good}, failed 0" in lines
+    assert message["MessageAttributes"]["failures"]["Value"] == str(bad)
     run_id = message["MessageAttributes"]["runId"]["Value"]
-    (bad,) = [key for key in shop.keys(f"runs/{run_id}") if key.endswith("bad.jsonl")]
-    body = shop.aws.client("s3").get_object(Bucket=shop.bucket, Key=bad)["Body"].read()
-    assert len(body.splitlines()) == BAD
+    (told,) = [key for key in shop.keys(f"runs/{run_id}") if key.endswith("bad.jsonl")]
+    body = shop.aws.client("s3").get_object(Bucket=shop.bucket, Key=told)["Body"].read()
+    assert len(body.splitlines()) == bad
 
 
 def test_users_who_fail_are_counted_and_told(account: Open) -> None:
