@@ -159,7 +159,7 @@ FUNCTIONS: dict[str, Function] = {
         (
             *PUBLISHED,
             *_may("documents_table", "dynamodb:PutItem"),
-            *_may("changes_table", "dynamodb:Query"),
+            *_may("changes_table", "dynamodb:Query", "dynamodb:GetItem"),
             *_may("events_table", "dynamodb:Query"),
             *_may("events_stream", "kinesis:PutRecords"),
             *_may("ranker_endpoint", "sagemaker:InvokeEndpoint"),
