@@ -24,6 +24,12 @@ class Context:
 
 from endcap.entrypoints.lambdas import fetch_recommendations, import_users, mock_recommendations
 from endcap.entrypoints.lambdas import notify_completion, store_to_dynamodb
+from endcap.entrypoints.lambdas import event_rows, record_preference, stream, submit
+from endcap.app import stream_events
+from endcap.bootstrap import bare, functions
+from endcap.serving import preferences
+from aws_lambda_powertools.utilities.batch import BatchProcessor
+from aws_lambda_powertools.utilities.data_classes import KinesisStreamEvent
 import boto3, numpy
 assert numpy.__file__.startswith(sys.argv[1])
 for service in ("dynamodb", "personalize-runtime", "s3", "ses", "sns", "stepfunctions"):

@@ -172,7 +172,8 @@ def test_what_the_laptop_refuses_is_refused_in_the_same_words(
     [("PutRecords", "InternalFailure", 500, "stream:stream_unavailable"),
      ("PutRecords", "AccessDeniedException", 400, "stream:stream_denied"),
      ("Query", "ProvisionedThroughputExceededException", 400, "history:"),
-     ("Query", "AccessDeniedException", 400, "history:")],
+     ("Query", "AccessDeniedException", 400, "history:"),
+     ("PutItem", "AccessDeniedException", 400, "documents:dynamodb_denied")],
 )  # fmt: skip
 def test_a_warm_function_answers_without_what_fails(
     opened: Open, faults: Any, pattern: str, code: str, status: int, fallback: str
@@ -180,10 +181,23 @@ def test_a_warm_function_answers_without_what_fails(
     submit = opened()
     assert "endcap-fallback" not in submit.asks("s1").headers
     faults.refuse(pattern, 1000, code, status)
-    told = submit.asks("s1")
+    told = submit.asks("s1", ("Idempotency-Key", f"{pattern} {code}"))
     assert fallback in told.headers["endcap-fallback"]
     assert colours(told) == {"white"}  # by what the snapshot knows
     assert submit.metric("fallbacks_total") >= 1
+
+
+def test_a_table_that_hangs_is_left_alone_after_a_while(opened: Open, faults: Any) -> None:
+    submit = opened()
+    submit.asks("s1")
+    faults.hang("Query", 1000, 4.0)
+    assert "dynamodb_unavailable" in submit.asks("s1").headers["endcap-fallback"]
+    before = len(faults.seen)
+    again = submit.asks("s1")
+    assert "dependency_open" in again.headers["endcap-fallback"]  # nobody waits for it any more
+    assert set(faults.seen[before:]) == {"PutRecords"}
+    assert colours(again) == {"white"}
+    assert submit.metric("breaker_opened_total") == 1
 
 
 @pytest.mark.parametrize(
