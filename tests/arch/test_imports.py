@@ -44,8 +44,8 @@ def test_starting_loads_nothing_heavy(statement: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["fetch_recommendations", "firehose", "import_users", "mock_recommendations", "nightly",
-     "notify_completion", "store_to_dynamodb"],
+    ["api", "fetch_recommendations", "firehose", "import_users", "mock_recommendations", "nightly",
+     "notify_completion", "record_preference", "store_to_dynamodb", "stream", "submit"],
 )  # fmt: skip
 def test_importing_a_function_loads_nothing_heavy(name: str) -> None:
     """The start of a function is somebody's waiting: 0.7 s are permitted, a third is needed."""

@@ -158,6 +158,7 @@ def serve() -> None:
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     default_user_config["lambda"] = {"use_docker": False}
     WSGIRequestHandler.protocol_version = "HTTP/1.1"  # clients keep their connections
+    WSGIRequestHandler.disable_nagle_algorithm = True  # else parts of an answer come 40 ms apart
     run_functions_for_real()
     application = with_mails(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, application, threaded=True)

@@ -136,5 +136,6 @@ def test_every_function_of_the_table_is_there(name: str, monkeypatch: pytest.Mon
     module, _, handler = FUNCTIONS[name].handler.rpartition(".")
     imported = __import__(module, fromlist=[handler])
     assert callable(getattr(imported, handler))
+    assert hasattr(getattr(imported, handler), "__wrapped__"), "by observed"
     for action in FUNCTIONS[name].actions:
         assert "*" not in action.action
