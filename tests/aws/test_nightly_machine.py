@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(1800)]
 
 START, DAY_S = 1_750_000_000, 86_400
 SHOPPERS, ITEMS, DAYS = 130, 30, 12
