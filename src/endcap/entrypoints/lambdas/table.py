@@ -77,7 +77,7 @@ LOG_INTO_LAKE = (
 WRITTEN_EACH_NIGHT = tuple(
     action
     for table in ("stored_table", "catalog_table", "related_table", "product_features_table",
-                  "features_table")
+                  "user_features_table")
     for action in _may(
         table, "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:DeleteItem"
     )
