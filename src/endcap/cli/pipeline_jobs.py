@@ -50,9 +50,10 @@ def launch(settings: Settings, pipeline: str, facts: str) -> None:
     from endcap.bootstrap.pipelines import PIPELINES, launched
     from endcap.pipeline.runner import RUNNING, Run
 
+    known = PIPELINES[pipeline].arguments
+    given = {**known, **_decoded(facts, known)}
     prepare_kernels(settings)
     shop, at = open_shop(settings), _now()
-    given = {**PIPELINES[pipeline].arguments, **json.loads(facts)}
     run = Run(f"{iso(at).replace(':', '')}-{pipeline}", RUNNING, at, given)
     print_json(launched(shop, pipeline, run, _now, time.sleep))
 
@@ -88,6 +89,18 @@ def read_facts(words: tuple[str, ...], known: Any) -> dict[str, Any]:
             raise InvalidInput("bad_argument", field=name, value=word, permitted=permitted)
         found[name] = _read(name, value, type(known[name]))
     return found
+
+
+def _decoded(text: str, known: Any) -> dict[str, Any]:
+    """Raises InvalidInput (bad_argument)."""
+    try:
+        facts = json.loads(text)
+    except ValueError:
+        facts = None
+    if not isinstance(facts, dict) or not facts.keys() <= known.keys():
+        permitted = f"a JSON object of {', '.join(known)}"
+        raise InvalidInput("bad_argument", field="JSON", value=text, permitted=permitted)
+    return facts
 
 
 def _read(name: str, value: str, kind: type) -> Any:
