@@ -46,12 +46,8 @@ SETTINGS: dict[str, Setting] = {
     "keep_snapshots": _number(
         4, 2, 1000, "snapshots kept, and the log beneath them: how far back answers can be repeated"
     ),
-    "retention_days": _number(
-        0, 0, 36_500, "days after which events leave the lake for good; 0: never"
-    ),
-    "lake_hours": _number(
-        24, 1, 87_600, "how long one can go back to earlier versions of the lake"
-    ),
+    "retention_days": _number(0, 0, 36_500, "days after which events leave the lake; 0: never"),
+    "lake_hours": _number(24, 1, 87_600, "how long earlier versions of the lake can be read"),
     "lake": _text("", "where the lake's files lie: s3://BUCKET/PREFIX; empty: below the home"),
     "artifacts": _text(
         "", "where models, snapshots and reports lie: s3://BUCKET/PREFIX; empty: below the home"
@@ -95,9 +91,7 @@ SETTINGS: dict[str, Setting] = {
     "otel": _text("off", "on: traces go where the OTEL_… variables say; needs endcap[otel]"),
     "database_password": _text("", "password of the database that `endcap import` reads"),
     "stream": _text("folder", "where `endcap stream` reads and writes: folder, or kinesis://NAME"),
-    "stream_neighbours": _text(
-        "off", "on: answers to a stream are the neighbours that ENDCAP_VECTORS finds"
-    ),
+    "stream_neighbours": _text("off", "on: answers to a stream are what ENDCAP_VECTORS finds"),
     "stream_shards": _number(4, 1, 256, "shards that a new stream in the folder gets"),
     "stream_retention_hours": _number(
         24, 0, 87_600, "how long the stream in the folder keeps what every consumer has read"
@@ -116,10 +110,7 @@ SETTINGS: dict[str, Setting] = {
         "where vectors are loaded to: folder, embedded (a PostgreSQL of its own), or a URL",
     ),
     "vectors_ms": _number(
-        50,
-        1,
-        60_000,
-        "time that related?by=embedding waits for PostgreSQL before the model answers",
+        50, 1, 60_000, "time that related?by=embedding waits for PostgreSQL before the model"
     ),
     "ranker": _text(
         "inside",
@@ -128,6 +119,12 @@ SETTINGS: dict[str, Setting] = {
     "ranker_ms": _number(
         100, 1, 60_000, "time that an answer waits for that endpoint before this process ranks"
     ),
+    "campaign": _text(
+        "",
+        "a campaign of Amazon Personalize that answers before the engine: ARN, or shadow:ARN to "
+        "compare the two; also named by PERSONALIZE_CAMPAIGN_ARN",
+    ),
+    "campaign_ms": _number(200, 1, 60_000, "time that an answer waits for that campaign"),
     "log_level": _text("info", "debug, info, warning or error"),
 }
 
@@ -139,6 +136,8 @@ _S3 = (re.compile(r"|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?"), "empty or s3
 
 # Named without ENDCAP_: what deployments of the functions set. The table's name and "Table".
 TABLE_VARIABLES = ("CustomerInterestTable", "EcommerceUsersTable", "storeRecommendationsTable")
+
+CAMPAIGN_VARIABLE, SHADOW = "PERSONALIZE_CAMPAIGN_ARN", "shadow:"
 
 # name → (the form of a text, in words)
 FORMS: dict[str, tuple[re.Pattern[str], str]] = {
@@ -173,6 +172,10 @@ FORMS: dict[str, tuple[re.Pattern[str], str]] = {
     "ranker": (
         re.compile(r"inside|sagemaker://[A-Za-z0-9](-*[A-Za-z0-9]){0,62}", re.ASCII),
         "inside or sagemaker://ENDPOINT",
+    ),
+    "campaign": (
+        re.compile(r"|(shadow:)?arn:aws[a-z-]*:personalize:\S+:campaign/\S+"),
+        "empty, ARN or shadow:ARN",
     ),
     "documents": (re.compile(r"|dynamodb://[A-Za-z0-9_-]{0,64}"), "empty or dynamodb://PREFIX"),
     "tables": (
@@ -238,6 +241,8 @@ class Settings(Struct, frozen=True):
     vectors_ms: float
     ranker: str
     ranker_ms: float
+    campaign: str
+    campaign_ms: float
     log_level: str
 
     @property
@@ -261,6 +266,8 @@ def load_settings(environment: Mapping[str, str], **given: Any) -> Settings:
         raw = given.get(name)
         if raw is None:
             raw = environment.get(variable, SETTINGS[name].default)
+        if name == "campaign" and not raw:
+            raw = environment.get(CAMPAIGN_VARIABLE, "")
         if name == "tables":
             own = (f"{v[:-5]}={environment[v]}" for v in TABLE_VARIABLES if environment.get(v))
             raw = ",".join(filter(None, (raw, *own)))

@@ -68,12 +68,12 @@ def test_without_a_model_popular_items_are_answered_and_marked(
 
 class Runtime:
     def __init__(self, fails: bool) -> None:
-        self.fails = fails
+        self.fails, self.ids = fails, ["theirs"]
 
     def recommend(self, user_id: str, k: int) -> personalize.Recommended:
         if self.fails:
             raise Unavailable("campaign_unavailable", reason="late")
-        return personalize.Recommended(["theirs"], [0.5])
+        return personalize.Recommended(self.ids, [0.5] * len(self.ids))
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -95,6 +95,28 @@ def test_a_campaign_is_asked_and_stood_in_for(
     else:
         assert (done["recommendations"], done["strategy"]) == (["theirs"], "campaign")
         assert (done["modelVersion"], told) == ("shop", [])
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_campaign_in_the_shadow_is_compared_and_never_answers(
+    board: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fails: bool
+) -> None:
+    monkeypatch.setenv("ENDCAP_CAMPAIGN", f"shadow:{ARN}")
+    runtime = Runtime(fails)
+    runtime.ids = [board.ids(user_id="s0", k=3)[0], "theirs"]
+    monkeypatch.setattr(personalize, "Campaign", lambda arn: runtime)
+    assert mock_recommendations.handler(USER, Context()) == USER
+    done = fetch_recommendations.handler(USER, Context())
+    assert done["recommendations"] == board.ids(user_id="s0", k=3)
+    assert "fallback" not in done
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (counted,) = [line for line in lines if "campaign_calls_total" in line]
+    assert len(counted["campaign_call_seconds"]) == 1
+    if fails:
+        assert "campaign_items_total" not in counted
+    else:
+        assert counted["campaign_items_total"] == [3.0]
+        assert counted["campaign_items_shared_total"] == [1.0]
 
 
 def test_only_so_many_users_go_into_one_answer() -> None:

@@ -31,6 +31,7 @@ from endcap.settings import Settings
 from endcap.telemetry import Counter, Reading, Telemetry
 
 if TYPE_CHECKING:  # what answers from a published model does without
+    from endcap.app.campaign_answers import Campaign
     from endcap.app.stream_parts import PartFiles
     from endcap.data.etl.storage import NearStorage
     from endcap.data.lake import Lake
@@ -96,6 +97,8 @@ class Shop:
     history: EventHistory | None = None
     # Where the ranker's trees are asked outside of this process; None: only here.
     ranker: Endpoint | None = None
+    # A campaign of Amazon Personalize that answers first, or is compared; None: the engine alone.
+    campaign: Campaign | None = None
     # The registries of all processes of this group; none where this one is kept alone.
     readings: Callable[[], list[Reading]] = list
 

@@ -136,6 +136,23 @@ def fetched(answer: Answer, version: str) -> Fetched:
     return Fetched(ids, scores, answer.strategy, version, answer.fallback)
 
 
+def compared(
+    own: Backend, other: Backend, told: Callable[[Fetched, Fetched | str], None]
+) -> Backend:
+    """``own``; ``told`` is shown what ``other`` says of the same, or the code of why not."""
+
+    def ask(user_id: str, k: int, at: int) -> Fetched:
+        found = own(user_id, k, at)
+        try:
+            theirs: Fetched | str = other(user_id, k, at)
+        except EndcapError as error:
+            theirs = error.code
+        told(found, theirs)
+        return found
+
+    return ask
+
+
 def falling_back(
     first: Backend, then: Callable[[], Backend], failed: Callable[[str], None]
 ) -> Backend:

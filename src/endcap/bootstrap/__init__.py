@@ -20,6 +20,7 @@ from endcap.app.published import Published
 from endcap.app.reloading import Loaded, load
 from endcap.app.shop import Shop, Tokens
 from endcap.bootstrap.buckets import artifacts_of, lake_of, stream_files_of, tables_of
+from endcap.bootstrap.campaigns import campaign_of
 from endcap.bootstrap.documents import documents_of, erase_events, erase_tables, log_of
 from endcap.bootstrap.jobs import jobs_of
 from endcap.bootstrap.places import lease, make
@@ -59,8 +60,7 @@ def open_shop(
     log, documents, artifacts = stores.log(), stores.documents(), stores.artifacts()
     limits = limits_of(settings)
     loaded = loaded or load(log, documents, artifacts, limits)
-    for failure in loaded.failures:
-        telemetry.count("load_failures_total", code=failure.code)
+    count_failures(telemetry, loaded)
     return Shop(
         settings=settings,
         group=name,
@@ -83,8 +83,14 @@ def open_shop(
         renew=lambda: load(log, documents, artifacts, limits).live,
         vectors=partial(vectors_of, settings, name),
         ranker=ranker_of(settings, telemetry.count),
+        campaign=campaign_of(settings),
         erasers=erasers_of(settings, name, documents),
     )
+
+
+def count_failures(telemetry: Telemetry, loaded: Loaded) -> None:
+    for failure in loaded.failures:
+        telemetry.count("load_failures_total", code=failure.code)
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from endcap.app.intake import Intake
 from endcap.app.published import published
 from endcap.app.reloading import load
 from endcap.app.shop import Shop
-from endcap.bootstrap import erasers_of, stores_of, tokens_of
+from endcap.bootstrap import count_failures, erasers_of, stores_of, tokens_of
+from endcap.bootstrap.campaigns import campaign_of
 from endcap.bootstrap.documents import events_of
 from endcap.bootstrap.places import lease, make, pepper_of
 from endcap.bootstrap.rankers import ranker_of
@@ -65,8 +66,7 @@ def open_function_shop(
     log, documents, artifacts = stores.log(), stores.documents(), stores.artifacts()
     limits, names = limits_of(settings), published(documents)
     loaded = load(log, documents, artifacts, limits)
-    for failure in loaded.failures:
-        telemetry.count("load_failures_total", code=failure.code)
+    count_failures(telemetry, loaded)
     kept = event_places(settings, name, documents, telemetry)
     shop = Shop(
         settings=settings,
@@ -91,6 +91,7 @@ def open_function_shop(
         erasers=erasers_of(settings, name, documents),
         history=kept[0] if kept else None,
         ranker=ranker_of(settings, telemetry.count),
+        campaign=campaign_of(settings, patient=True),
     )
     return FunctionShop(shop, FunctionIntake(shop, *kept) if kept else Intake(shop), names)
 

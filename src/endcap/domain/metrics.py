@@ -54,6 +54,12 @@ METRICS: dict[str, Metric] = {
         "outcome",
     ),
     "ranker_call_seconds": _times("A question to the ranker's endpoint"),
+    "campaign_calls_total": _count(
+        "Questions to a campaign of Amazon Personalize: answered, or why not", "outcome"
+    ),
+    "campaign_call_seconds": _times("A question to a campaign"),
+    "campaign_items_total": _count("Items of lists that were compared with a campaign's"),
+    "campaign_items_shared_total": _count("Of these, items that both lists hold"),
     "submissions_total": _count("Submissions answered, by where the probabilities came from",
                                 "probability"),
     "InsertSuccess": _count("Customer preferences stored"),
@@ -121,8 +127,10 @@ RECENT = (
 # What of it is a metric of a function of AWS Lambda too, summed over its labels.
 IN_FUNCTIONS = (
     "requests_total", "request_seconds", "refusals_total", "answers_total", "fallbacks_total",
-    "vector_lookups_total", "ranker_calls_total", "submissions_total", "InsertSuccess",
-    "InsertError", "stream_records_total", "dependency_retries_total", "breaker_opened_total",
+    "vector_lookups_total", "ranker_calls_total", "campaign_calls_total",
+    "campaign_call_seconds", "campaign_items_total", "campaign_items_shared_total",
+    "submissions_total", "InsertSuccess", "InsertError", "stream_records_total",
+    "dependency_retries_total", "breaker_opened_total",
     "breaker_refusals_total", "erasures_deferred_total", "records_skipped_total",
     "load_failures_total",
 )  # fmt: skip

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from endcap.app.campaign_answers import CampaignAnswers
 from endcap.app.nearby import Nearby
 from endcap.app.remote_ranker import RemoteRanker
 from endcap.app.shop import Shop
@@ -61,7 +62,8 @@ class Api:
         elsewhere = shop.settings.vectors != "folder"  # a folder holds what the model has anyway
         nearby = Nearby(shop, time.monotonic) if elsewhere else None
         ranker = RemoteRanker(shop, time.monotonic) if shop.ranker is not None else None
-        self._desk = Desk(shop, intake, now, nearby=nearby, ranker=ranker)
+        campaign = CampaignAnswers(shop, shop.campaign, time.monotonic) if shop.campaign else None
+        self._desk = Desk(shop, intake, now, nearby=nearby, ranker=ranker, campaign=campaign)
         self._guard = Guard(shop, now)
         self._prefix = prefix.encode()
         self._meters: dict[tuple[str, int], tuple[Histogram, Counter]] = {}
@@ -70,7 +72,7 @@ class Api:
         self._patterns: list[tuple[list[str], Methods]] = []
         for known in routes:
             route = known
-            if ranker is not None and route.elsewhere is not None:
+            if (ranker or campaign) and route.elsewhere is not None:
                 route = replace(route, read=None, write=route.elsewhere)
             self._add(route, route.path)
             if route.twin:

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable
 
 import endcap
-from endcap.app.answers import answer
+from endcap.app.answers import NOT_ASKED, Asked, answer
 from endcap.app.batch import stored as stored_of
+from endcap.app.campaign_answers import Told
 from endcap.app.explanations import explained
 from endcap.app.shop import Shop
 from endcap.domain.errors import NotFound
@@ -33,14 +34,25 @@ def personalized(desk: Desk, request: Request) -> Reply:
 
 
 async def personalized_elsewhere(desk: Desk, request: Request) -> Reply:
-    """As ``personalized``, where an endpoint is asked how likely each candidate is. Reasons come
-    from the trees in this process, hence so do answers with reasons."""
-    if desk.ranker is None or read_flag(request.query, "explain"):
+    """As ``personalized``, where a campaign answers first or is compared, or an endpoint is asked
+    how likely each candidate is. Reasons come from this process, so do answers with reasons."""
+    if read_flag(request.query, "explain"):
         return personalized(desk, request)
     query, deadline = personal_query(request.query, desk.now()), desk.deadline()
-    asked = await desk.ranker.ask(query, deadline)
-    found = answer(desk.shop, query, deadline, asked=asked)
+    campaign, told = desk.campaign, Told()
+    if campaign is not None and not campaign.in_shadow:
+        told = await campaign.ask(query, deadline)
+    found = told.answer or await _ranked_elsewhere(desk, query, deadline, told.failed)
+    if campaign is not None and campaign.in_shadow:
+        await campaign.compare(query, found)
     return answer_reply(PersonalizedAnswer(query.user_id or "", found.items), found)
+
+
+async def _ranked_elsewhere(desk: Desk, query: Query, deadline: Deadline, failed: str) -> Answer:
+    """``failed``: what the answer names beside what the endpoint lacks."""
+    asked = NOT_ASKED if desk.ranker is None else await desk.ranker.ask(query, deadline)
+    lacking = ", ".join(filter(None, (failed, asked.failed)))
+    return answer(desk.shop, query, deadline, asked=Asked(asked.judged, lacking))
 
 
 async def related(desk: Desk, request: Request) -> Reply:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from endcap.app.campaign_answers import CampaignAnswers
 from endcap.app.intake import Outcome
 from endcap.app.nearby import Nearby
 from endcap.app.remote_ranker import RemoteRanker
@@ -50,7 +51,7 @@ class Taker(Protocol):
 class Desk:
     """What every route works with. ``now`` gives µs since 1970: the edge's clock; ``clock`` gives
     seconds that only grow, for deadlines. ``nearby`` asks a vector database, ``ranker`` an
-    endpoint."""
+    endpoint, ``campaign`` Amazon Personalize."""
 
     shop: Shop
     intake: Taker
@@ -58,6 +59,7 @@ class Desk:
     clock: Callable[[], float] = time.monotonic
     nearby: Nearby | None = None
     ranker: RemoteRanker | None = None
+    campaign: CampaignAnswers | None = None
     replaying: asyncio.Lock = field(default_factory=asyncio.Lock)  # held by one replay at a time
 
     def deadline(self) -> Deadline:

@@ -30,7 +30,7 @@ class Parameter(Struct, frozen=True):
 
 class Route(Struct, frozen=True):
     """``read`` answers at once; ``write`` waits for a body or for the disk. One of them is set.
-    ``elsewhere`` takes the place of ``read`` where the ranker is asked at an endpoint.
+    ``elsewhere`` takes the place of ``read`` where an endpoint or a campaign is asked.
 
     ``errors``: the statuses it may answer with beside 405, 500 and ``status`` itself.
     """

@@ -6,21 +6,25 @@ Handler: ``endcap.entrypoints.lambdas.mock_recommendations.handler``.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
 from endcap.entrypoints.lambdas.observed import observed
-from endcap.entrypoints.lambdas.surroundings import fell_back, now_us, published, tell
-
-CAMPAIGN = "PERSONALIZE_CAMPAIGN_ARN"
+from endcap.entrypoints.lambdas.surroundings import (
+    fell_back,
+    now_us,
+    published,
+    settings,
+    tell,
+)
 
 
 @observed
 def handler(event: Mapping[str, Any], _: Any) -> dict[str, Any]:
     from endcap.app.user_answers import mock, popular_of
+    from endcap.settings import SHADOW
 
-    campaign = bool(os.environ.get(CAMPAIGN))
+    campaign = bool(settings().campaign) and not settings().campaign.startswith(SHADOW)
     if campaign and not event.get("dryRun"):
         return mock(event, True, _nobody, now_us())
     now = published().look()

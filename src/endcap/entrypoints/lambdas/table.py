@@ -97,8 +97,10 @@ FUNCTIONS: dict[str, Function] = {
             *_may("users_table", "dynamodb:DeleteItem"),
             *_may("user_features_table", "dynamodb:DeleteItem"),
             *_may("ranker_endpoint", "sagemaker:InvokeEndpoint"),
+            *_may("campaign", "personalize:GetRecommendations"),
         ),
-        2048, 29, model=True, variables=("PathPrefix", "CustomerInterestTable"),
+        2048, 29, model=True,
+        variables=("PathPrefix", "CustomerInterestTable", "PERSONALIZE_CAMPAIGN_ARN"),
     ),
     "ImportUsersFromS3": Function(
         f"{HANDLERS}.import_users.handler",
