@@ -91,7 +91,8 @@ class Shop:
     def holding(self, text: str) -> set[str]:
         """Tables in which it stands, the bytes of the log among them."""
         names, client, found = names_of(self.settings("any"), "default"), self.aws, set[str]()
-        for table in client.client("dynamodb").list_tables()["TableNames"]:
+        pages = client.client("dynamodb").get_paginator("list_tables").paginate()
+        for table in (name for page in pages for name in page["TableNames"]):
             if table.startswith(names.prefix):
                 rows = client.client("dynamodb").scan(TableName=table)["Items"]
                 found |= {table.removeprefix(names.prefix)} if text in repr(rows) else set()

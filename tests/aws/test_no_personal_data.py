@@ -51,6 +51,8 @@ class Account:
         }
 
     def of(self, function: str) -> dict[str, str]:
+        if FUNCTIONS[function].package == "image":  # has what is installed here
+            return self.environment | {"PYTHONPATH": os.environ.get("PYTHONPATH", "")}
         if function in AT_HOME:
             return self.environment
         return self.environment | {

@@ -107,7 +107,7 @@ def colours(told: Any) -> set[str]:
 
 
 def streamed(cloud: Any, user_id: str) -> list[dict[str, Any]]:
-    return [record for record in cloud.streamed() if record.get("user_id") == user_id]
+    return [record for record in cloud.streamed() if record.get("userId") == user_id]
 
 
 def test_the_answer_is_the_laptop_s_and_the_submission_is_streamed(
