@@ -25,6 +25,20 @@ def loaded(name: str, path: Path) -> Any:
     return sys.modules[spec.name]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of a module here share one trained shop in the emulator, and what one leaves there
+    another may meet: they run as they are written, whatever the order of modules."""
+    places = [n for n, item in enumerate(items) if HERE in item.path.parents]
+    modules = list(dict.fromkeys(items[n].path for n in places))
+
+    def written(item: pytest.Item) -> tuple[int, int, str]:
+        return modules.index(item.path), item.reportinfo()[1] or 0, item.nodeid
+
+    ours = sorted((items[n] for n in places), key=written)
+    for n, item in zip(places, ours, strict=True):
+        items[n] = item
+
+
 @pytest.fixture(scope="session")
 def packaging() -> Any:
     """``infra/package.py``."""
