@@ -14,8 +14,9 @@ def test_what_is_exported_is_checked(endcap: Any, tmp_path: Path) -> None:
     folder = tmp_path / "machines"
     endcap("pipeline", "export", str(folder))
     names = {path.name for path in folder.iterdir()}
-    assert names == {f"{n}.asl.json" for n in ("nightly", "nightly-small", "users",
-                                               "users-distributed")}  # fmt: skip
+    machines = {f"{n}.asl.json" for n in ("nightly", "nightly-small", "users",
+                                          "users-distributed")}  # fmt: skip
+    assert names == machines | {"triggers.json"}
     assert json.loads((folder / "users.asl.json").read_text())["StartAt"] == "defaults"
     endcap("pipeline", "export", "--check", str(folder))
     (folder / "users.asl.json").write_text("{}")

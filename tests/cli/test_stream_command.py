@@ -77,8 +77,8 @@ def test_a_consumer_that_is_killed_loses_nothing_and_repeats_nothing(
 ) -> None:
     put = endcap("stream", "put", str(events), home=home, **settings)
     assert put.stdout == f"{EVENTS} records put\n"
-    for lines in (1, 400):
-        with started(home, settings, "--batch", "25") as runner:
+    for lines in (1, 100):
+        with started(home, settings, "--batch", "5") as runner:  # many, for a slow watcher
             wait_for(home, lines)
             runner.send_signal(signal.SIGKILL)
     assert len(written(home)) < EVENTS
