@@ -61,6 +61,21 @@ def cloud_kind() -> Any:
     return loaded("cloud_of_the_api", HERE / "test_api_function.py").Cloud
 
 
+@pytest.fixture(scope="module")
+def cloud(
+    aws: Any,
+    make_board: Any,
+    checkerboard_home: Path,
+    cloud_kind: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Any]:
+    """One trained shop in the emulator for the tests of a module, which leave their traces."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in aws.environment.items():
+            patch.setenv(name, value)
+        yield cloud_kind(aws, make_board, tmp_path_factory.mktemp("cloud"), checkerboard_home)
+
+
 @pytest.fixture(scope="session")
 def output() -> Any:
     """``function_output.py``: reads the lines and metrics that a function told."""

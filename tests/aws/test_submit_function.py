@@ -60,20 +60,6 @@ class Submitting:
 Open = Callable[..., Submitting]
 
 
-@pytest.fixture(scope="module")
-def cloud(
-    aws: Any,
-    make_board: Any,
-    checkerboard_home: Path,
-    cloud_kind: Any,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Any]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in aws.environment.items():
-            patch.setenv(name, value)
-        yield cloud_kind(aws, make_board, tmp_path_factory.mktemp("cloud"), checkerboard_home)
-
-
 @pytest.fixture
 def opened(
     cloud: Any,
