@@ -72,13 +72,14 @@ class Breaker:
             with self._lock:
                 self._failures = 0
 
-    def failed(self) -> None:
-        """It did not answer, or not in time."""
+    def failed(self, times: int = 1) -> None:
+        """It did not answer, or not in time. ``times``: as how many failures that counts."""
         with self._lock:
-            self._failures += 1
+            was_closed = self.closed
+            self._failures += times
             if self.closed:
                 return
             self._until = self._clock() + self._pause_s
-            opened = self._failures == self._most
+            opened = was_closed
         if opened:
             self._count("breaker_opened_total", dependency=self._dependency)

@@ -13,7 +13,14 @@ from typing import Any, NamedTuple, TypeVar
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    NoCredentialsError,
+    NoRegionError,
+    ReadTimeoutError,
+)
 
 from endcap.adapters.breaker import Breaker, Count, uncounted
 from endcap.domain.errors import EndcapError, Forbidden, InvalidInput, NotFound, Unavailable
@@ -21,6 +28,7 @@ from endcap.domain.errors import EndcapError, Forbidden, InvalidInput, NotFound,
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S, CALLS_AT_ONCE = 1.0, 3.0, 8
 ATTEMPTS, FIRST_PAUSE_S, LONGEST_PAUSE_S = 6, 0.05, 2.0
 RETRY_AFTER_S = 5
+SILENCE = 3  # failures that a time-out counts as: whoever asks has waited for it, twice is enough
 MOST_WRITTEN, MOST_READ = 25, 100  # items in one BatchWriteItem, BatchGetItem
 CONDITION, CANCELLED = "ConditionalCheckFailedException", "TransactionCanceledException"
 THROTTLED = ("ProvisionedThroughputExceededException", "ThrottlingException", "Throttling",
@@ -147,7 +155,8 @@ class DynamoCalls:
             if code == CONDITION:
                 raise ConditionFailed(error.response.get("Item"), attempt) from error
             raise _refused(code, table) from error
-        self._breaker.failed()
+        silent = isinstance(error, ReadTimeoutError | ConnectTimeoutError)
+        self._breaker.failed(SILENCE if silent else 1)
         if isinstance(error, NoCredentialsError | NoRegionError):
             raise InvalidInput("aws_not_configured", field="dynamodb", reason=str(error)) from error
         return Failed(type(error).__name__, False)
