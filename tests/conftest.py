@@ -197,6 +197,19 @@ def lambda_host() -> Any:
 
 
 @pytest.fixture(scope="session")
+def terraform_tools() -> ModuleType:
+    """``tests/infra/terraform.py``."""
+    return beside("infra/terraform.py")
+
+
+@pytest.fixture(scope="session")
+def terraform(terraform_tools: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """``tests/infra/terraform.py: Terraform``: a copy of ``infra/`` for the whole session. Tests
+    that take it are marked ``server``."""
+    return terraform_tools.Terraform(tmp_path_factory.mktemp("terraform"))
+
+
+@pytest.fixture(scope="session")
 def gateway_events() -> Any:
     """``tests/gateway_events.py``: what gateways make of a request."""
     return beside("gateway_events.py")
