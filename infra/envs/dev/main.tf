@@ -1,0 +1,53 @@
+# The same in every environment: what differs stands in defaults.tf.
+
+provider "aws" {
+  region = var.aws_region
+
+  default_tags {
+    tags = {
+      project     = "endcap"
+      environment = local.environment
+      managed_by  = "terraform"
+    }
+  }
+}
+
+locals {
+  environment = coalesce(var.environment, local.defaults.environment)
+}
+
+module "endcap" {
+  source = "../../modules/endcap"
+
+  name    = coalesce(var.name, "endcap-${local.environment}")
+  phases  = var.phases
+  nightly = var.nightly
+
+  functions_package     = var.functions_package
+  functions_image       = var.functions_image
+  training_image        = var.training_image
+  architecture          = var.architecture
+  runtime               = var.runtime
+  glue_package          = var.glue_package
+  functions_environment = var.functions_environment
+  function_environment  = var.function_environment
+
+  deletion_protection = coalesce(var.deletion_protection, local.defaults.deletion_protection)
+  log_retention_days  = coalesce(var.log_retention_days, local.defaults.log_retention_days)
+  cloudtrail          = coalesce(var.cloudtrail, local.defaults.cloudtrail)
+  waf                 = coalesce(var.waf, local.defaults.waf)
+  composite_alarms    = coalesce(var.composite_alarms, local.defaults.composite_alarms)
+  alarm_email         = var.alarm_email
+
+  cidr  = var.cidr
+  mysql = var.mysql
+
+  sagemaker_instance_type  = var.sagemaker_instance_type
+  sagemaker_endpoint       = var.sagemaker_endpoint
+  model_name               = var.model_name
+  model_url                = var.model_url
+  personalize_campaign_arn = var.personalize_campaign_arn
+
+  cors_allowed_origins = var.cors_allowed_origins
+  users_file           = var.users_file
+}

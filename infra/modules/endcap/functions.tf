@@ -1,0 +1,102 @@
+# What the functions are told and may name. Which may do what: infra/functions.json.
+
+locals {
+  resources = {
+    documents_table        = [module.store.tables["documents"].arn]
+    changes_table          = [module.store.tables["changes"].arn]
+    events_table           = [module.store.tables["events"].arn]
+    interests_table        = [module.store.tables["CustomerInterest"].arn]
+    users_table            = [module.store.tables["EcommerceUsers"].arn]
+    stored_table           = [module.store.tables["storeRecommendations"].arn]
+    catalog_table          = [module.store.tables["catalog"].arn]
+    related_table          = [module.store.tables["related_items"].arn]
+    product_features_table = [module.store.tables["product_features"].arn]
+    user_features_table    = [module.store.tables["user_features"].arn]
+
+    artifacts_bucket = [module.lake.buckets["artifacts"].arn]
+    lake_bucket      = [module.lake.buckets["lake"].arn]
+    users_bucket     = [module.lake.buckets["users"].arn]
+    runs_bucket      = [module.lake.buckets["runs"].arn]
+    failures_bucket  = [module.lake.buckets["failures"].arn]
+
+    events_stream   = [module.stream.stream.arn]
+    ranker_endpoint = var.sagemaker_endpoint ? [module.training.endpoint_arn] : []
+    campaign        = var.personalize_campaign_arn == "" ? [] : [var.personalize_campaign_arn]
+    topic           = [for pipeline in module.pipeline : pipeline.topic_arn]
+    mail_identity   = [] # runs are told by the topic
+
+    # By name, since the machine names the function: the wildcard is a run's own id.
+    map_runs = ["arn:${local.partition}:states:${local.region}:${local.account}:mapRun:${var.name}-users/*"]
+  }
+
+  environment = merge(
+    {
+      ENDCAP_HOME           = "/tmp/endcap"
+      ENDCAP_DOCUMENTS      = "dynamodb://${module.store.prefix}"
+      ENDCAP_LOG            = "dynamodb"
+      ENDCAP_LAKE           = local.lake_url
+      ENDCAP_ARTIFACTS      = local.artifacts_url
+      ENDCAP_STREAM         = "kinesis://${module.stream.stream.name}"
+      ENDCAP_CACHE_MB       = "256" # of the 512 MB that a function has below /tmp
+      CustomerInterestTable = module.store.tables["CustomerInterest"].name
+    },
+    var.personalize_campaign_arn == "" ? {} : { PERSONALIZE_CAMPAIGN_ARN = var.personalize_campaign_arn },
+    var.functions_environment,
+  )
+
+  # Behind the gateways: they ask for keys and tokens.
+  behind = merge(
+    { ENDCAP_AUTH = "gateway", ENDCAP_DEADLINE_MS = "400" },
+    length(var.cors_allowed_origins) == 0 ? {} : { ENDCAP_CORS_ORIGINS = join(",", var.cors_allowed_origins) },
+    var.sagemaker_endpoint ? { ENDCAP_RANKER = "sagemaker://${module.training.endpoint_name}" } : {},
+  )
+
+  told = {
+    api               = local.behind
+    Submit            = local.behind
+    RecordPreference  = local.behind
+    NotifyCompletion  = { for pipeline in module.pipeline : "ENDCAP_SENDER" => "sns://${pipeline.topic_arn}" }
+    ImportUsersFromS3 = { RunsUrl = "s3://${module.lake.buckets["runs"].name}/${local.runs_prefix}" }
+  }
+
+  function_environment = {
+    for name in setunion(keys(local.told), keys(var.function_environment)) :
+    name => merge(lookup(local.told, name, {}), lookup(var.function_environment, name, {}))
+  }
+}
+
+module "pipeline_functions" {
+  source = "../functions"
+  count  = local.on["pipeline"]
+
+  name        = var.name
+  kms_key_arn = module.security.kms_key_arn
+  only = [
+    "ImportUsersFromS3", "MockRecommendations", "FetchRecommendations", "StoreToDynamoDB",
+    "NotifyCompletion", "Nightly",
+  ]
+  package_file         = var.functions_package
+  image_uri            = var.functions_image
+  architecture         = var.architecture
+  runtime              = var.runtime
+  resources            = local.resources
+  environment          = local.environment
+  function_environment = local.function_environment
+  log_retention_days   = var.log_retention_days
+}
+
+module "application_functions" {
+  source = "../functions"
+  count  = local.on["application"]
+
+  name                 = var.name
+  kms_key_arn          = module.security.kms_key_arn
+  only                 = ["api", "Submit", "RecordPreference", "Stream"]
+  package_file         = var.functions_package
+  architecture         = var.architecture
+  runtime              = var.runtime
+  resources            = local.resources
+  environment          = local.environment
+  function_environment = local.function_environment
+  log_retention_days   = var.log_retention_days
+}

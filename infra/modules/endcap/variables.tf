@@ -1,0 +1,226 @@
+# What is made
+
+variable "name" {
+  description = "Prefix of all names, such as endcap-dev."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{2,30}$", var.name))
+    error_message = "name must begin with a letter and hold 3 to 31 small letters, digits and hyphens."
+  }
+}
+
+variable "phases" {
+  description = "What stands: core, and any of pipeline, application, web, etl, vector-db, streaming-inference."
+  type        = set(string)
+  default     = ["core", "pipeline", "application", "web"]
+
+  validation {
+    condition     = contains(var.phases, "core")
+    error_message = "phases must hold core: every other phase stands on its key, buckets and tables."
+  }
+
+  validation {
+    condition = length(setsubtract(var.phases, [
+      "core", "pipeline", "application", "web", "etl", "vector-db", "streaming-inference",
+    ])) == 0
+    error_message = "phases may hold core, pipeline, application, web, etl, vector-db and streaming-inference."
+  }
+
+  validation {
+    condition     = !contains(var.phases, "web") || contains(var.phases, "application")
+    error_message = "The phase web needs application: the page asks its HTTP API."
+  }
+}
+
+variable "nightly" {
+  description = "Which nightly machine runs: small (every step in a function) or full (features by Glue, training by SageMaker)."
+  type        = string
+  default     = "small"
+
+  validation {
+    condition     = contains(["small", "full"], var.nightly)
+    error_message = "nightly must be small or full."
+  }
+
+  validation {
+    condition     = var.nightly == "small" || contains(var.phases, "etl") && var.training_image != ""
+    error_message = "nightly = \"full\" needs the phase etl (its Glue job) and training_image (the SageMaker job's)."
+  }
+}
+
+# Code
+
+variable "functions_package" {
+  description = "Path of the zip of the functions, as `make package` writes it. Needed by pipeline, application and streaming-inference."
+  type        = string
+  default     = ""
+
+  validation {
+    condition = (
+      length(setintersection(var.phases, ["pipeline", "application", "streaming-inference"])) == 0
+      || var.functions_package != ""
+    )
+    error_message = "The phases pipeline, application and streaming-inference need functions_package: `make package` writes it."
+  }
+}
+
+variable "functions_image" {
+  description = "URI of the container image of the functions that no zip holds. Needed by pipeline."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = !contains(var.phases, "pipeline") || var.functions_image != ""
+    error_message = "The phase pipeline needs functions_image: push infra/functions.Dockerfile into the repository that core makes."
+  }
+}
+
+variable "training_image" {
+  description = "URI of the container image of SageMaker's training jobs and endpoint; empty: neither is used."
+  type        = string
+  default     = ""
+}
+
+variable "architecture" {
+  description = "Processor of the functions: arm64 or x86_64."
+  type        = string
+  default     = "arm64"
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.architecture)
+    error_message = "architecture must be arm64 or x86_64."
+  }
+}
+
+variable "runtime" {
+  description = "Runtime of the functions that come as a zip."
+  type        = string
+  default     = "python3.12"
+
+  validation {
+    condition     = can(regex("^python3\\.[0-9]{2}$", var.runtime))
+    error_message = "runtime must be one of Python, such as python3.12."
+  }
+}
+
+variable "glue_package" {
+  description = "Folder that `make glue` writes (wheel, script, arguments.json). Needed by etl."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = !contains(var.phases, "etl") || var.glue_package != ""
+    error_message = "The phase etl needs glue_package: `make glue` writes the folder."
+  }
+}
+
+variable "functions_environment" {
+  description = "Variables that all functions get beside those that this module sets, such as ENDCAP_LOG_LEVEL."
+  type        = map(string)
+  default     = {}
+}
+
+variable "function_environment" {
+  description = "Variables of single functions, by name of the function."
+  type        = map(map(string))
+  default     = {}
+}
+
+# How it is kept
+
+variable "deletion_protection" {
+  description = "Tables, databases and buckets that hold data cannot be deleted before this is switched off."
+  type        = bool
+  default     = true
+}
+
+variable "log_retention_days" {
+  description = "Days for which logs are kept."
+  type        = number
+  default     = 90
+}
+
+variable "cloudtrail" {
+  description = "Record who called which API of the account, in the bucket of logs."
+  type        = bool
+  default     = false
+}
+
+variable "waf" {
+  description = "Put a web application firewall before the REST API and the page (which carries the HTTP API)."
+  type        = bool
+  default     = false
+}
+
+variable "alarm_email" {
+  description = "Address that gets alarms and the message of each run; empty: nobody subscribes."
+  type        = string
+  default     = ""
+}
+
+variable "composite_alarms" {
+  description = "Sum up the alarms in one for each of availability, quality and data."
+  type        = bool
+  default     = true
+}
+
+# Networks and databases
+
+variable "cidr" {
+  description = "Addresses of the network that databases stand in."
+  type        = string
+  default     = "10.42.0.0/16"
+}
+
+variable "mysql" {
+  description = "Make a MySQL database as the source of etl."
+  type        = bool
+  default     = false
+}
+
+# Models
+
+variable "sagemaker_instance_type" {
+  description = "Instance of training jobs and of the endpoint."
+  type        = string
+  default     = "ml.m5.xlarge"
+}
+
+variable "sagemaker_endpoint" {
+  description = "Let an endpoint of SageMaker rank; needs training_image and model_url."
+  type        = bool
+  default     = false
+}
+
+variable "model_name" {
+  description = "Name of the model behind the endpoint."
+  type        = string
+  default     = "ranker"
+}
+
+variable "model_url" {
+  description = "s3:// URL of a packed version (`endcap versions pack`) for the endpoint."
+  type        = string
+  default     = ""
+}
+
+variable "personalize_campaign_arn" {
+  description = "A campaign of Amazon Personalize that is asked first; empty: the engine answers."
+  type        = string
+  default     = ""
+}
+
+# Who asks
+
+variable "cors_allowed_origins" {
+  description = "Origins whose pages may ask the APIs, such as https://shop.example."
+  type        = list(string)
+  default     = []
+}
+
+variable "users_file" {
+  description = "Path of a file of users that is put below users/ of its bucket, where a new file starts the machine of users; empty: none."
+  type        = string
+  default     = ""
+}
