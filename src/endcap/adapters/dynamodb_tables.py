@@ -1,12 +1,15 @@
 """The tables of DynamoDB that Endcap keeps things in, as data: whoever makes them, tests them or
-describes them elsewhere reads them here."""
+describes them elsewhere reads them here. Terraform reads them in infra/tables.json, which is what
+``python -m endcap.adapters.dynamodb_tables`` prints."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from time import sleep
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from endcap.domain.errors import InvalidInput, Unavailable
@@ -160,3 +163,7 @@ def _back_up(dynamodb: Any, table: Table, name: str, pause: Callable[[float], No
             continue
         return
     raise Unavailable("dynamodb_unavailable", field=name, reason="no backups yet")
+
+
+if __name__ == "__main__":
+    print(json.dumps(msgspec.to_builtins(TABLES), indent=2))  # noqa: T201
