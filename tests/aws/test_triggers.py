@@ -15,7 +15,8 @@ TRIGGERS = Path(__file__).parents[2] / "infra" / "state-machines" / "triggers.js
 def filled(name: str, bucket: str, prefix: str) -> dict[str, Any]:
     """As Terraform fills the placeholders in."""
     text = TRIGGERS.read_text("utf-8")
-    for placeholder, value in {"bucket": bucket, "prefix": prefix, "source": "s3://b/in"}.items():
+    places = {"source": "s3://b/in", "interactions": "s3://b/events/**/*.jsonl"}
+    for placeholder, value in {"bucket": bucket, "prefix": prefix, **places}.items():
         text = text.replace(f"${{{name}_{placeholder}}}", value)
     found: dict[str, Any] = json.loads(text)[name]
     return found
@@ -82,4 +83,5 @@ def test_the_schedule_is_one_that_eventbridge_takes(aws: Any) -> None:
     )  # fmt: skip
     made = aws.client("scheduler").get_schedule(Name=name)
     assert made["ScheduleExpression"] == "cron(15 3 * * ? *)"
-    assert json.loads(made["Target"]["Input"]) == {"source": "s3://b/in"}
+    given = {"source": "s3://b/in", "interactions": "s3://b/events/**/*.jsonl"}
+    assert json.loads(made["Target"]["Input"]) == given

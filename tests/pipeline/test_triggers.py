@@ -36,5 +36,12 @@ def test_what_a_trigger_gives_are_arguments_of_the_pipeline(name: str) -> None:
         assert set(given) <= set(pipeline.arguments)
 
 
+def test_a_night_may_read_a_source_and_files_of_events() -> None:
+    given = triggers(PIPELINES["nightly"])["schedule"]["input"]
+    assert given == {
+        "source": "${nightly_source}", "interactions": "${nightly_interactions}",
+    }  # fmt: skip
+
+
 def test_a_pipeline_may_have_none() -> None:
     assert triggers(Pipeline("p", "", {}, ())) == {}

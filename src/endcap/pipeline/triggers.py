@@ -25,7 +25,7 @@ def triggers(pipeline: Pipeline) -> dict[str, Any]:
             "cron": pipeline.schedule,
             "expression": expression(pipeline.schedule),
             "timezone": "UTC",
-            "input": {"source": f"${{{pipeline.name}_source}}"},
+            "input": {name: f"${{{pipeline.name}_{name}}}" for name in places(pipeline)},
         }
     if pipeline.on_file:
         found["new_data"] = {
@@ -34,6 +34,11 @@ def triggers(pipeline: Pipeline) -> dict[str, Any]:
             "template": json.dumps({pipeline.on_file: "s3://<bucket>/<key>"}),
         }
     return found
+
+
+def places(pipeline: Pipeline) -> list[str]:
+    """Its arguments that name what is read: texts which are empty unless given."""
+    return [name for name, default in pipeline.arguments.items() if default == ""]
 
 
 def pattern(name: str) -> dict[str, Any]:
