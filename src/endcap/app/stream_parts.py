@@ -38,6 +38,13 @@ class Unanswered(Struct, frozen=True):
     data: bytes
 
 
+class _AsItCame(Struct):
+    """The bytes (base64) of a record without an answer: as we write them, or Amazon Firehose."""
+
+    data: bytes | None = None
+    rawData: bytes | None = None  # noqa: N815 - as on the wire
+
+
 class PartFiles(Protocol):
     """Small files below one root (``url``), each replaced as a whole."""
 
@@ -148,11 +155,18 @@ def _answered(line: bytes, users: Collection[str]) -> str | None:
 
 
 def _unanswered(line: bytes, users: Collection[str]) -> str | None:
-    try:
-        data = msgspec.json.decode(line, type=Unanswered).data
-    except (msgspec.DecodeError, UnicodeDecodeError):  # another program wrote it
-        data = line
+    data = _as_it_came(line)
     return next((user for user in users if is_about(data, user)), None)
+
+
+def _as_it_came(line: bytes) -> bytes:
+    """The record in a line of ``failed``; the line itself, where another program wrote it."""
+    try:
+        told = msgspec.json.decode(line, type=_AsItCame)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return line
+    found = told.rawData if told.data is None else told.data
+    return line if found is None else found
 
 
 def _start(user_id: str) -> bytes:
