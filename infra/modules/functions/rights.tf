@@ -188,11 +188,13 @@ locals {
   network_statements = {
     for name in keys(local.functions) : name => [
       for statement in [
+        # Lambda asks for these rights on everything, before any interface is there.
         { Sid = "Network", Effect = "Allow", Action = local.network_actions, Resource = ["*"] },
         {
-          Sid      = "NotByItsCode"
-          Effect   = "Deny"
-          Action   = local.network_actions
+          Sid    = "NotByItsCode"
+          Effect = "Deny"
+          Action = local.network_actions
+          # A refusal: of every interface.
           Resource = ["*"]
           Condition = {
             ArnEquals = {

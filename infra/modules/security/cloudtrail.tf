@@ -12,7 +12,7 @@ resource "aws_s3_bucket" "trail" {
   count = var.cloudtrail ? 1 : 0
 
   bucket        = local.trail_bucket
-  force_destroy = var.force_destroy
+  force_destroy = !var.deletion_protection
 }
 
 resource "aws_s3_bucket_public_access_block" "trail" {
@@ -92,7 +92,7 @@ resource "aws_s3_bucket_policy" "trail" {
       {
         Sid       = "TlsOnly"
         Effect    = "Deny"
-        Principal = "*"
+        Principal = { AWS = "*" }
         Action    = "s3:*" # a refusal: of everything that does not come by TLS
         Resource  = ["${local.arn}:s3:::${local.trail_bucket}", "${local.arn}:s3:::${local.trail_bucket}/*"]
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
@@ -125,7 +125,6 @@ resource "aws_s3_bucket_policy" "trail" {
 
 resource "aws_cloudtrail" "this" {
   #checkov:skip=CKV_AWS_252:Nobody is told of each file; alarms are the module observability's.
-  #checkov:skip=CKV2_AWS_10:The record is read in S3 by Athena; a second copy in log groups costs more than the trail.
   count = var.cloudtrail ? 1 : 0
 
   name                          = local.trail
@@ -135,5 +134,51 @@ resource "aws_cloudtrail" "this" {
   include_global_service_events = true
   enable_log_file_validation    = true
 
-  depends_on = [aws_s3_bucket_policy.trail]
+  # All streams of the group: the trail makes them.
+  cloud_watch_logs_group_arn = "${aws_cloudwatch_log_group.trail[0].arn}:*"
+  cloud_watch_logs_role_arn  = aws_iam_role.trail[0].arn
+
+  depends_on = [aws_s3_bucket_policy.trail, aws_iam_role_policy.trail]
+}
+
+resource "aws_cloudwatch_log_group" "trail" {
+  #checkov:skip=CKV_AWS_338:For searching what happened lately; the whole record is in the bucket for trail_days.
+  count = var.cloudtrail ? 1 : 0
+
+  name              = "/aws/cloudtrail/${local.trail}"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = aws_kms_key.this.arn
+}
+
+resource "aws_iam_role" "trail" {
+  count = var.cloudtrail ? 1 : 0
+
+  name = local.trail
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "cloudtrail.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+      Condition = { StringEquals = { "aws:SourceArn" = local.trail_arn } }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "trail" {
+  count = var.cloudtrail ? 1 : 0
+
+  name = "log"
+  role = aws_iam_role.trail[0].id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect = "Allow"
+      Action = ["logs:CreateLogStream", "logs:PutLogEvents"]
+      # Streams of this account, which the trail names by region.
+      Resource = "${aws_cloudwatch_log_group.trail[0].arn}:log-stream:${local.account}_CloudTrail_*"
+    }]
+  })
 }

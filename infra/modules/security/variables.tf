@@ -36,8 +36,19 @@ variable "trail_days" {
   }
 }
 
-variable "force_destroy" {
-  description = "Whether destroying the trail's bucket may delete what is in it."
+variable "log_retention_days" {
+  description = "Days for which the record of calls can be searched in CloudWatch."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "log_retention_days must be a number of days that CloudWatch knows, such as 7, 30, 90 or 365."
+  }
+}
+
+variable "deletion_protection" {
+  description = "Whether destroying refuses the trail's bucket while there is something in it."
   type        = bool
-  default     = false
+  default     = true
 }
