@@ -18,7 +18,7 @@ HOST ?= 127.0.0.1
 CODE := src tests infra $(wildcard bench)
 PYTEST ?= $(BIN)/python -m pytest -q
 
-.PHONY: help setup setup-dev setup-browsers setup-databases setup-spark demo serve test test-fast check bench bench-serving bench-peers docs openapi package glue lock clean
+.PHONY: help setup setup-dev setup-browsers setup-databases setup-spark setup-checkov demo serve test test-fast check bench bench-serving bench-peers docs openapi package glue lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,14 @@ setup-spark: $(SPARKS:%=.venv-spark%/.made) ## pythons for endcap etl --engine s
 
 .venv-spark%/.made: requirements-spark%.lock | $(BIN)/python
 	@java -version >/dev/null 2>&1 || echo "Spark needs Java 17: apt-get install openjdk-17-jre-headless" >&2
+	"$(PYTHON)" -m venv $(@D)
+	$(@D)/bin/python -m pip --disable-pip-version-check --no-input install --quiet \
+		--require-hashes --requirement $<
+	@touch $@
+
+setup-checkov: .venv-checkov/.made ## a python for tests/infra/test_checkov.py, which reads the Terraform
+
+.venv-checkov/.made: requirements-checkov.lock | $(BIN)/python
 	"$(PYTHON)" -m venv $(@D)
 	$(@D)/bin/python -m pip --disable-pip-version-check --no-input install --quiet \
 		--require-hashes --requirement $<
@@ -108,12 +116,14 @@ lock: ## pin the newest dependencies (needs uv)
 	$(LOCK) --constraint requirements-dev.lock --output-file requirements.lock
 	$(call SPARK_LOCK,>=3.5.4$(comma)<3.6,35)
 	$(call SPARK_LOCK,>=4.0.1$(comma)<4.1,4)
+	echo checkov | uv pip compile - --quiet --upgrade --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-annotate --no-header --output-file requirements-checkov.lock
 
 glue: setup-dev ## build/glue: wheel, script and arguments of the job of AWS Glue
 	$(BIN)/python infra/glue_package.py --out build/glue
 
 clean: ## remove .venv and caches; data stays
-	rm -rf .venv .venv-spark* build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+	rm -rf .venv .venv-spark* .venv-checkov build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis \
 		.import_linter_cache .grimp_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 

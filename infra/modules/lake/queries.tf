@@ -160,37 +160,3 @@ resource "aws_athena_workgroup" "this" {
     }
   }
 }
-
-resource "aws_athena_named_query" "funnel" {
-  name        = "funnel-by-day"
-  description = "Views, carts and purchases of each day of the last month."
-  workgroup   = aws_athena_workgroup.this.id
-  database    = aws_glue_catalog_database.this.name
-
-  query = <<-SQL
-    SELECT date,
-      count_if(event_type = 'view') AS views,
-      count_if(event_type = 'add_to_cart') AS carts,
-      count_if(event_type = 'purchase') AS purchases,
-      count(DISTINCT user_id) AS shoppers
-    FROM events
-    WHERE date >= date_format(current_date - INTERVAL '30' DAY, '%Y-%m-%d')
-    GROUP BY date
-    ORDER BY date
-  SQL
-}
-
-resource "aws_athena_named_query" "answers" {
-  name        = "answers-by-version"
-  description = "Answers of the last week by day, model version and what failed."
-  workgroup   = aws_athena_workgroup.this.id
-  database    = aws_glue_catalog_database.this.name
-
-  query = <<-SQL
-    SELECT date, consumer, modelversion, coalesce(fallback, '') AS fallback, count(*) AS answers
-    FROM recommendations
-    WHERE date >= date_format(current_date - INTERVAL '7' DAY, '%Y-%m-%d')
-    GROUP BY 1, 2, 3, 4
-    ORDER BY 1, 2, 3, 4
-  SQL
-}

@@ -8,6 +8,7 @@ data "aws_partition" "this" {}
 data "aws_region" "this" {}
 
 data "aws_availability_zones" "this" {
+  #checkov:skip=CKV_AWS_394:Only the first of the sorted names are used, and a new zone of a region is the last of them.
   state = "available"
 
   filter {

@@ -6,10 +6,11 @@ locals {
 }
 
 resource "aws_dynamodb_table" "this" {
+  #checkov:skip=CKV2_AWS_16:Charged by request, the tables have no capacity that could be scaled.
   for_each = local.tables
 
   name                        = "${local.prefix}${each.key}"
-  billing_mode                = each.value.on_demand ? "PAY_PER_REQUEST" : "PROVISIONED"
+  billing_mode                = "PAY_PER_REQUEST"
   hash_key                    = each.value.partition
   range_key                   = each.value.sort == "" ? null : each.value.sort
   deletion_protection_enabled = var.deletion_protection
@@ -33,19 +34,19 @@ resource "aws_dynamodb_table" "this" {
   }
 
   server_side_encryption {
-    enabled     = each.value.kms
-    kms_key_arn = each.value.kms ? var.kms_key_arn : null
+    enabled     = true
+    kms_key_arn = var.kms_key_arn
   }
 
   point_in_time_recovery {
-    enabled                 = each.value.recovery
-    recovery_period_in_days = each.value.recovery ? var.recovery_days : null
+    enabled                 = true
+    recovery_period_in_days = var.recovery_days
   }
 
   lifecycle {
     precondition {
-      condition     = each.value.on_demand
-      error_message = "${each.key} is not charged by request: this module knows no capacity for it."
+      condition     = each.value.on_demand && each.value.kms && each.value.recovery
+      error_message = "${each.key} is to be charged, encrypted or recovered otherwise, which this module knows no way to."
     }
   }
 }
