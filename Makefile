@@ -109,8 +109,8 @@ lock: ## pin the newest dependencies (needs uv)
 	$(call SPARK_LOCK,>=3.5.4$(comma)<3.6,35)
 	$(call SPARK_LOCK,>=4.0.1$(comma)<4.1,4)
 
-glue: setup-dev ## build/glue: wheel, script and arguments of the job of AWS Glue
-	$(BIN)/python infra/glue_package.py --out build/glue
+glue: setup-dev ## build/glue: wheels, script and arguments of the job of AWS Glue
+	$(BIN)/python infra/glue_package.py --out build/glue --wheels
 
 clean: ## remove .venv and caches; data stays
 	rm -rf .venv .venv-spark* build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis \
