@@ -170,12 +170,12 @@ locals {
 
   queue_statements = {
     for name in keys(local.functions) : name => [
-      for queue in aws_sqs_queue.given_up : {
+      for of, queue in aws_sqs_queue.given_up : {
         Sid      = "GivenUp"
         Effect   = "Allow"
         Action   = ["sqs:SendMessage"]
         Resource = [queue.arn]
-      } if contains(var.asynchronous, name)
+      } if of == name
     ]
   }
 
