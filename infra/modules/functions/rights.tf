@@ -179,8 +179,8 @@ locals {
     ]
   }
 
-  # Lambda makes a function's network interfaces with the function's role, and looks whether it may
-  # before it makes the function: without a named resource. The function's own code may not.
+  # Lambda makes a function's network interfaces with the function's role. The function's own code
+  # may not.
   network_actions = [
     "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
     "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses",
@@ -188,11 +188,18 @@ locals {
   network_statements = {
     for name in keys(local.functions) : name => [
       for statement in [
-        { Sid = "Network", Effect = "Allow", Action = local.network_actions, Resource = ["*"] },
         {
-          Sid      = "NotByItsCode"
-          Effect   = "Deny"
-          Action   = local.network_actions
+          Sid    = "Network"
+          Effect = "Allow"
+          Action = local.network_actions
+          # Lambda looks whether it may before there is an interface to name.
+          Resource = ["*"]
+        },
+        {
+          Sid    = "NotByItsCode"
+          Effect = "Deny"
+          Action = local.network_actions
+          # A refusal: of every interface.
           Resource = ["*"]
           Condition = {
             ArnEquals = {
