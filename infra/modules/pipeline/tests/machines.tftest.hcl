@@ -117,7 +117,7 @@ run "all" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role.machine["users"].assume_role_policy).Statement[0].Condition.ArnEquals == { "aws:SourceArn" = "arn:aws:states:eu-central-1:123456789012:stateMachine:endcap-test-users" }
+    condition     = jsondecode(aws_iam_role.machine["users"].assume_role_policy).Statement[0].Condition.ArnLike == { "aws:SourceArn" = ["arn:aws:states:eu-central-1:123456789012:stateMachine:endcap-test-users"] }
     error_message = "A role is for its own machine alone."
   }
 

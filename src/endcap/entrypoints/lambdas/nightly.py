@@ -1,8 +1,9 @@
 """``Nightly``: one step of the nightly pipeline, for small shops whose every step fits a function.
 
 Handler: ``endcap.entrypoints.lambdas.nightly.handler``. The event names the ``step`` and holds the
-facts that it needs; the answer is what the step gives. It needs all that training needs: a
-container image, and a home on a file system that outlives the call.
+facts that it needs; the answer is what the step gives. It needs all that training needs, so a
+container image, and a disk with room for the shop's lake; what lies there is not looked for by the
+next step, which may run on another.
 """
 
 from __future__ import annotations
