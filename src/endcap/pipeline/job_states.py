@@ -64,10 +64,11 @@ def sagemaker(paths: Paths, step: Step) -> State:
 
 
 def where(name: str, only: State, rest: State) -> State:
-    """``only`` where a deployment says that ``name`` is true, then ``rest`` (not empty), whatever it
-    says. The directives of Terraform's templates stand inside the names of members, right behind
-    their opening quotes, so that the whole is JSON before it is filled in, and after: what goes
-    reaches from one opening quote to another."""
+    """``only`` where a deployment says that ``name`` is true, then ``rest`` (not empty) anyway.
+
+    The directives of Terraform's templates stand inside the names of members, right behind their
+    opening quotes, so that the whole is JSON before it is filled in, and after: what goes reaches
+    from one opening quote to another."""
     (first, *more), (after, *others) = only.items(), rest.items()
     begun = {f"%{{ if {name} }}{first[0]}": first[1], **dict(more)}
     return begun | {f"%{{ endif }}{after[0]}": after[1], **dict(others)}
