@@ -1,9 +1,9 @@
 """A pipeline as a state machine of AWS Step Functions, in Amazon States Language (JSONPath).
 
-What differs between deployments stands as ``${name}``: Terraform's ``templatefile`` fills it in; what
-only some have, between ``%{ if name }`` and ``%{ endif }``. A step's facts lie below ``$.NAME``, the
-run's arguments below ``$``. Source: the specification at https://states-language.net, and the
-service integrations of Lambda, Glue and SageMaker.
+What differs between deployments stands as ``${name}``: Terraform's ``templatefile`` fills it in.
+What only some have stands between ``%{ if name }`` and ``%{ endif }``. A step's facts lie below
+``$.NAME``, the run's arguments below ``$``. Source: the specification at https://states-language.net,
+and the service integrations of Lambda, Glue and SageMaker.
 """
 
 from __future__ import annotations
