@@ -143,6 +143,22 @@ def test_placeholders_are_those_that_terraform_fills(name: str) -> None:
     assert set(re.findall(r"\$\{(\w+)\}", json.dumps(MACHINES[name]))) <= PERMITTED
 
 
+def test_only_spot_instances_have_a_longest_wait() -> None:
+    text = state_machines()["nightly.asl.json"]
+    assert set(re.findall(r"%\{ if (\w+) \}", text)) == {"training_spot"}
+    always = re.sub(r"%\{ if \w+ \}.*?%\{ endif \}", "", text, flags=re.DOTALL)
+    spot = re.sub(r"%\{.*?\}", "", text)
+    asked, of_spot = (json.loads(t)["States"]["train"]["Parameters"] for t in (always, spot))
+    most_s = asked["StoppingCondition"]["MaxRuntimeInSeconds"]
+    assert asked["StoppingCondition"] == {"MaxRuntimeInSeconds": most_s}
+    assert "EnableManagedSpotTraining" not in asked
+    assert of_spot["EnableManagedSpotTraining"] is True
+    waits = {"MaxWaitTimeInSeconds": most_s, "MaxRuntimeInSeconds": most_s}
+    assert of_spot["StoppingCondition"] == waits
+    assert set(of_spot) - set(asked) == {"EnableManagedSpotTraining"}
+    assert {name for name in of_spot if "{" in name} == set()
+
+
 @pytest.mark.parametrize("name", MACHINES)
 def test_a_failure_anywhere_is_told_and_ends_as_one(name: str) -> None:
     states = MACHINES[name]["States"]

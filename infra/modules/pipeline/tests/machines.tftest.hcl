@@ -216,6 +216,40 @@ run "users_alone" {
   }
 }
 
+run "training_on_spot_instances" {
+  command = plan
+
+  variables {
+    machines = ["nightly"]
+    training = {
+      role_arn        = "arn:aws:iam::123456789012:role/endcap-test-training"
+      image           = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/endcap-test-training:1"
+      instance_type   = "ml.m5.xlarge"
+      output_url      = "s3://endcap-test-artifacts/training"
+      checkpoints_url = "s3://endcap-test-artifacts/checkpoints"
+      spot            = true
+    }
+  }
+
+  assert {
+    condition     = jsondecode(aws_sfn_state_machine.this["nightly"].definition).States.train.Parameters.EnableManagedSpotTraining == true && jsondecode(aws_sfn_state_machine.this["nightly"].definition).States.train.Parameters.StoppingCondition == { MaxRuntimeInSeconds = 14400, MaxWaitTimeInSeconds = 14400 }
+    error_message = "A job on spot instances waits for them, and says for how long at most."
+  }
+}
+
+run "training_on_instances_of_its_own" {
+  command = plan
+
+  variables {
+    machines = ["nightly"]
+  }
+
+  assert {
+    condition     = jsondecode(aws_sfn_state_machine.this["nightly"].definition).States.train.Parameters.StoppingCondition == { MaxRuntimeInSeconds = 14400 } && !contains(keys(jsondecode(aws_sfn_state_machine.this["nightly"].definition).States.train.Parameters), "EnableManagedSpotTraining")
+    error_message = "SageMaker refuses a longest wait for instances that are not spot."
+  }
+}
+
 run "what_the_large_machine_needs" {
   command = plan
 

@@ -31,5 +31,16 @@ def handler(event: Mapping[str, Any], _: Any) -> dict[str, Any]:
     if name not in steps:
         raise InvalidInput("unknown_step", field="step", value=name, permitted=", ".join(steps))
     given = dict(steps[name].run(event))
-    tell("step done", {"steps": 1}, step=name)
+    tell("step done", {"steps": 1, **counted(name, event, given)}, step=name)
     return given
+
+
+def counted(step: str, asked: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, float]:
+    """What of a step's facts is a metric."""
+    if step == "evaluate" and "drift" in given["metrics"]:
+        return {"drift": given["metrics"]["drift"]}
+    if step == "gate" and asked["due"]:
+        return {"promoted" if given["promoted"] else "refused": 1}
+    if step == "store":
+        return {"stored": given["stored"]}
+    return {}
