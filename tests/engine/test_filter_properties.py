@@ -326,3 +326,19 @@ def test_only_so_much_is_kept(monkeypatch: Any) -> None:
             assert len(found.items) == sum(wanted)
     assert len(now.masks._kept) < 10
     assert len(now.masks._columns._columns) == 1
+
+
+def test_a_bitmap_that_is_kept_outlives_its_columns(monkeypatch: Any) -> None:
+    from endcap.engine import attribute_columns
+
+    now = shop([{"x": n, "y": n} for n in range(10)], {})
+    monkeypatch.setattr(attribute_columns, "MOST_BYTES", 1)
+    below = {
+        name: Filtering(Filter(ITEM, (Expression(INCLUDE, Compare(Field("Items", name), "<",
+                                                                  Literal(4))),)))
+        for name in "xy"
+    }  # fmt: skip
+    every = tuple(f"i{n}" for n in range(10))
+    for name in "xyxyx":
+        query = Query("rerank", NOW, k=10, item_ids=every, filter=below[name])
+        assert {item.id for item in answer(now, query).items} == {f"i{n}" for n in range(4)}

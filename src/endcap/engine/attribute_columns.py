@@ -7,17 +7,21 @@ from the snapshot when a filter first speaks of it, and follows every change fro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from endcap.domain.filters import Field
-from endcap.domain.values import Attribute
 from endcap.engine.attribute_values import found_in, spellings
 from endcap.engine.attributes import AttributeTable
-from endcap.engine.distinct_values import ABSENT, Column
+from endcap.engine.distinct_values import Column
 
 MOST_BYTES = 256 << 20  # of all columns of one table, as ``Column.size`` estimates them
+
+CHUNK = 50_000  # rows that are decoded at once
+_ARRAY_OF = b"\xdd"  # MessagePack: an array, its length in the next four bytes
 
 Key = tuple[str, bool]  # name, split
 
@@ -71,39 +75,41 @@ def fill(columns: list[Column], table: AttributeTable) -> None:
     rows = max(len(table.base), max(table.later, default=-1) + 1)
     for column in columns:
         column.grow(rows)
-    decode, places = partial_decoder(columns)
-    starts, flat = table.base.starts.tolist(), table.base.flat.data
-    read: list[list[int]] = [[] for _ in columns]
-    for row in range(len(table.base)):
-        first, last = starts[row], starts[row + 1]
-        found = decode(flat[first:last]) if last > first else None
-        for column, where, codes in zip(columns, places, read, strict=True):
-            codes.append(ABSENT if found is None else column.code(first_of(found, where)))
-    for column, codes in zip(columns, read, strict=True):
-        column.codes[: len(codes)] = codes
+    names = list(dict.fromkeys(name for column in columns for name in spellings(column.name)))
+    decode = partial_decoder(names)
+    getters = [attrgetter(*places_of(column, names)) for column in columns]
+    starts = table.base.starts
+    for first in range(0, len(table.base), CHUNK):
+        last = min(first + CHUNK, len(table.base))
+        filled = first + np.flatnonzero(np.diff(starts[first : last + 1]))
+        if not len(filled):
+            continue
+        blobs = bytes(table.base.flat[starts[first] : starts[last]])
+        found = decode(_ARRAY_OF + len(filled).to_bytes(4, "big") + blobs)
+        for column, get in zip(columns, getters, strict=True):
+            column.codes[filled] = column.encode(list(map(first_of, map(get, found))))
     for row, attributes in table.later.items():
         for column in columns:
             column.put(row, found_in(attributes, column.name))
 
 
-def partial_decoder(columns: list[Column]) -> tuple[Callable[[Any], Any], list[list[str]]]:
-    """What reads the wanted attributes of a blob and passes over the others; and, by column, the
-    members of what it makes that may hold its value, in order."""
-    names = list(dict.fromkeys(name for column in columns for name in spellings(column.name)))
-    members = {name: f"at{place}" for place, name in enumerate(names)}
-    kind = msgspec.defstruct(
-        "Some",
-        [(member, Any, None) for member in members.values()],
-        rename={member: name for name, member in members.items()},
-        gc=False,
-    )
-    places = [[members[name] for name in spellings(column.name)] for column in columns]
-    return msgspec.msgpack.Decoder(kind).decode, places
+def partial_decoder(names: list[str]) -> Callable[[bytes], Any]:
+    """What reads the attributes of these names from many blobs, and passes over all others."""
+    members: list[tuple[str, Any, Any]] = [(f"at{n}", Any, None) for n in range(len(names))]
+    rename = {f"at{place}": name for place, name in enumerate(names)}
+    kind = msgspec.defstruct("Some", members, rename=rename, gc=False)
+    return msgspec.msgpack.Decoder(list[kind]).decode  # type: ignore[valid-type]
 
 
-def first_of(found: Any, members: list[str]) -> Attribute:
-    for member in members:
-        value: Attribute = getattr(found, member)
-        if value is not None:
-            return value
-    return None
+def places_of(column: Column, names: list[str]) -> list[str]:
+    """The members that may hold the column's value, in order: two at least."""
+    places = [f"at{names.index(name)}" for name in spellings(column.name)]
+    return places if len(places) > 1 else places * 2
+
+
+def first_of(found: tuple[Any, ...]) -> Any:
+    """The first that is there; a list as a tuple."""
+    value = found[0]
+    if value is None:
+        value = next((other for other in found if other is not None), None)
+    return tuple(value) if type(value) is list else value

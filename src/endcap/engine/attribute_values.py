@@ -136,11 +136,11 @@ def found_in(attributes: Attributes, name: str) -> Attribute:
     return None
 
 
-def parts_of(value: Attribute, split: bool) -> tuple[Plain, ...]:
+def parts_of(value: Attribute | tuple[str, ...], split: bool) -> tuple[Plain, ...]:
     """The several values of one attribute. ``split``: those of a text lie between |."""
     if value is None:
         return ()
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return tuple(value)
     if split and isinstance(value, str):
         return tuple(part for part in value.split("|") if part)

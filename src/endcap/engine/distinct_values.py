@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from endcap.domain.arrays import Bools, Float64s, Int32s, UInt8s
+from endcap.domain.arrays import Bools, Float64s, Int32s, Int64s, UInt8s
 from endcap.domain.filters import Plain
 from endcap.domain.values import Attribute
 from endcap.engine.attribute_values import (
     ORDERED,
     TRUTH,
-    fits_folded,
     number_of,
     parts_of,
     scaled,
     time_of,
 )
+from endcap.engine.joined_texts import JoinedTexts
 
 ABSENT = 0  # the code of a row without the attribute
 NOTHING, TEXT, NUMBER, TRUTH_VALUE, SEVERAL = range(5)
@@ -44,15 +44,25 @@ class Column:
         self._as_times: Float64s = np.full(1, np.nan)
         self._kinds: UInt8s = np.zeros(1, np.uint8)
         self._words: list[int] = []  # entries of texts that read as true or false
+        self._joined: JoinedTexts | None = None  # the texts, once somebody looked into them
         self._read_lists = 0  # how many of them the next two hold
         self._owners = self._members = np.zeros(0, np.int64)  # (values of lists,) entries
 
     @property
     def size(self) -> int:
         """About how many bytes it takes."""
-        return 4 * len(self.codes) + 160 * len(self.values) + self._weight
+        texts = self._weight * (1 if self._joined is None else 2)
+        return 4 * len(self.codes) + 160 * len(self.values) + texts
 
-    def code(self, value: Attribute) -> int:
+    def encode(self, values: list[Any]) -> Int32s:
+        """(n,) the entries of n values; lists come as tuples."""
+        kinds = set(map(type, values))
+        if bool in kinds and (int in kinds or float in kinds):  # to a dict, 1 and true are one
+            return np.fromiter(map(self.code, values), np.int32, len(values))
+        entries = {value: self.code(value) for value in dict.fromkeys(values)}
+        return np.fromiter(map(entries.__getitem__, values), np.int32, len(values))
+
+    def code(self, value: Attribute | tuple[str, ...]) -> int:
         """The entry of a value, a new one if it has none."""
         if type(value) is str and not (self.split and "|" in value):
             found = self._texts.get(value)
@@ -177,12 +187,16 @@ class Column:
 
     def has_text(self, function: str, text: str) -> Bools:
         """(entries,) which of them hold, begin with, or end in ``text``, in any case."""
-        looked, values = text.casefold(), self.values
-        marks = np.zeros(len(values), np.bool_)
-        texts = np.flatnonzero(self.of_kind() == TEXT)
-        told = (fits_folded(values[entry].casefold(), function, looked) for entry in texts.tolist())
-        marks[texts] = np.fromiter(told, np.bool_, len(texts))
+        entries = self._texts_of()
+        if self._joined is None or self._joined.size < len(entries):
+            self._joined = JoinedTexts([self.values[entry] for entry in entries.tolist()])
+        marks = np.zeros(len(self.values), np.bool_)
+        marks[entries] = self._joined.which(function, text)
         return self.spread(marks)
+
+    def _texts_of(self) -> Int64s:
+        """The entries that are texts."""
+        return np.flatnonzero(self.of_kind() == TEXT)
 
     def _marks(self, entries: Iterable[int]) -> Bools:
         marks = np.zeros(len(self.values), np.bool_)

@@ -8,13 +8,12 @@ a copy these are looked at anew.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
-from functools import cached_property
 
 import numpy as np
 
 from endcap.domain.arrays import Bools, Int32s
 from endcap.domain.filters import Condition, Did, Filtering, Literal
+from endcap.domain.values import Query
 from endcap.engine.attribute_columns import Columns
 from endcap.engine.filter_binding import Circumstances, bound, columns_of, says_did, stands_still
 from endcap.engine.filter_conditions import evaluate, nobody_did
@@ -47,35 +46,45 @@ class Kept:
 class Permitted:
     """What one answer may hold. Read the arrays, do not write."""
 
+    __slots__ = ("_at", "_by_model", "_by_row", "_history", "_kept", "_masks", "_own")
+
     def __init__(self, masks: Masks, kept: Kept, history: History, at: int) -> None:
         self._masks, self._kept, self._history, self._at = masks, kept, history, at
+        self._by_row: Bools | None = None
+        self._by_model: Bools | None = None
+        self._own: Bools | None = None
 
-    @cached_property
+    @property
     def by_row(self) -> Bools:
         """(items,) sellable, and permitted by the filter."""
-        mask = self._kept.by_row[: self._kept.rows]
-        return patched(mask, *self._own) if self._kept.personal else mask
+        if self._by_row is None:
+            self._by_row = self._kept.by_row[: self._kept.rows]
+            if self._kept.personal:
+                self._by_row = patched(self._by_row, self._history.items, self._of_history())
+        return self._by_row
 
-    @cached_property
+    @property
     def by_model(self) -> Bools:
         """(model rows,) the same by model row."""
-        mask = self._kept.by_model
-        if not self._kept.personal:
-            return mask
-        rows, truths = self._own
-        model = self._masks.to_model_rows(rows)
-        return patched(mask, model[model >= 0], truths[model >= 0])
+        if self._by_model is None:
+            self._by_model = self._kept.by_model
+            if self._kept.personal:
+                rows, truths = self._masks.to_model_rows(self._history.items), self._of_history()
+                self._by_model = patched(self._by_model, rows[rows >= 0], truths[rows >= 0])
+        return self._by_model
 
     def of(self, rows: Int32s) -> Bools:
         """(n,) whether the filter alone, sold or not, permits each of n rows; -1: an item that
         nobody knows."""
         return self._masks.judge(self._kept, rows, self._history, self._at)
 
-    @cached_property
-    def _own(self) -> tuple[Int32s, Bools]:
-        """The rows that the user did something with, and what becomes of each."""
-        rows = np.unique(self._history.items)
-        return rows, self._masks.sold(rows, self.of(rows))
+    def _of_history(self) -> Bools:
+        """(events,) what becomes of the item of each of the user's events."""
+        if self._own is None:
+            rows = self._history.items
+            truths = self._masks.judge(self._kept, rows, self._history, self._at, known=True)
+            self._own = self._masks.sold(rows, truths)
+        return self._own
 
 
 def patched(mask: Bools, rows: Int32s, truths: Bools) -> Bools:
@@ -96,25 +105,37 @@ class Masks:
         self._state, self._sellable = state, sellable
         self._to_row, self._to_model = to_row, to_model
         self._columns = Columns(state.of_items, lambda: len(state.items))
-        self._bound: OrderedDict[Filtering, Condition] = OrderedDict()
+        self._bound: dict[Filtering, Condition] = {}
         self._kept: OrderedDict[Condition, Kept] = OrderedDict()
         self._bytes = 0
+        self._codes: dict[tuple[Condition, int], Bools] = {}  # of event types, by what says so
+        self._marks: Bools = np.zeros(0, np.bool_)  # (capacity,) false between two uses
 
-    def permitted(self, asked: Filtering, around: Circumstances, history: History) -> Permitted:
-        kept = self._refreshed(self._condition(asked, around))
-        return Permitted(self, kept, history, around.at)
+    def permitted(self, asked: Filtering, query: Query, history: History) -> Permitted:
+        """``query``: who asks, about what, and when; ``asked`` may be another than its own."""
+        condition = self._bound.get(asked) or self._condition(asked, query)
+        kept = self._kept.get(condition)
+        if kept is None or not self._is_current(kept):
+            kept = self._refreshed(condition)
+        else:
+            self._kept.move_to_end(condition)
+        return Permitted(self, kept, history, query.at)
 
-    def _condition(self, asked: Filtering, around: Circumstances) -> Condition:
-        found = self._bound.get(asked)
-        if found is not None:
-            self._bound.move_to_end(asked)
-            return found
-        found = bound(asked, around)
+    def _condition(self, asked: Filtering, query: Query) -> Condition:
+        found = bound(asked, circumstances(self._state, query))
         if stands_still(asked.filter):
             self._bound[asked] = found
             if len(self._bound) > MOST_BOUND:
-                self._bound.popitem(last=False)
+                del self._bound[next(iter(self._bound))]
         return found
+
+    def _is_current(self, kept: Kept) -> bool:
+        state = self._state
+        return (
+            kept.rows == len(state.items)
+            and kept.read == len(state.of_items.changed)
+            and kept.catalogue == state.has_catalogue
+        )
 
     def _refreshed(self, condition: Condition) -> Kept:
         kept = self._kept.pop(condition, None) or Kept(condition)
@@ -131,9 +152,7 @@ class Masks:
         """Bring both bitmaps up to date."""
         state, changed = self._state, self._state.of_items.changed
         items, catalogue = len(state.items), state.has_catalogue
-        later = set(changed[kept.read :]) if kept.read < len(changed) else set()
-        if kept.rows == items and not later and kept.catalogue == catalogue and len(kept.by_row):
-            return
+        later = set(changed[kept.read :])
         whole = not len(kept.by_row) or kept.catalogue != catalogue
         if whole or len(later) * REBUILD_SHARE > items:
             self._rebuild(kept, items)
@@ -172,29 +191,50 @@ class Masks:
         mask = self._sellable.mask()
         return truths if mask is None else truths & mask[rows]
 
-    def judge(self, kept: Kept, rows: Int32s, history: History, at: int) -> Bools:
+    def judge(
+        self, kept: Kept, rows: Int32s, history: History, at: int, known: bool = False
+    ) -> Bools:
         """(n,) what the condition says of n rows for a user with this history; -1: of an item
-        without attributes and events."""
-        known = rows >= 0
-        return evaluate(
-            kept.condition, self._columns, np.where(known, rows, 0).astype(np.int32),
-            len(self._state.items), did_by(history, self._state.event_types, at), known,
-        )  # fmt: skip
+        without attributes and events. ``known``: there is no -1."""
+        if kept.columns:
+            self._columns.need(kept.columns)
+        there = None if known else rows >= 0
+        looked = rows if there is None else np.where(there, rows, 0).astype(np.int32)
 
+        def did(leaf: Did, asked: Int32s | None, items: int) -> Bools:
+            return self._did(leaf, history, at, asked, items)
 
-def did_by(
-    history: History, event_types: list[str], at: int
-) -> Callable[[Did, Int32s | None, int], Bools]:
-    """Whether the user has the events that a condition speaks of, by row."""
+        items = len(self._state.items)
+        return evaluate(kept.condition, self._columns, looked, items, did, there)
 
-    def did(leaf: Did, rows: Int32s | None, items: int) -> Bools:
-        fits = of_types(leaf, event_types)[history.types]
+    def _did(self, leaf: Did, history: History, at: int, rows: Int32s | None, items: int) -> Bools:
+        """Whether the user has the events that a condition speaks of, by row."""
+        fits = self._meant(leaf)[history.types]
         if leaf.within_us is not None:
             fits &= history.ts >= at - leaf.within_us
         theirs = history.items[fits]
-        return np.isin(np.arange(items) if rows is None else rows, theirs)
+        if len(self._marks) < items:
+            self._marks = np.zeros(items + items // 8 + 64, np.bool_)
+        self._marks[theirs] = True
+        found = self._marks[:items].copy() if rows is None else self._marks[rows]
+        self._marks[theirs] = False
+        return found
 
-    return did
+    def _meant(self, leaf: Did) -> Bools:
+        key = (leaf, len(self._state.event_types))
+        found = self._codes.get(key)
+        if found is None:
+            if len(self._codes) >= MOST_BOUND:
+                self._codes.clear()
+            found = self._codes[key] = of_types(leaf, self._state.event_types)
+        return found
+
+
+def circumstances(state: LiveState, query: Query) -> Circumstances:
+    """What a filter may speak of beside the items that it chooses."""
+    user = state.user_attributes(query.user_id) if query.user_id else {}
+    item = state.item_attributes(state.items.row(query.item_id)) if query.item_id else {}
+    return Circumstances(query.at, user, item)
 
 
 def of_types(leaf: Did, event_types: list[str]) -> Bools:

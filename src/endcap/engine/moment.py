@@ -18,7 +18,6 @@ from endcap.domain.values import (
 )
 from endcap.engine.affinity import Shelves
 from endcap.engine.cold import ColdItems
-from endcap.engine.filter_binding import Circumstances
 from endcap.engine.filter_masks import Masks, Permitted
 from endcap.engine.guarding import UNWATCHED, Watch
 from endcap.engine.histories import NO_HISTORY, History
@@ -133,8 +132,7 @@ class Moment:
         """What the query's filter permits; None: there is none."""
         asked = self.query.filter
         if asked is not None and self._filtered is None:
-            masks, around = self.live.masks, circumstances(self.live.state, self.query)
-            self._filtered = masks.permitted(asked, around, self.history)
+            self._filtered = self.live.masks.permitted(asked, self.query, self.history)
         return self._filtered
 
     @property
@@ -212,13 +210,6 @@ def observe(
     """The shopper's history, read once."""
     history = now.state.history(query.user_id) if query.user_id else NO_HISTORY
     return Moment(query, now, history, watch=watch, without=without, near=near, judged=judged)
-
-
-def circumstances(state: LiveState, query: Query) -> Circumstances:
-    """What the query's filter may speak of beside the items that it chooses."""
-    user = state.user_attributes(query.user_id) if query.user_id else {}
-    item = state.item_attributes(state.items.row(query.item_id)) if query.item_id else {}
-    return Circumstances(query.at, user, item)
 
 
 NO_ROWS = np.zeros(0, np.int32)

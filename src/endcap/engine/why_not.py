@@ -26,7 +26,7 @@ from endcap.engine.answer import compose
 from endcap.engine.cold import MOST_COLD
 from endcap.engine.explaining import of_account
 from endcap.engine.guarding import CANDIDATES, COLD, OBSERVE, RANK, SHOW
-from endcap.engine.moment import PURCHASE_CODE, Live, Moment, circumstances, observe
+from endcap.engine.moment import PURCHASE_CODE, Live, Moment, observe
 from endcap.engine.newcomer import newcomer_scores, told_of
 from endcap.engine.ranker_accounts import ranker_ledger
 from endcap.engine.surfaces import from_shelves, scores_of
@@ -70,11 +70,11 @@ def why_filtered(moment: Moment, row: int) -> str:
     in force, as it meets none of them."""
     query, now = moment.query, moment.live
     assert query.filter is not None  # noqa: S101 - it took the item away
-    asked, around = query.filter, circumstances(now.state, query)
+    asked = query.filter
     included = []
     for expression in asked.filter.expressions:
         alone = replace(asked, filter=replace(asked.filter, expressions=(expression,)))
-        permitted = now.masks.permitted(alone, around, moment.history)
+        permitted = now.masks.permitted(alone, query, moment.history)
         if permitted.of(np.array([row], np.int32))[0]:
             continue
         told = expression_text(expression, asked.filter.entity)
