@@ -4,24 +4,41 @@ provider "aws" {
   region = var.aws_region
 
   default_tags {
-    tags = {
-      project     = "endcap"
-      environment = local.environment
-      managed_by  = "terraform"
-    }
+    tags = local.tags
+  }
+}
+
+provider "aws" {
+  alias  = "us_east_1"
+  region = "us-east-1"
+
+  default_tags {
+    tags = local.tags
   }
 }
 
 locals {
   environment = coalesce(var.environment, local.defaults.environment)
+
+  tags = {
+    project     = "endcap"
+    environment = local.environment
+    managed_by  = "terraform"
+  }
 }
 
 module "endcap" {
   source = "../../modules/endcap"
 
-  name    = coalesce(var.name, "endcap-${local.environment}")
-  phases  = var.phases
-  nightly = var.nightly
+  providers = {
+    aws           = aws
+    aws.us_east_1 = aws.us_east_1
+  }
+
+  name             = coalesce(var.name, "endcap-${local.environment}")
+  phases           = var.phases
+  machines         = var.machines
+  nightly_schedule = var.nightly_schedule
 
   functions_package     = var.functions_package
   functions_image       = var.functions_image
@@ -39,15 +56,23 @@ module "endcap" {
   composite_alarms    = coalesce(var.composite_alarms, local.defaults.composite_alarms)
   alarm_email         = var.alarm_email
 
-  cidr  = var.cidr
-  mysql = var.mysql
+  cidr                 = var.cidr
+  mysql                = var.mysql
+  etl_schedule         = var.etl_schedule
+  multi_az             = coalesce(var.multi_az, local.defaults.multi_az)
+  streaming_neighbours = var.streaming_neighbours
 
   sagemaker_instance_type  = var.sagemaker_instance_type
+  training_spot            = var.training_spot
   sagemaker_endpoint       = var.sagemaker_endpoint
   model_name               = var.model_name
   model_url                = var.model_url
   personalize_campaign_arn = var.personalize_campaign_arn
 
   cors_allowed_origins = var.cors_allowed_origins
+  web_aliases          = var.web_aliases
+  web_certificate_arn  = var.web_certificate_arn
+  web_response_headers = var.web_response_headers
+  account_logging      = var.account_logging
   users_file           = var.users_file
 }
