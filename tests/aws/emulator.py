@@ -67,6 +67,11 @@ class Emulator:
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
             assert answer.status == 200
 
+    def calls(self) -> set[tuple[str, str, str]]:
+        """What functions have asked so far: (function, action, ARN), see ``calls.py``."""
+        with urllib.request.urlopen(f"{self.url}/endcap/calls", timeout=10) as answer:  # noqa: S310
+            return {(name, action, arn) for name, action, arn in json.load(answer)}
+
     def mails(self, sender: str) -> list[str]:
         """Subject and text of each mail that this address has sent through SES."""
         with urllib.request.urlopen(f"{self.url}{MAILS}", timeout=10) as answer:  # noqa: S310
@@ -150,17 +155,20 @@ def take_records_at_one_pace() -> None:
 
 def serve() -> None:
     """The server's own process: serves until stdin is closed."""
+    from calls import Recorder
     from moto.core.config import default_user_config
     from moto.server import DomainDispatcherApplication, create_backend_app
+    from terraform_calls import answer_terraform
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     take_records_at_one_pace()
+    answer_terraform()
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     default_user_config["lambda"] = {"use_docker": False}
     WSGIRequestHandler.protocol_version = "HTTP/1.1"  # clients keep their connections
     WSGIRequestHandler.disable_nagle_algorithm = True  # else parts of an answer come 40 ms apart
     run_functions_for_real()
-    application = with_mails(DomainDispatcherApplication(create_backend_app))
+    application = Recorder(with_mails(DomainDispatcherApplication(create_backend_app)))
     server = make_server("127.0.0.1", 0, application, threaded=True)
     os.environ["MOTO_PORT"] = str(server.server_port)  # stands in URLs that it answers
     Thread(target=server.serve_forever, daemon=True).start()

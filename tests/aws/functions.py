@@ -2,8 +2,10 @@
 this checkout with the packages of this Python.
 
 Part of the emulator's own process. One call of a function at a time, as one environment of Lambda
-has it; several functions at once. A variable ``DIES=STEP:TIMES`` makes the environment of a
-function die in the first calls whose event names that step, as for want of memory.
+has it; several functions at once. Each signs with an access key of its own name (``calls.py``), and
+has a home of its own where its variables say ``/tmp/endcap``, as in Lambda. A variable
+``DIES=STEP:TIMES`` makes the environment of a function die in the first calls whose event names
+that step, as for want of memory.
 """
 
 from __future__ import annotations
@@ -18,10 +20,12 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from calls import OWN_KEY  # type: ignore[import-not-found]
 from lambda_host import LambdaHost  # type: ignore[import-not-found]
 
 SOURCE = Path(__file__).parents[2] / "src"
-PASSED_ON = ("PATH", "HOME", "NUMBA_CACHE_DIR", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+PASSED_ON = ("PATH", "HOME", "NUMBA_CACHE_DIR")
+HOME_IN_LAMBDA = "/tmp/endcap"  # noqa: S108 - of a function's environment
 
 
 class Functions:
@@ -70,9 +74,9 @@ class Functions:
     def _started(self, function: Any, code: Path, given: dict[str, str]) -> Any:
         kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         environment = {
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
             **kept,
+            "AWS_ACCESS_KEY_ID": f"{OWN_KEY}{function.function_name}",
+            "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{os.environ['MOTO_PORT']}",
             "AWS_REGION": function.region,
             "AWS_DEFAULT_REGION": function.region,
@@ -81,6 +85,8 @@ class Functions:
             "PYTHONPATH": str(code),
             **given,
         }
+        if given.get("ENDCAP_HOME") == HOME_IN_LAMBDA:
+            environment["ENDCAP_HOME"] = str(self._root / function.function_name / "endcap")
         told = Path(given.get("TOLD") or self._root / f"{function.function_name}.log")
         handler = function.handler or function.image_config.cmd[0]
         return LambdaHost(handler, environment, told, float(function.timeout))

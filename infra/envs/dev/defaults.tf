@@ -7,6 +7,7 @@ locals {
     log_retention_days  = 14
     cloudtrail          = false
     waf                 = false
+    multi_az            = false
     composite_alarms    = false
   }
 }

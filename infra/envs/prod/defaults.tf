@@ -7,6 +7,7 @@ locals {
     log_retention_days  = 365
     cloudtrail          = true
     waf                 = true
+    multi_az            = true
     composite_alarms    = true
   }
 }

@@ -19,9 +19,10 @@ locals {
 module "endcap" {
   source = "../../modules/endcap"
 
-  name    = coalesce(var.name, "endcap-${local.environment}")
-  phases  = var.phases
-  nightly = var.nightly
+  name             = coalesce(var.name, "endcap-${local.environment}")
+  phases           = var.phases
+  machines         = var.machines
+  nightly_schedule = var.nightly_schedule
 
   functions_package     = var.functions_package
   functions_image       = var.functions_image
@@ -39,15 +40,19 @@ module "endcap" {
   composite_alarms    = coalesce(var.composite_alarms, local.defaults.composite_alarms)
   alarm_email         = var.alarm_email
 
-  cidr  = var.cidr
-  mysql = var.mysql
+  cidr                 = var.cidr
+  mysql                = var.mysql
+  multi_az             = coalesce(var.multi_az, local.defaults.multi_az)
+  streaming_neighbours = var.streaming_neighbours
 
   sagemaker_instance_type  = var.sagemaker_instance_type
+  training_spot            = var.training_spot
   sagemaker_endpoint       = var.sagemaker_endpoint
   model_name               = var.model_name
   model_url                = var.model_url
   personalize_campaign_arn = var.personalize_campaign_arn
 
   cors_allowed_origins = var.cors_allowed_origins
+  account_logging      = var.account_logging
   users_file           = var.users_file
 }

@@ -29,10 +29,16 @@ variable "phases" {
   default     = ["core", "pipeline", "application", "web"]
 }
 
-variable "nightly" {
-  description = "Which nightly machine runs: small (every step in a function) or full (Glue and SageMaker)."
-  type        = string
-  default     = "small"
+variable "machines" {
+  description = "State machines: nightly or nightly-small, users or users-distributed."
+  type        = set(string)
+  default     = ["nightly-small", "users"]
+}
+
+variable "nightly_schedule" {
+  description = "Run the nightly machine every night; else only when it is started, or a file comes."
+  type        = bool
+  default     = true
 }
 
 variable "functions_package" {
@@ -136,10 +142,28 @@ variable "mysql" {
   default     = false
 }
 
+variable "multi_az" {
+  description = "A second server in another zone takes over when a database fails."
+  type        = bool
+  default     = null
+}
+
+variable "streaming_neighbours" {
+  description = "Let streaming-inference ask vector-db for neighbours."
+  type        = bool
+  default     = false
+}
+
 variable "sagemaker_instance_type" {
   description = "Instance of SageMaker's training jobs and endpoint."
   type        = string
   default     = "ml.m5.xlarge"
+}
+
+variable "training_spot" {
+  description = "Train on spot instances."
+  type        = bool
+  default     = false
 }
 
 variable "sagemaker_endpoint" {
@@ -170,6 +194,12 @@ variable "cors_allowed_origins" {
   description = "Origins whose pages may ask the APIs, such as https://shop.example."
   type        = list(string)
   default     = []
+}
+
+variable "account_logging" {
+  description = "Give API Gateway the account's one role to write logs by; false where another environment has done so."
+  type        = bool
+  default     = true
 }
 
 variable "users_file" {

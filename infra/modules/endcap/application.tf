@@ -7,6 +7,8 @@ module "api" {
   functions            = module.application_functions[0].functions
   cors_allowed_origins = var.cors_allowed_origins
   waf                  = var.waf
+  account_logging      = var.account_logging
+  deletion_protection  = var.deletion_protection
   log_retention_days   = var.log_retention_days
 }
 

@@ -1,9 +1,10 @@
 module "security" {
   source = "../security"
 
-  name               = var.name
-  cloudtrail         = var.cloudtrail
-  log_retention_days = var.log_retention_days
+  name                = var.name
+  cloudtrail          = var.cloudtrail
+  deletion_protection = var.deletion_protection
+  log_retention_days  = var.log_retention_days
 }
 
 module "lake" {
@@ -12,6 +13,7 @@ module "lake" {
   name                = var.name
   kms_key_arn         = module.security.kms_key_arn
   deletion_protection = var.deletion_protection
+  lake_prefix         = local.shop_prefix
 }
 
 module "store" {
@@ -28,6 +30,7 @@ module "stream" {
   name               = var.name
   kms_key_arn        = module.security.kms_key_arn
   lake_bucket        = module.lake.buckets["lake"]
+  events_prefix      = local.events_prefix
   log_retention_days = var.log_retention_days
 }
 
@@ -38,11 +41,15 @@ module "training" {
   kms_key_arn             = module.security.kms_key_arn
   buckets                 = module.lake.buckets
   tables                  = module.store.tables
+  shop_prefix             = local.shop_prefix
   sagemaker_instance_type = var.sagemaker_instance_type
+  training_image          = var.training_image
+  spot                    = var.training_spot
   endpoint                = var.sagemaker_endpoint
   model_name              = var.model_name
   model_url               = var.model_url
-  training_image          = var.training_image
+  deletion_protection     = var.deletion_protection
+  log_retention_days      = var.log_retention_days
 }
 
 # Only databases stand in a network: everything else is reached by rights, not by addresses.

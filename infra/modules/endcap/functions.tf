@@ -1,6 +1,8 @@
 # What the functions are told and may name. Which may do what: infra/functions.json.
 
 locals {
+  # The pipeline is named by its outputs, one by one: its machines wait for the functions, which wait
+  # for its topic.
   resources = {
     documents_table        = [module.store.tables["documents"].arn]
     changes_table          = [module.store.tables["changes"].arn]
@@ -22,22 +24,28 @@ locals {
     events_stream   = [module.stream.stream.arn]
     ranker_endpoint = var.sagemaker_endpoint ? [module.training.endpoint_arn] : []
     campaign        = var.personalize_campaign_arn == "" ? [] : [var.personalize_campaign_arn]
-    topic           = [for pipeline in module.pipeline : pipeline.topic_arn]
+    topic           = local.on["pipeline"] == 1 ? [module.pipeline[0].topic_arn] : []
     mail_identity   = [] # runs are told by the topic
 
-    # By name, since the machine names the function: the wildcard is a run's own id.
-    map_runs = ["arn:${local.partition}:states:${local.region}:${local.account}:mapRun:${var.name}-users/*"]
+    map_runs = local.on["pipeline"] == 1 ? module.pipeline[0].map_run_arns : []
+  }
+
+  # Below which keys: a function of one part of a bucket has no business in the others.
+  prefixes = {
+    artifacts_bucket      = ["${local.shop_prefix}/*"]
+    users_bucket          = ["${local.users_prefix}*"]
+    runs_bucket           = ["${local.runs_prefix}/*"]
+    "Nightly.lake_bucket" = ["${local.shop_prefix}/*", "${local.events_prefix}*", "${local.nightly_prefix}*"]
+    "Stream.lake_bucket"  = ["${local.shop_prefix}/*/stream/*"]
   }
 
   environment = merge(
     {
-      ENDCAP_HOME           = "/tmp/endcap"
       ENDCAP_DOCUMENTS      = "dynamodb://${module.store.prefix}"
       ENDCAP_LOG            = "dynamodb"
-      ENDCAP_LAKE           = local.lake_url
-      ENDCAP_ARTIFACTS      = local.artifacts_url
+      ENDCAP_LAKE           = module.lake.lake_url
+      ENDCAP_ARTIFACTS      = module.lake.artifacts_url
       ENDCAP_STREAM         = "kinesis://${module.stream.stream.name}"
-      ENDCAP_CACHE_MB       = "256" # of the 512 MB that a function has below /tmp
       CustomerInterestTable = module.store.tables["CustomerInterest"].name
     },
     var.personalize_campaign_arn == "" ? {} : { PERSONALIZE_CAMPAIGN_ARN = var.personalize_campaign_arn },
@@ -55,7 +63,7 @@ locals {
     api               = local.behind
     Submit            = local.behind
     RecordPreference  = local.behind
-    NotifyCompletion  = { for pipeline in module.pipeline : "ENDCAP_SENDER" => "sns://${pipeline.topic_arn}" }
+    NotifyCompletion  = local.on["pipeline"] == 1 ? { ENDCAP_SENDER = "sns://${module.pipeline[0].topic_arn}" } : {}
     ImportUsersFromS3 = { RunsUrl = "s3://${module.lake.buckets["runs"].name}/${local.runs_prefix}" }
   }
 
@@ -80,6 +88,7 @@ module "pipeline_functions" {
   architecture         = var.architecture
   runtime              = var.runtime
   resources            = local.resources
+  prefixes             = local.prefixes
   environment          = local.environment
   function_environment = local.function_environment
   log_retention_days   = var.log_retention_days
@@ -96,6 +105,7 @@ module "application_functions" {
   architecture         = var.architecture
   runtime              = var.runtime
   resources            = local.resources
+  prefixes             = local.prefixes
   environment          = local.environment
   function_environment = local.function_environment
   log_retention_days   = var.log_retention_days

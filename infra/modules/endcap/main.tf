@@ -15,11 +15,10 @@ locals {
   }
   network = max(local.on["etl"], local.on["vector-db"])
 
-  # Where what lies in the buckets.
-  lake_url       = "s3://${module.lake.buckets["lake"].name}/shop"
-  artifacts_url  = "s3://${module.lake.buckets["artifacts"].name}/shop"
-  events_prefix  = "events/"  # of the lake's bucket: the stream's records, raw
-  nightly_prefix = "nightly/" # of the lake's bucket: a new file begins a night
-  users_prefix   = "users/"
+  # Where what lies in the buckets. The lake's bucket holds four things beside one another.
+  shop_prefix    = "shop"     # Endcap's own files
+  events_prefix  = "events/"  # the stream's records, raw
+  nightly_prefix = "nightly/" # a new file begins a night
+  users_prefix   = "users/"   # of the bucket of users: a new file begins a run
   runs_prefix    = "runs"
 }

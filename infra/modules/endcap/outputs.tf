@@ -73,8 +73,11 @@ output "functions" {
 }
 
 output "state_machines" {
-  description = "ARNs of the state machines."
-  value       = length(module.pipeline) == 0 ? {} : module.pipeline[0].state_machines
+  description = "ARNs of the state machines by name, and as nightly and users those that schedule and new files begin."
+  value = merge({}, [for made in module.pipeline : merge(
+    { for machine, told in made.state_machines : machine => told.arn },
+    { for pipeline, machine in made.begun : pipeline => made.state_machines[machine].arn if machine != null },
+  )]...)
 }
 
 output "topic_arn" {

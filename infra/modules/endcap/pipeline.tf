@@ -4,16 +4,30 @@ module "pipeline" {
 
   name               = var.name
   kms_key_arn        = module.security.kms_key_arn
-  functions          = { for name, function in module.pipeline_functions[0].functions : name => function.arn }
-  nightly            = var.nightly
+  machines           = var.machines
+  functions          = { for name, function in module.pipeline_functions[0].functions : name => function.alias_arn }
   runs_bucket        = module.lake.buckets["runs"].name
   runs_prefix        = local.runs_prefix
-  users_bucket       = module.lake.buckets["users"].name
-  users_prefix       = local.users_prefix
-  nightly_bucket     = module.lake.buckets["lake"].name
-  nightly_prefix     = local.nightly_prefix
-  nightly_source     = "s3://${module.lake.buckets["lake"].name}/${trimsuffix(local.nightly_prefix, "/")}"
   log_retention_days = var.log_retention_days
+  emails             = var.alarm_email == "" ? [] : [var.alarm_email]
+
+  # A night learns from what the stream brought, and from files that somebody puts there.
+  schedule = {
+    enabled      = var.nightly_schedule
+    interactions = "s3://${module.lake.buckets["lake"].name}/${local.events_prefix}**/*.jsonl"
+  }
+  new_data = {
+    nightly = { bucket = module.lake.buckets["lake"].name, prefix = local.nightly_prefix }
+    users   = { bucket = module.lake.buckets["users"].name, prefix = local.users_prefix }
+  }
+
+  shop = {
+    lake      = module.lake.lake_url
+    documents = "dynamodb://${module.store.prefix}"
+    artifacts = module.lake.artifacts_url
+  }
+  glue_job = one(module.etl[*].glue_job_name)
+  training = module.training.job
 }
 
 # Only where it lies is in the state, nothing of what it holds. The rule of new files begins the run.
@@ -27,12 +41,4 @@ resource "aws_s3_object" "users" {
   kms_key_id  = module.security.kms_key_arn
 
   depends_on = [module.pipeline]
-}
-
-resource "aws_sns_topic_subscription" "runs" {
-  count = local.on["pipeline"] == 1 && var.alarm_email != "" ? 1 : 0
-
-  topic_arn = module.pipeline[0].topic_arn
-  protocol  = "email"
-  endpoint  = var.alarm_email
 }

@@ -33,20 +33,21 @@ variable "phases" {
   }
 }
 
-variable "nightly" {
-  description = "Which nightly machine runs: small (every step in a function) or full (features by Glue, training by SageMaker)."
-  type        = string
-  default     = "small"
+variable "machines" {
+  description = "State machines of infra/state-machines: nightly (features by Glue, training by SageMaker) or nightly-small (every step in a function), users (up to 1,000 of them) or users-distributed."
+  type        = set(string)
+  default     = ["nightly-small", "users"]
 
   validation {
-    condition     = contains(["small", "full"], var.nightly)
-    error_message = "nightly must be small or full."
+    condition     = !contains(var.machines, "nightly") || contains(var.phases, "etl") && var.training_image != ""
+    error_message = "The machine nightly needs the phase etl, whose Glue job it runs, and training_image, which SageMaker runs."
   }
+}
 
-  validation {
-    condition     = var.nightly == "small" || contains(var.phases, "etl") && var.training_image != ""
-    error_message = "nightly = \"full\" needs the phase etl (its Glue job) and training_image (the SageMaker job's)."
-  }
+variable "nightly_schedule" {
+  description = "Run the nightly machine every night; else only when it is started, or a file comes."
+  type        = bool
+  default     = true
 }
 
 # Code
@@ -179,12 +180,37 @@ variable "mysql" {
   default     = false
 }
 
+variable "multi_az" {
+  description = "Whether a second server in another zone takes over when a database fails."
+  type        = bool
+  default     = false
+}
+
+variable "streaming_neighbours" {
+  description = "Let streaming-inference ask vector-db for neighbours; its function then runs from the image, in the network."
+  type        = bool
+  default     = false
+
+  validation {
+    condition = !var.streaming_neighbours || (
+      length(setsubtract(["vector-db", "streaming-inference"], var.phases)) == 0 && var.functions_image != ""
+    )
+    error_message = "streaming_neighbours needs the phases vector-db and streaming-inference, and functions_image, which holds the client of PostgreSQL."
+  }
+}
+
 # Models
 
 variable "sagemaker_instance_type" {
   description = "Instance of training jobs and of the endpoint."
   type        = string
   default     = "ml.m5.xlarge"
+}
+
+variable "training_spot" {
+  description = "Train on spot instances: cheaper, and interrupted at times; a job goes on where it was."
+  type        = bool
+  default     = false
 }
 
 variable "sagemaker_endpoint" {
@@ -217,6 +243,12 @@ variable "cors_allowed_origins" {
   description = "Origins whose pages may ask the APIs, such as https://shop.example."
   type        = list(string)
   default     = []
+}
+
+variable "account_logging" {
+  description = "Give API Gateway the account's one role to write logs by; false where another environment of the account has done so."
+  type        = bool
+  default     = true
 }
 
 variable "users_file" {

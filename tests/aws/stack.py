@@ -1,0 +1,87 @@
+"""The environment ``dev`` as Terraform's real provider makes it, in an emulator of its own."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+ENVIRONMENT = "envs/dev"
+IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/endcap-e2e-functions:tested"
+PARALLEL = "-parallelism=20"
+NO_COLOUR = "-no-color"
+
+Attributes = dict[str, dict[str, Any]]
+
+
+class Stack:
+    """``terraform``: of ``tests/infra``. ``given``: variables of the environment beside those that
+    every test wants: code for this machine, names of its own."""
+
+    def __init__(self, terraform: Any, aws: Any, package: Path, folder: Path, **given: Any) -> None:
+        self.terraform, self.aws = terraform, aws
+        self.folder = terraform.initialised(ENVIRONMENT)
+        self.variables: dict[str, Any] = {
+            "name": "endcap-e2e",
+            "aws_region": "us-east-1",
+            "functions_package": str(package),
+            "functions_image": IMAGE,
+            "architecture": "x86_64",
+            "runtime": "python3.11",
+            **given,
+        }
+        self.file = folder / "given.tfvars.json"
+        self.seconds: dict[str, float] = {}
+
+    def apply(self, phases: Iterable[str], **given: Any) -> None:
+        self._write(phases, given)
+        self.run("apply", "-auto-approve", "-refresh=false", PARALLEL)
+
+    def plan(self, phases: Iterable[str], **given: Any) -> dict[str, Any]:
+        """What a further apply would do, as Terraform shows it in JSON."""
+        self._write(phases, given)
+        place = self.file.with_name("plan")
+        self.run("plan", f"-out={place}", PARALLEL)
+        shown: dict[str, Any] = json.loads(self.run("show", "-json", str(place), known=False))
+        return shown
+
+    def destroy(self) -> None:
+        self.run("destroy", "-auto-approve", "-refresh=false", PARALLEL)
+
+    def outputs(self) -> dict[str, Any]:
+        told = json.loads(self.run("output", "-json", known=False))
+        return {name: output["value"] for name, output in told.items()}
+
+    def resources(self) -> Attributes:
+        """All that the state holds: address → attributes."""
+        state = json.loads((self.folder / "terraform.tfstate").read_text("utf-8"))
+        found: Attributes = {}
+        for one in state["resources"]:
+            if one["mode"] != "managed":
+                continue
+            where = f"{one.get('module', '')}.{one['type']}.{one['name']}".lstrip(".")
+            for made in one["instances"]:
+                key = made.get("index_key")
+                place = "" if key is None else f"[{json.dumps(key)}]"
+                found[where + place] = made["attributes"]
+        return found
+
+    def run(self, *words: str, known: bool = True) -> str:
+        """A command of Terraform to its end; what it wrote. ``known``: it takes the variables."""
+        more = [f"-var-file={self.file}"] if known else []
+        began = time.monotonic()
+        done = self.terraform.run(
+            ENVIRONMENT, words[0], *([NO_COLOUR] if known else []), *words[1:], *more,
+            timeout_s=900, **self.aws.environment,
+        )  # fmt: skip
+        took = time.monotonic() - began
+        self.seconds[words[0]] = self.seconds.get(words[0], 0.0) + took
+        assert done.returncode == 0, f"{words}:\n{done.stdout[-2000:]}\n{done.stderr[-6000:]}"
+        print(f"terraform {words[0]}: {took:.1f} s")  # noqa: T201
+        return str(done.stdout)
+
+    def _write(self, phases: Iterable[str], given: dict[str, Any]) -> None:
+        self.variables |= {"phases": sorted(phases), **given}
+        self.file.write_text(json.dumps(self.variables), encoding="utf-8")

@@ -1,0 +1,76 @@
+"""What Terraform's provider asks that moto does not know, or refuses where AWS takes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import Any
+from uuid import uuid4
+
+LOGGING = "logging.s3.amazonaws.com"
+
+
+def answer_terraform() -> None:
+    """All of it, in this process."""
+    for patch in (_state_machines, _databases, _scaling, _access_logs):
+        patch()
+
+
+def _state_machines() -> None:
+    from moto.core.responses import ActionResult
+    from moto.stepfunctions.responses import StepFunctionResponse
+
+    def no_objections(_: Any) -> Any:
+        return ActionResult({"result": "OK", "diagnostics": [], "truncated": False})
+
+    def no_versions(_: Any) -> Any:
+        return ActionResult({"stateMachineVersions": []})
+
+    StepFunctionResponse.validate_state_machine_definition = no_objections
+    StepFunctionResponse.list_state_machine_versions = no_versions
+
+
+def _databases() -> None:
+    """moto gives all databases one and the same resource id."""
+    from moto.rds.models import DBInstance
+
+    made = DBInstance.__init__
+
+    def make(self: DBInstance, *words: Any, **more: Any) -> None:
+        made(self, *words, **more)
+        self.dbi_resource_id = f"db-{uuid4().hex[:26].upper()}"
+
+    DBInstance.__init__ = make  # type: ignore[method-assign]
+
+
+def _scaling() -> None:
+    from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
+
+    def no_tags(_: Any) -> str:
+        return json.dumps({"Tags": {}})
+
+    ApplicationAutoScalingResponse.list_tags_for_resource = no_tags
+
+
+def _access_logs() -> None:
+    """moto reads no policy in which a principal is ``*`` or a resource is a list."""
+    from moto.s3.models import FakeBucket
+
+    def may_log(target_bucket: Any, target_prefix: str | None) -> bool:
+        policy = json.loads(target_bucket.policy or b'{"Statement": []}')
+        file = f"{target_bucket.arn}/{target_prefix or ''}file"
+        return any(
+            statement["Effect"] == "Allow"
+            and isinstance(statement["Principal"], dict)
+            and LOGGING in listed(statement["Principal"].get("Service", ()))
+            and "s3:PutObject" in listed(statement["Action"])
+            and any(fnmatchcase(file, arn) for arn in listed(statement["Resource"]))
+            for statement in policy["Statement"]
+        )
+
+    FakeBucket._log_permissions_enabled_policy = staticmethod(may_log)
+
+
+def listed(one_or_many: str | Iterable[str]) -> list[str]:
+    return [one_or_many] if isinstance(one_or_many, str) else list(one_or_many)
