@@ -1,4 +1,5 @@
-"""What Terraform's provider asks that moto does not know, or refuses where AWS takes it."""
+"""What Terraform's provider asks that moto does not know, or refuses where AWS takes it, and what
+moto makes of the policies that it applies."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ LOGGING = "logging.s3.amazonaws.com"
 
 def answer_terraform() -> None:
     """All of it, in this process."""
-    for patch in (_state_machines, _databases, _scaling, _access_logs):
+    for patch in (_state_machines, _databases, _scaling, _access_logs, _policies, _queries):
         patch()
 
 
@@ -70,6 +71,32 @@ def _access_logs() -> None:
         )
 
     FakeBucket._log_permissions_enabled_policy = staticmethod(may_log)
+
+
+def _policies() -> None:
+    """moto reads no condition of a bucket's policy, and so would refuse everybody whatever a
+    statement refuses those who come without TLS: statements with conditions count as not met."""
+    from moto.iam.access_control import IAMPolicy, PermissionResult
+    from moto.s3.models import FakeBucket
+
+    def get_permission(self: FakeBucket, action: str, resource: str) -> Any:
+        policy = json.loads(self.policy or b'{"Statement": []}')
+        policy["Statement"] = [s for s in policy["Statement"] if "Condition" not in s]
+        if not policy["Statement"]:
+            return PermissionResult.NEUTRAL
+        return IAMPolicy(json.dumps(policy)).is_action_permitted(action, resource)
+
+    FakeBucket.get_permission = get_permission  # type: ignore[method-assign]
+
+
+def _queries() -> None:
+    from moto.athena.responses import AthenaResponse
+
+    def delete_named_query(self: AthenaResponse) -> str:
+        self.athena_backend.named_queries.pop(self._get_param("NamedQueryId"), None)
+        return "{}"
+
+    AthenaResponse.delete_named_query = delete_named_query
 
 
 def listed(one_or_many: str | Iterable[str]) -> list[str]:

@@ -42,6 +42,7 @@ module "endcap" {
 
   cidr                 = var.cidr
   mysql                = var.mysql
+  etl_schedule         = var.etl_schedule
   multi_az             = coalesce(var.multi_az, local.defaults.multi_az)
   streaming_neighbours = var.streaming_neighbours
 

@@ -136,6 +136,12 @@ variable "cidr" {
   default     = "10.42.0.0/16"
 }
 
+variable "etl_schedule" {
+  description = "When the Glue job runs by itself, such as cron(30 2 * * ? *), UTC; null: when something starts it."
+  type        = string
+  default     = null
+}
+
 variable "mysql" {
   description = "Make a MySQL database as the source of etl."
   type        = bool

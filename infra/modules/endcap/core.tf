@@ -52,7 +52,6 @@ module "training" {
   log_retention_days      = var.log_retention_days
 }
 
-# Only databases stand in a network: everything else is reached by rights, not by addresses.
 module "network" {
   source = "../network"
   count  = local.network

@@ -4,8 +4,27 @@ module "etl" {
   source = "../etl"
   count  = local.on["etl"]
 
-  name        = var.name
-  kms_key_arn = module.security.kms_key_arn
+  name                   = var.name
+  kms_key_arn            = module.security.kms_key_arn
+  lake_bucket            = module.lake.buckets["lake"]
+  lake_prefix            = local.shop_prefix
+  package_folder         = var.glue_package
+  files_bucket           = module.lake.buckets["artifacts"]
+  security_configuration = module.lake.glue_security_configuration
+  crawler_name           = module.lake.crawler_name
+  schedule               = var.etl_schedule
+  mysql                  = var.mysql
+  mysql_multi_az         = var.multi_az
+  deletion_protection    = var.deletion_protection
+  secret_recovery_days   = var.deletion_protection ? 7 : 0
+  log_retention_days     = var.log_retention_days
+
+  network = !var.mysql ? null : {
+    vpc_id                      = module.network[0].vpc_id
+    subnet_ids                  = module.network[0].private_subnet_ids
+    clients_security_group_id   = module.network[0].clients_security_group_id
+    databases_security_group_id = module.network[0].databases_security_group_id
+  }
 }
 
 module "vector_db" {

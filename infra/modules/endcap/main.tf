@@ -13,7 +13,8 @@ locals {
     for phase in ["pipeline", "application", "web", "etl", "vector-db", "streaming-inference"] :
     phase => contains(var.phases, phase) ? 1 : 0
   }
-  network = max(local.on["etl"], local.on["vector-db"])
+  # Only databases stand in a network: everything else is reached by rights, not by addresses.
+  network = max(local.on["vector-db"], var.mysql ? local.on["etl"] : 0)
 
   # Where what lies in the buckets. The lake's bucket holds four things beside one another.
   shop_prefix    = "shop"     # Endcap's own files

@@ -174,10 +174,21 @@ variable "cidr" {
   default     = "10.42.0.0/16"
 }
 
+variable "etl_schedule" {
+  description = "When the Glue job runs by itself, such as cron(30 2 * * ? *), UTC; null: when the machine nightly starts it, or a person."
+  type        = string
+  default     = null
+}
+
 variable "mysql" {
   description = "Make a MySQL database as the source of etl."
   type        = bool
   default     = false
+
+  validation {
+    condition     = !var.mysql || contains(var.phases, "etl")
+    error_message = "mysql is the source of the phase etl, which phases do not hold."
+  }
 }
 
 variable "multi_az" {

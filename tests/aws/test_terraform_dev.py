@@ -1,0 +1,259 @@
+"""The environment ``dev``, whole, in an emulator of its own: applied phase by phase by Terraform's
+real provider, with the real zip; it learns, answers, hears an event and answers otherwise, goes.
+
+One test does it and leaves what it saw; those behind it look at that.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(2400)]
+
+# In the order in which they are applied, each upon those before it.
+PHASES = ("core", "pipeline", "application", "web", "etl", "vector-db", "streaming-inference")
+LAST = PHASES[-1]
+# Looks at what stands, and so changes with it.
+LOOKING = "module.endcap.module.observability"
+SHOPPERS, ITEMS, DAYS, START = 60, 20, 12, 1_750_000_000
+KNOWN = [f"s{n}" for n in range(8)]
+
+
+class Seen:
+    """What the one test leaves for the others."""
+
+    def __init__(self) -> None:
+        self.touched: dict[str, list[str]] = {}  # step → addresses of other phases that changed
+        self.plan: dict[str, Any] = {}
+        self.calls: set[tuple[str, str, str]] = set()
+        self.rights: dict[str, Any] = {}
+        self.left: list[str] = ["nothing was destroyed"]
+
+
+@pytest.fixture(scope="module")
+def seen() -> Seen:
+    return Seen()
+
+
+@pytest.fixture(scope="module")
+def account(aws_of_its_own: Any) -> Iterator[Any]:
+    with aws_of_its_own() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def stack(
+    account: Any,
+    terraform: Any,
+    stack_kind: Any,
+    functions_zip: Path,
+    glue_folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Any:
+    return stack_kind(
+        terraform, account, functions_zip, tmp_path_factory.mktemp("dev"),
+        glue_package=str(glue_folder),
+    )  # fmt: skip
+
+
+def walks() -> str:
+    """Shoppers who walk item → next item around a circle, a step a day, sometimes astray."""
+    draw, lines = random.Random(0), ["user_id,item_id,ts,event_type\n"]
+    for day in range(DAYS):
+        for n in range(SHOPPERS):
+            item = draw.randrange(ITEMS) if draw.random() < 0.2 else (n * 7 + day) % ITEMS
+            lines.append(f"s{n},i{item},{START + day * 86_400},view\n")
+    return "".join(lines)
+
+
+def others(resources: dict[str, Any], module: str) -> dict[str, Any]:
+    """What neither belongs to the module nor looks at the rest."""
+    own = f"module.endcap.module.{module}"
+    return {k: v for k, v in resources.items() if not k.startswith((own, LOOKING))}
+
+
+def changed(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """What was there before and is not the same."""
+    return sorted(k for k in before if before[k] != after.get(k))
+
+
+def applied_in_order(stack: Any, seen: Seen) -> None:
+    """Each phase upon those before it, which it leaves alone; the last one goes and comes again."""
+    before: dict[str, Any] = {}
+    for n, phase in enumerate(PHASES):
+        stack.apply(PHASES[: n + 1])
+        after = stack.resources()
+        assert len(after) > len(before), phase
+        seen.touched[phase] = changed(others(before, phase), others(after, phase))
+        before = after
+    module = LAST.replace("-", "_")
+    stack.apply(PHASES[:-1])
+    without = stack.resources()
+    assert others(without, module) == without
+    seen.touched[f"{LAST} goes"] = changed(others(before, module), without)
+    stack.apply(PHASES)
+    again = stack.resources()
+    assert set(again) == set(before)
+    seen.touched[f"{LAST} comes again"] = changed(without, others(again, module))
+
+
+def test_from_nothing_to_an_answer_that_an_event_changes(
+    stack: Any, account: Any, seen: Seen, deployment_kind: Any, rights: Any, gateway_events: Any
+) -> None:
+    began = time.monotonic()
+    applied_in_order(stack, seen)
+    print(f"applied: {time.monotonic() - began:.0f} s")  # noqa: T201
+    dev = deployment_kind(account, stack.outputs(), gateway_events)
+    learns(dev)
+    stores_answers_of_users(dev)
+    hears_an_event(dev)
+    does_the_rest(dev)
+    forgets_a_user_at_night(dev)
+    print(f"learnt and answered: {time.monotonic() - began:.0f} s")  # noqa: T201
+    seen.calls = account.calls()
+    seen.rights = rights_of_functions(account, rights)
+    seen.plan = stack.plan(PHASES)
+    stack.destroy()
+    seen.left = list(stack.resources())
+    print(f"destroyed: {time.monotonic() - began:.0f} s in all")  # noqa: T201
+
+
+def learns(dev: Any) -> None:
+    """A file of events in the lake's bucket begins a night, after which a version serves."""
+    event = dev.put("lake", "nightly/interactions.csv", walks())
+    done = dev.begun_by("nightly", event, budget_s=0.0)
+    assert done["status"] == "SUCCEEDED", done
+    assert done["output"]["import"]["imported"]["events"]["accepted"] == SHOPPERS * DAYS
+    assert done["output"]["gate"]["promoted"]
+
+
+def stores_answers_of_users(dev: Any) -> None:
+    """A file of users in their bucket begins a run, after which their answers are stored."""
+    event = dev.put(
+        "users", "users/ecommerce_users.json", json.dumps([{"userId": u} for u in KNOWN])
+    )
+    done = dev.begun_by("users", event, k=3)
+    assert done["status"] == "SUCCEEDED", done
+    assert {row["user_id"]["S"] for row in dev.items("EcommerceUsers")} == set(KNOWN)
+    for user in KNOWN[:2]:
+        for form in ("http-v2-stage", "rest-v1"):
+            told = dev.ask("GET", f"/v1/users/{user}/recommendations", form=form)
+            assert told.status == 200, told.raw
+            assert told.body["user_id"] == user
+            assert told.body["model_version"] == "v0001"
+            assert len(told.body["recommendations"]) == 3
+
+
+def hears_an_event(dev: Any) -> None:
+    """The next answer knows it, by either gateway, and it is in table and stream."""
+    assert dev.ask("GET", "/v1/health").body["ok"] is True
+    before = dev.ids("newcomer")
+    viewed = {"userId": "newcomer", "itemId": "i5", "event_type": "view"}
+    assert dev.ask("POST", "/v1/events", viewed).body == {"ok": True}
+    after = dev.ids("newcomer")
+    assert after != before
+    assert after == dev.ids("newcomer", form="rest-v1")
+    assert "i6" in after[:3]  # where walkers go from there
+    assert [r["itemId"]["S"] for r in dev.items("events") if r["userId"]["S"] == "newcomer"] == [
+        "i5"
+    ]
+
+
+def does_the_rest(dev: Any) -> None:
+    """The functions and routes that the story has not met, so that their rights are needed."""
+    key = [("Idempotency-Key", "once")]
+    viewed = {"userId": "s1", "itemId": "i2", "event_type": "view"}
+    several = {"events": [viewed, {**viewed, "itemId": "i3"}]}
+    said = {"customer_id": "s1", "interest": "organic_food", "location": "Cape Town"}
+    item = {"itemId": "i3", "title": "Lamp"}
+    asked = {"user_id": "s1", "event": "get_recommendations"}
+    for method, target, body, function, status in (
+        ("POST", "/v1/events", viewed, "api", 202),
+        ("POST", "/v1/events/batch", several, "api", 202),
+        ("PUT", "/v1/items", {"items": [item]}, "api", 202),
+        ("POST", "/v1/recommend", said, "api", 200),
+        ("POST", "/recommend", said, "RecordPreference", 200),
+        ("POST", "/submit", asked, "Submit", 200),
+        ("GET", "/v1/offers?customer_id=s1", None, "api", 200),
+        ("GET", "/v1/recommendations/related?itemId=i3&k=3", None, "api", 200),
+    ):
+        keys = key if function != "RecordPreference" and method == "POST" else ()
+        told = dev.ask(method, target, body, function=function, headers=keys)
+        assert told.status == status, (target, told.raw)
+    record = b64encode(json.dumps({"userId": "s2", "itemId": "i2", "event_type": "view"}).encode())
+    given = {"recordId": "1", "approximateArrivalTimestamp": 1, "data": record.decode()}
+    (answer,) = dev.invoke(f"{dev.told['name']}-Firehose", {"records": [given]})["records"]
+    assert answer["result"] == "Ok"
+
+
+def forgets_a_user_at_night(dev: Any) -> None:
+    """A run as the schedule begins it: what is on the log reaches the lake, and who is to be
+    forgotten is."""
+    assert dev.ask("DELETE", "/v1/users/s3").status == 202
+    group = dev.told["name"]
+    schedule = dev.aws.client("scheduler").get_schedule(
+        Name=f"{group}-nightly-small", GroupName=group
+    )
+    assert schedule["State"] == "ENABLED"
+    done = dev.run(
+        schedule["Target"]["Arn"], {**json.loads(schedule["Target"]["Input"]), "budget_s": 0.0}
+    )
+    assert done["status"] == "SUCCEEDED", done
+    assert "s3" not in json.dumps(dev.items("storeRecommendations"))
+
+
+def rights_of_functions(account: Any, rights: Any) -> dict[str, Any]:
+    """By function, by its name in the table: what its role may do."""
+    found = {}
+    for page in account.client("lambda").get_paginator("list_functions").paginate():
+        for one in page["Functions"]:
+            role = one["Role"].rpartition("/")[2]
+            found[one["FunctionName"]] = rights.rights_of(
+                rights.policies_of(account.client("iam"), role)
+            )
+    return found
+
+
+def test_each_phase_leaves_the_others_alone(seen: Seen) -> None:
+    assert len(seen.touched) == len(PHASES) + 2
+    assert {step: them for step, them in seen.touched.items() if them} == {}
+
+
+def test_a_second_plan_changes_nothing_that_is_not_explained(seen: Seen, drift: Any) -> None:
+    assert seen.plan["resource_changes"]
+    assert drift.unexplained(seen.plan) == {}
+
+
+def test_nothing_is_left(seen: Seen) -> None:
+    assert seen.left == []
+
+
+def test_no_function_asks_what_its_role_does_not_allow(seen: Seen, rights: Any) -> None:
+    assert {name for name, _, _ in seen.calls} == set(seen.rights)
+    refused = {
+        name: rights.missing(calls_of(seen, name), held) for name, held in seen.rights.items()
+    }
+    assert {name: calls for name, calls in refused.items() if calls} == {}
+
+
+def test_no_role_allows_what_nobody_asks_without_a_reason(
+    seen: Seen, rights: Any, reasons: Any
+) -> None:
+    idle = {
+        name.partition("-e2e-")[2]: {one.said for one in rights.unused(calls_of(seen, name), held)}
+        for name, held in seen.rights.items()
+    }
+    listed = {name: set(told) for name, told in reasons.UNUSED.items()}
+    assert {name: said for name, said in idle.items() if said} == listed
+
+
+def calls_of(seen: Seen, function: str) -> list[tuple[str, str]]:
+    return [(action, arn) for name, action, arn in seen.calls if name == function]
