@@ -30,6 +30,7 @@ class Stack:
             "functions_image": IMAGE,
             "architecture": "x86_64",
             "runtime": "python3.11",
+            "web_response_headers": False,  # moto has no policies of CloudFront
             **given,
         }
         self.file = folder / "given.tfvars.json"
@@ -79,7 +80,7 @@ class Stack:
         took = time.monotonic() - began
         self.seconds[words[0]] = self.seconds.get(words[0], 0.0) + took
         assert done.returncode == 0, f"{words}:\n{done.stdout[-2000:]}\n{done.stderr[-6000:]}"
-        print(f"terraform {words[0]}: {took:.1f} s")  # noqa: T201
+        print(f"terraform {words[0]}: {took:.1f} s", flush=True)  # noqa: T201
         return str(done.stdout)
 
     def _write(self, phases: Iterable[str], given: dict[str, Any]) -> None:

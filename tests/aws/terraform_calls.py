@@ -14,7 +14,7 @@ LOGGING = "logging.s3.amazonaws.com"
 
 def answer_terraform() -> None:
     """All of it, in this process."""
-    for patch in (_state_machines, _databases, _scaling, _access_logs, _policies, _queries):
+    for patch in (_state_machines, _databases, _scaling, _access_logs, _policies, _queries, _jobs):
         patch()
 
 
@@ -97,6 +97,18 @@ def _queries() -> None:
         return "{}"
 
     AthenaResponse.delete_named_query = delete_named_query
+
+
+def _jobs() -> None:
+    """moto tells a class of execution that nobody gave, and cannot change a job."""
+    from moto.glue.models import FakeJob
+
+    told = FakeJob.as_dict
+
+    def as_dict(self: FakeJob) -> dict[str, Any]:
+        return {name: value for name, value in told(self).items() if name != "ExecutionClass"}
+
+    FakeJob.as_dict = as_dict  # type: ignore[method-assign]
 
 
 def listed(one_or_many: str | Iterable[str]) -> list[str]:

@@ -202,6 +202,24 @@ variable "cors_allowed_origins" {
   default     = []
 }
 
+variable "web_aliases" {
+  description = "Host names of one's own for the page; they need web_certificate_arn."
+  type        = list(string)
+  default     = []
+}
+
+variable "web_certificate_arn" {
+  description = "ARN of the certificate (ACM, us-east-1) for these names."
+  type        = string
+  default     = null
+}
+
+variable "web_response_headers" {
+  description = "Send the page's security headers. Off only where CloudFront is emulated without such policies."
+  type        = bool
+  default     = true
+}
+
 variable "account_logging" {
   description = "Give API Gateway the account's one role to write logs by; false where another environment has done so."
   type        = bool

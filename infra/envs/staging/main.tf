@@ -4,20 +4,36 @@ provider "aws" {
   region = var.aws_region
 
   default_tags {
-    tags = {
-      project     = "endcap"
-      environment = local.environment
-      managed_by  = "terraform"
-    }
+    tags = local.tags
+  }
+}
+
+provider "aws" {
+  alias  = "us_east_1"
+  region = "us-east-1"
+
+  default_tags {
+    tags = local.tags
   }
 }
 
 locals {
   environment = coalesce(var.environment, local.defaults.environment)
+
+  tags = {
+    project     = "endcap"
+    environment = local.environment
+    managed_by  = "terraform"
+  }
 }
 
 module "endcap" {
   source = "../../modules/endcap"
+
+  providers = {
+    aws           = aws
+    aws.us_east_1 = aws.us_east_1
+  }
 
   name             = coalesce(var.name, "endcap-${local.environment}")
   phases           = var.phases
@@ -54,6 +70,9 @@ module "endcap" {
   personalize_campaign_arn = var.personalize_campaign_arn
 
   cors_allowed_origins = var.cors_allowed_origins
+  web_aliases          = var.web_aliases
+  web_certificate_arn  = var.web_certificate_arn
+  web_response_headers = var.web_response_headers
   account_logging      = var.account_logging
   users_file           = var.users_file
 }

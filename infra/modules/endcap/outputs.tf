@@ -97,12 +97,12 @@ output "repositories" {
 
 output "dashboards" {
   description = "Names of the dashboards."
-  value       = length(module.observability) == 0 ? [] : module.observability[0].dashboard_names
+  value       = []
 }
 
 output "alarm_topic_arn" {
   description = "Topic that alarms go to."
-  value       = one(module.observability[*].alarm_topic_arn)
+  value       = null
 }
 
 output "databases" {

@@ -18,6 +18,10 @@ mock_provider "aws" {
   }
 }
 
+mock_provider "aws" {
+  alias = "us_east_1"
+}
+
 variables {
   name              = "endcap-test"
   functions_package = "main.tf"
@@ -51,7 +55,8 @@ run "the_usual_phases" {
   command = plan
 
   variables {
-    phases = ["core", "pipeline", "application"]
+    phases = ["core", "pipeline", "application", "web"]
+    waf    = true
   }
 
   assert {
