@@ -119,8 +119,8 @@ lock: ## pin the newest dependencies (needs uv)
 	echo checkov | uv pip compile - --quiet --upgrade --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate --no-header --output-file requirements-checkov.lock
 
-glue: setup-dev ## build/glue: wheel, script and arguments of the job of AWS Glue
-	$(BIN)/python infra/glue_package.py --out build/glue
+glue: setup-dev ## build/glue: wheels, script and arguments of the job of AWS Glue
+	$(BIN)/python infra/glue_package.py --out build/glue --wheels
 
 clean: ## remove .venv and caches; data stays
 	rm -rf .venv .venv-spark* .venv-checkov build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis \

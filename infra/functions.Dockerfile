@@ -1,7 +1,7 @@
 # The functions of AWS Lambda as a container image, for what the zip has no room for: training and
-# the steps of the nightly pipeline, kernels compiled by numba, PostgreSQL, models beyond the zip's
-# 512 MB of local disk. One image holds all functions; the configuration of each names its handler
-# (ImageConfig.Command).
+# the steps of the nightly pipeline, kernels compiled by numba, PostgreSQL, models beyond the local
+# disk of the zip's functions. One image holds all functions; the configuration of each names its
+# handler (ImageConfig.Command).
 #
 #   docker buildx build --platform linux/arm64 --file infra/functions.Dockerfile \
 #       --tag ACCOUNT.dkr.ecr.REGION.amazonaws.com/endcap:VERSION --provenance=false --push .
@@ -25,6 +25,6 @@ FROM --platform=${PLATFORM} public.ecr.aws/lambda/python:${PYTHON}
 COPY --from=packages /packages ${LAMBDA_TASK_ROOT}
 COPY src/endcap ${LAMBDA_TASK_ROOT}/endcap
 RUN python -m compileall -q ${LAMBDA_TASK_ROOT}
-# The one folder that a function may write to, and loses; a file system of EFS outlives the call.
+# Below the one folder that a function may write to, and loses.
 ENV ENDCAP_HOME=/tmp/endcap
 CMD ["endcap.entrypoints.lambdas.nightly.handler"]

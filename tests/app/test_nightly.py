@@ -53,6 +53,7 @@ def test_a_night_from_the_log_to_stored_answers(board: Any) -> None:
     )  # fmt: skip
     assert version.gate is not None
     assert version.gate.outcome == ended.facts["verdict"]
+    assert version.info["drift"] is None  # one event more than v0001 had says nothing
     board.reopen()
     assert board.shop.now.serving.version == "v0002"
     assert ended.facts["stored"] == 60

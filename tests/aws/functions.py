@@ -5,7 +5,8 @@ Part of the emulator's own process. One call of a function at a time, as one env
 has it; several functions at once. Each signs with an access key of its own name (``calls.py``), and
 has a home of its own where its variables say ``/tmp/endcap``, as in Lambda. A variable
 ``DIES=STEP:TIMES`` makes the environment of a function die in the first calls whose event names
-that step, as for want of memory.
+that step, as for want of memory. ``ENVIRONMENTS=N``: its calls go to N environments in turn, each
+with a disk of its own.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Functions:
         self._root = Path(os.environ.get("FUNCTIONS_FOLDER") or tempfile.gettempdir())
         self._lock = Lock()
         self._hosts: dict[tuple[str, str, str], tuple[Any, Lock]] = {}
+        self._calls: Counter[str] = Counter()
         self._died: Counter[tuple[str, str]] = Counter()
 
     def invoke(self, function: Any, body: Any, answered: dict[str, Any]) -> Any:
@@ -40,11 +42,26 @@ class Functions:
         host, one_at_a_time = self._host(function)
         event = json.loads(body or b"{}")
         with one_at_a_time:
+            self._other_disk(function)
             answer = host.invoke(event, dies=self._dies(function, event))
         answered["x-amz-executed-version"] = "$LATEST"
         if answer.failed:
             answered["x-amz-function-error"] = "Unhandled"
         return json.dumps(answer.payload).encode()
+
+    def _other_disk(self, function: Any) -> None:
+        """As where the call before went to another environment: the home of that one is put aside,
+        and what lies there is what an earlier call of this environment left."""
+        given = function.environment_vars or {}
+        if environments := int(given.get("ENVIRONMENTS", "0")):
+            self._calls[function.function_arn] += 1
+            number, home = self._calls[function.function_arn], Path(given["ENDCAP_HOME"])
+            for source, target in (
+                (home, home.with_suffix(f".{(number - 1) % environments}")),
+                (home.with_suffix(f".{number % environments}"), home),
+            ):
+                if source.exists():
+                    source.rename(target)
 
     def _dies(self, function: Any, event: Any) -> bool:
         rule = (function.environment_vars or {}).get("DIES", "")

@@ -40,7 +40,9 @@ class Nights:
     def __init__(self, account: Any, home: Path, dies: str = "") -> None:
         self.account = account
         more = {"DIES": dies} if dies else {}
-        account.function("Nightly", ENDCAP_HOME=str(home / "nightly"), **more)
+        # No step finds on its disk what the step before left there.
+        environments = {"ENDCAP_HOME": str(home / "nightly"), "ENVIRONMENTS": "2"}
+        account.function("Nightly", **environments, **more)
         for name in ("NotifyCompletion", "FetchRecommendations"):
             account.function(name, ENDCAP_HOME=str(home / "zip"))
         self.machine = account.machine("nightly-small.asl.json")

@@ -163,6 +163,22 @@ def test_pointers_are_looked_at_once_a_second_and_no_failure_stops_it(
     assert shop.now is serves
 
 
+def test_ages_are_told_once_a_minute(board: Any) -> None:
+    shop, _, names = opened(board)
+    now = [board.at / 1e6 + 100.0]
+    follower, told = Follower(shop, names, lambda: now[0]), []
+    for _ in range(5):
+        follower.look()
+        told.append({name: age for (name, _), age in shop.telemetry.gauges.items()})
+        now[0] += 30
+    ages = ("model_age_seconds", "snapshot_age_seconds", "newest_event_age_seconds")
+    assert set(ages) <= set(told[0])
+    for name in ages:
+        first, *later = (ages[name] for ages in told)
+        assert [age - first for age in later] == pytest.approx([0, 60, 60, 120])
+        assert 0 < first < 1e9
+
+
 def test_what_needs_a_lake_says_that_it_is_elsewhere() -> None:
     with pytest.raises(Unavailable) as caught:
         Elsewhere("lake").manifest()

@@ -10,6 +10,7 @@ import pytest
 
 from endcap.domain.errors import InvalidInput, NotFound
 from endcap.entrypoints.lambdas import nightly, surroundings
+from endcap.entrypoints.lambdas.table import FUNCTIONS
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +39,25 @@ def test_steps_give_what_the_machine_hands_on(board: Any, tmp_path: Path) -> Non
     gate = step("gate", version="v0001", due=True, standing="")
     assert (gate["promoted"], gate["serves"], gate["serving"]) == (True, "v0001", True)
     assert step("store", k=2) == {"stored": 60}
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "given", "metrics"),
+    [
+        ("evaluate", {}, {"metrics": {"drift": 0.2, "ndcg@20": 0.1}}, {"drift": 0.2}),
+        ("evaluate", {}, {"metrics": {"ndcg@20": 0.1}}, {}),
+        ("gate", {"due": True}, {"promoted": True}, {"promoted": 1}),
+        ("gate", {"due": True}, {"promoted": False}, {"refused": 1}),
+        ("gate", {"due": False}, {"promoted": False}, {}),
+        ("store", {}, {"stored": 60}, {"stored": 60}),
+        ("check", {}, {}, {}),
+    ],
+)
+def test_what_a_step_found_is_a_metric(
+    name: str, asked: dict[str, Any], given: dict[str, Any], metrics: dict[str, float]
+) -> None:
+    assert nightly.counted(name, asked, given) == metrics
+    assert set(metrics) <= set(FUNCTIONS["Nightly"].metrics)
 
 
 def settled_events(board: Any) -> int:

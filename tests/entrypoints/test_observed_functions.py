@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from endcap.domain.errors import InvalidInput, Unavailable
-from endcap.domain.metrics import COUNTER, HISTOGRAM, IN_FUNCTIONS, METRICS
+from endcap.domain.metrics import COUNTER, GAUGE, HISTOGRAM, IN_FUNCTIONS, METRICS
 from endcap.entrypoints.lambdas import observed as module
 from endcap.entrypoints.lambdas.deltas import Deltas
 from endcap.entrypoints.lambdas.observed import observed, telemetry, tell
@@ -153,7 +153,7 @@ def test_our_own_log_has_no_texts_of_errors_either(
 
 
 def test_every_metric_of_a_function_is_one_of_the_table() -> None:
-    assert {METRICS[name].kind for name in IN_FUNCTIONS} == {COUNTER, HISTOGRAM}
+    assert {METRICS[name].kind for name in IN_FUNCTIONS} == {COUNTER, GAUGE, HISTOGRAM}
 
 
 @given(st.lists(st.lists(st.sampled_from(("a", "b", "c")), max_size=5), max_size=6))
@@ -167,3 +167,13 @@ def test_deltas_add_up(calls: list[list[str]]) -> None:
         found = deltas.take()
         assert found.get("fallbacks_total", [0]) == [len(counted)]
         assert found.get("request_seconds", []) == [len(counted)] * len(counted)
+
+
+def test_a_gauge_is_told_when_it_was_moved() -> None:
+    registry = Telemetry()
+    deltas = Deltas(registry)
+    registry.gauge("model_age_seconds", 5.0)
+    assert deltas.take() == {"model_age_seconds": [5.0]}
+    assert deltas.take() == {}
+    registry.gauge("model_age_seconds", 65.0)
+    assert deltas.take() == {"model_age_seconds": [65.0]}

@@ -3,12 +3,14 @@ initialised without leaving anything in the checkout."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -103,6 +105,18 @@ class Terraform:
         counted = re.search(r"(\d+) passed, 0 failed", told)
         assert counted, told
         return int(counted[1])
+
+    def planned(self, folder: str, file: str, run: str) -> dict[str, Any]:
+        """What one run of a test file plans, as ``terraform show -json`` has it."""
+        self.initialised(folder)
+        done = self.run(folder, "test", "-json", "-verbose", f"-filter={file}")
+        told = [json.loads(line) for line in done.stdout.splitlines()]
+        plans = [
+            line["test_plan"] for line in told if "test_plan" in line and line["@testrun"] == run
+        ]
+        assert plans, [line["@message"] for line in told if line["@level"] == "error"]
+        found: dict[str, Any] = plans[0]
+        return found
 
     def _must(self, folder: str, *words: str) -> str:
         done = self.run(folder, *words)

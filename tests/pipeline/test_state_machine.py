@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from cfnlint.api import lint_all
-from jsonschema import Draft7Validator
+from jsonschema import Draft202012Validator
 
 from endcap.app.nightly import NIGHTLY
 from endcap.cli.pipeline import exported, state_machines
@@ -83,14 +83,42 @@ def test_every_state_is_there_is_reached_and_leads_on(name: str) -> None:
     assert list(problems(MACHINES[name])) == []
 
 
+def misfits(machine: dict[str, Any]) -> list[str]:
+    """What the schema of the language finds wrong. It is one of draft 2020-12 though it does not
+    say so: what stands beside a ``$ref`` counts, which older drafts pass over."""
+    schema = files("cfnlint") / "data/schemas/other/step_functions/statemachine.json"
+    validator = Draft202012Validator(json.loads(schema.read_text("utf-8")))
+    return [f"{list(e.absolute_path)}: {e.message[:200]}" for e in validator.iter_errors(machine)]
+
+
 @pytest.mark.parametrize("name", MACHINES)
 def test_the_language_permits_it(name: str) -> None:
-    schema = files("cfnlint") / "data/schemas/other/step_functions/statemachine.json"
-    validator = Draft7Validator(json.loads(schema.read_text("utf-8")))
-    found = [
-        f"{list(e.absolute_path)}: {e.message[:200]}" for e in validator.iter_errors(MACHINES[name])
-    ]
-    assert found == []
+    assert misfits(MACHINES[name]) == []
+
+
+BREAKS: dict[str, Any] = {
+    "a kind that is none": ("Type", "Tusk"),
+    "no resource": ("Resource", None),
+    "a resource that is none": ("Resource", "lambda"),
+    "a retry that is none": ("Retry", "often"),
+    "a catch that leads nowhere": ("Catch", [{"ErrorEquals": ["States.ALL"]}]),
+    "a path that is none": ("ResultPath", "import"),
+    "no time at all": ("TimeoutSeconds", 0),
+    "a member that is none": ("Timeout", 60),
+    "a member of the other language": ("Arguments", {}),
+}
+
+
+@pytest.mark.parametrize("broken", BREAKS)
+def test_the_language_refuses_a_broken_one(broken: str) -> None:
+    member, value = BREAKS[broken]
+    machine = json.loads(json.dumps(MACHINES["nightly.asl.json"]))
+    state = machine["States"]["import"]
+    state |= {member: value}
+    if value is None:
+        del state[member]
+    assert any("import" in told for told in misfits(machine))
+    assert misfits({**machine, "States": "none"}) != []
 
 
 def linted(machine: dict[str, Any]) -> list[str]:
@@ -113,6 +141,22 @@ def test_cloudformation_takes_it(name: str) -> None:
 @pytest.mark.parametrize("name", MACHINES)
 def test_placeholders_are_those_that_terraform_fills(name: str) -> None:
     assert set(re.findall(r"\$\{(\w+)\}", json.dumps(MACHINES[name]))) <= PERMITTED
+
+
+def test_only_spot_instances_have_a_longest_wait() -> None:
+    text = state_machines()["nightly.asl.json"]
+    assert set(re.findall(r"%\{ if (\w+) \}", text)) == {"training_spot"}
+    always = re.sub(r"%\{ if \w+ \}.*?%\{ endif \}", "", text, flags=re.DOTALL)
+    spot = re.sub(r"%\{.*?\}", "", text)
+    asked, of_spot = (json.loads(t)["States"]["train"]["Parameters"] for t in (always, spot))
+    most_s = asked["StoppingCondition"]["MaxRuntimeInSeconds"]
+    assert asked["StoppingCondition"] == {"MaxRuntimeInSeconds": most_s}
+    assert "EnableManagedSpotTraining" not in asked
+    assert of_spot["EnableManagedSpotTraining"] is True
+    waits = {"MaxWaitTimeInSeconds": most_s, "MaxRuntimeInSeconds": most_s}
+    assert of_spot["StoppingCondition"] == waits
+    assert set(of_spot) - set(asked) == {"EnableManagedSpotTraining"}
+    assert {name for name in of_spot if "{" in name} == set()
 
 
 @pytest.mark.parametrize("name", MACHINES)

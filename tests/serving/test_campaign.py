@@ -116,3 +116,14 @@ def test_what_two_lists_share_is_counted() -> None:
     told: list[tuple[str, float]] = []
     count_shared(lambda name, n: told.append((name, n)), ["a", "b", "c"], ["c", "d"])
     assert told == [("campaign_items_total", 3), ("campaign_items_shared_total", 1)]
+
+
+@pytest.mark.parametrize("in_shadow", [False, True])
+def test_a_campaign_is_not_asked_what_it_would_not_filter(
+    asking: Callable[[bool], Any], runtime: Runtime, in_shadow: bool
+) -> None:
+    ask = asking(in_shadow)
+    told = ask("GET", PATH + "&filter=Interactions.EVENT_TYPE+IN+('x')")
+    assert (told.status, told.body["items"], runtime.asked) == (200, [], [])
+    assert ask("GET", PATH).status == 200
+    assert runtime.asked == [("u1", 3)]

@@ -35,8 +35,9 @@ def test_a_preflight_of_a_listed_origin(listed: Any) -> None:
         "access-control-allow-methods": "DELETE, PUT",
         "access-control-allow-headers": "authorization, content-type, idempotency-key, x-api-key",
         "access-control-max-age": "600",
-        "access-control-expose-headers": "endcap-error-code, endcap-error-field, "
-        "endcap-model-version, endcap-newest-event-age, endcap-strategy, retry-after",
+        "access-control-expose-headers": "endcap-answer-id, endcap-error-code, "
+        "endcap-error-field, endcap-fallback, endcap-model-version, endcap-newest-event-age, "
+        "endcap-probability, endcap-strategy, retry-after",
         "vary": "origin",
     }
     assert "content-length" not in told.headers

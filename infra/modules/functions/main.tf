@@ -80,7 +80,7 @@ resource "aws_lambda_function" "this" {
   }
 
   dynamic "dead_letter_config" {
-    for_each = contains(var.asynchronous, each.key) ? aws_sqs_queue.given_up[*].arn : []
+    for_each = [for name, queue in aws_sqs_queue.given_up : queue.arn if name == each.key]
 
     content {
       target_arn = dead_letter_config.value
@@ -148,17 +148,17 @@ resource "aws_lambda_event_source_mapping" "stream" {
 }
 
 resource "aws_sqs_queue" "given_up" {
-  count = length(setintersection(var.asynchronous, keys(local.functions))) > 0 ? 1 : 0
+  for_each = setintersection(var.asynchronous, keys(local.functions))
 
-  name                      = "${var.name}-functions-given-up"
+  name                      = "${local.names[each.key]}-given-up"
   message_retention_seconds = 14 * 24 * 3600
   kms_master_key_id         = var.kms_key_arn
 }
 
 resource "aws_sqs_queue_policy" "given_up" {
-  count = length(aws_sqs_queue.given_up)
+  for_each = aws_sqs_queue.given_up
 
-  queue_url = aws_sqs_queue.given_up[count.index].id
+  queue_url = each.value.id
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
@@ -166,7 +166,7 @@ resource "aws_sqs_queue_policy" "given_up" {
       Effect    = "Deny"
       Principal = "*"
       Action    = ["sqs:ReceiveMessage", "sqs:SendMessage"]
-      Resource  = [aws_sqs_queue.given_up[count.index].arn]
+      Resource  = [each.value.arn]
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
     }]
   })

@@ -19,7 +19,7 @@ output "policies" {
   value       = { for name, policy in aws_iam_role_policy.this : name => policy.policy }
 }
 
-output "dead_letter_queue" {
-  description = "Name and ARN of the queue of calls that failed without anybody waiting; null where no function is asynchronous."
-  value       = one([for queue in aws_sqs_queue.given_up : { name = queue.name, arn = queue.arn }])
+output "dead_letter_queues" {
+  description = "By asynchronous function: name and ARN of the queue of calls that failed without anybody waiting."
+  value       = { for name, queue in aws_sqs_queue.given_up : name => { name = queue.name, arn = queue.arn } }
 }

@@ -170,17 +170,17 @@ locals {
 
   queue_statements = {
     for name in keys(local.functions) : name => [
-      for queue in aws_sqs_queue.given_up : {
+      for of, queue in aws_sqs_queue.given_up : {
         Sid      = "GivenUp"
         Effect   = "Allow"
         Action   = ["sqs:SendMessage"]
         Resource = [queue.arn]
-      } if contains(var.asynchronous, name)
+      } if of == name
     ]
   }
 
-  # Lambda makes a function's network interfaces with the function's role, and looks whether it may
-  # before it makes the function: without a named resource. The function's own code may not.
+  # Lambda makes a function's network interfaces with the function's role. The function's own code
+  # may not.
   network_actions = [
     "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
     "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses",
@@ -188,8 +188,13 @@ locals {
   network_statements = {
     for name in keys(local.functions) : name => [
       for statement in [
-        # Lambda asks for these rights on everything, before any interface is there.
-        { Sid = "Network", Effect = "Allow", Action = local.network_actions, Resource = ["*"] },
+        {
+          Sid    = "Network"
+          Effect = "Allow"
+          Action = local.network_actions
+          # Lambda looks whether it may before there is an interface to name.
+          Resource = ["*"]
+        },
         {
           Sid    = "NotByItsCode"
           Effect = "Deny"

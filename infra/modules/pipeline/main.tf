@@ -34,6 +34,7 @@ locals {
       training_image         = try(var.training.image, " ")
       training_instance_type = try(var.training.instance_type, " ")
       training_output_url    = try(var.training.output_url, " ")
+      training_spot          = tostring(try(var.training.spot, false))
       checkpoints_url        = try(trimsuffix(var.training.checkpoints_url, "/"), " ")
     },
     var.functions,

@@ -15,6 +15,9 @@ locals {
   runs     = "arn:${local.partition}:s3:::${coalesce(var.runs_bucket, "none")}/${var.runs_prefix}"
   services = "arn:${local.partition}:%s:${local.region}:${local.account}:%s"
 
+  # A distributed run's children go by the machine's name and the label of the fan-out.
+  as_machine = { for machine, arn in local.arns : machine => machine == "users-distributed" ? [arn, "${arn}/users"] : [arn] }
+
   machine_statements = {
     for machine, call in local.calls : machine => concat(
       [
@@ -85,7 +88,7 @@ locals {
             Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
             Resource = [var.kms_key_arn]
             Condition = {
-              StringEquals = { "kms:EncryptionContext:aws:states:stateMachineArn" = [local.arns[machine]] }
+              StringLike = { "kms:EncryptionContext:aws:states:stateMachineArn" = local.as_machine[machine] }
             }
           },
           {
@@ -163,7 +166,7 @@ resource "aws_iam_role" "machine" {
       Principal = { Service = "states.amazonaws.com" }
       Condition = {
         StringEquals = { "aws:SourceAccount" = local.account }
-        ArnEquals    = { "aws:SourceArn" = local.arns[each.key] }
+        ArnLike      = { "aws:SourceArn" = local.as_machine[each.key] }
       }
     }]
   })

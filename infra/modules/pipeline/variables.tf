@@ -58,13 +58,14 @@ variable "shop" {
 }
 
 variable "training" {
-  description = "The training job of SageMaker: its role, image and instance, and where its output and its unfinished work go (s3://…). For the machine nightly."
+  description = "The training job of SageMaker: its role, image and instance, and where its output and its unfinished work go (s3://…), whether on spot instances. For the machine nightly."
   type = object({
     role_arn        = string
     image           = string
     instance_type   = string
     output_url      = string
     checkpoints_url = string
+    spot            = optional(bool, false)
   })
   default = null
 }

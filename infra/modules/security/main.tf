@@ -73,6 +73,19 @@ locals {
     }
   }
 
+  # The errors of executions that are encrypted by this key, on their way to their log group.
+  deliveries_statement = {
+    Sid       = "DeliveriesOfLogs"
+    Effect    = "Allow"
+    Principal = { Service = "delivery.logs.amazonaws.com" }
+    Action    = ["kms:Decrypt"]
+    Resource  = local.this_key
+    Condition = {
+      # Whichever delivery of this account and region Logs makes.
+      ArnLike = { "kms:EncryptionContext:SourceArn" = "${local.arn}:logs:${local.region}:${local.account}:*" }
+    }
+  }
+
   # Alarms, rules and topics send into encrypted topics and dead-letter queues. These services give
   # KMS neither account nor source, so that a condition on them would silence every alarm.
   messages_statement = {
@@ -114,7 +127,7 @@ resource "aws_kms_key" "this" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = concat(
-      [local.account_statement, local.logs_statement, local.messages_statement, local.pages_statement],
+      [local.account_statement, local.logs_statement, local.deliveries_statement, local.messages_statement, local.pages_statement],
       var.cloudtrail ? [local.trail_statement] : [],
     )
   })

@@ -18,6 +18,9 @@ locals {
   function = module.functions.functions["Firehose"]
   stream   = "${var.name}-recommendations"
 
+  gathered = { BufferSizeInMBs = var.call_mb, BufferIntervalInSeconds = var.call_s }
+  usual    = { BufferSizeInMBs = 1, BufferIntervalInSeconds = 60 }
+
   neighbours = var.vectors == null ? {} : {
     ENDCAP_STREAM_NEIGHBOURS = "on"
     ENDCAP_VECTORS           = var.vectors
@@ -106,21 +109,14 @@ resource "aws_kinesis_firehose_delivery_stream" "this" {
           parameter_name  = "LambdaArn"
           parameter_value = local.function.alias_arn
         }
-        parameters {
-          parameter_name  = "BufferSizeInMBs"
-          parameter_value = tostring(var.call_mb)
-        }
-        parameters {
-          parameter_name  = "BufferIntervalInSeconds"
-          parameter_value = tostring(var.call_s)
-        }
-        parameters {
-          parameter_name  = "NumberOfRetries"
-          parameter_value = "3"
-        }
-        parameters {
-          parameter_name  = "RoleArn"
-          parameter_value = aws_iam_role.delivery.arn
+        # What is as Firehose has it anyway is not told: the provider would find it missing.
+        dynamic "parameters" {
+          for_each = { for name, value in local.gathered : name => value if value != local.usual[name] }
+
+          content {
+            parameter_name  = parameters.key
+            parameter_value = tostring(parameters.value)
+          }
         }
       }
     }

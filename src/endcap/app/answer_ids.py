@@ -16,6 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from endcap.domain.errors import InvalidInput
+from endcap.domain.filter_text import text
 from endcap.domain.records import digest
 from endcap.domain.values import Query
 from endcap.engine.guarding import COLD, RANK, stages_without
@@ -112,4 +113,7 @@ def query_hash(group: str, query: Query) -> bytes:
         query.event_type, query.seen, query.context,
     )  # fmt: skip
     told = (*words, query.by) if query.by else words  # ids from before there was a choice hold
+    if query.filter is not None:
+        asked = query.filter
+        told = (*told, "filter", asked.text or text(asked.filter), asked.values)
     return digest(_encode(told))[:8]

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 from endcap.app.reloading import MODELS, RECIPE
 from endcap.app.shop import Shop
-from endcap.control import campaigns
+from endcap.control import campaigns, solution_versions
 from endcap.control.solution_versions import SolutionVersion
 from endcap.data.interactions import Interactions
 from endcap.domain.errors import Damaged, NotFound
+from endcap.evaluation.drift import item_drift
 from endcap.evaluation.gate import gate
 from endcap.evaluation.results import Verdict
 from endcap.models.recipe import Recipe
@@ -42,6 +43,18 @@ def serving_recipe(shop: Shop) -> tuple[str, Recipe | None]:
         return name, Recipe.load(shop.artifacts.open(MODELS, name) / RECIPE)
     except (NotFound, Damaged):
         return "", None
+
+
+def drift_of(shop: Shop, data: Interactions) -> float | None:
+    """See ``item_drift``, of what the version that serves has not seen; None where none serves."""
+    name = campaigns.campaign(shop.documents).version
+    if not name:
+        return None
+    try:
+        learnt = solution_versions.version(shop.documents, name).lineage
+    except NotFound:
+        return None
+    return item_drift(data, int(learnt.get("newest_event_us", 0)))
 
 
 def may_serve(version: SolutionVersion) -> bool:

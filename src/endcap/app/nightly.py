@@ -95,7 +95,9 @@ class Nightly:
     def evaluate(self, facts: Facts) -> Facts:
         version = training.judge_trained(self.shop, str(facts["version"]), progress=self.report)
         outcome = version.gate.outcome if version.gate else ""
-        return {"metrics": version.metrics, "verdict": outcome}
+        drift = version.info.get("drift")
+        told = version.metrics if drift is None else {**version.metrics, "drift": drift}
+        return {"metrics": told, "verdict": outcome}
 
     def gate(self, facts: Facts) -> Facts:
         """Whether the version may serve, and whether anything serves after that."""

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from endcap.app.compaction import settle
-from endcap.app.gating import judge_version, may_serve
+from endcap.app.gating import drift_of, judge_version, may_serve
 from endcap.app.lineage import HERE, common
 from endcap.app.newcomers import train_newcomers
 from endcap.app.rankers import RANKERS, train_ranker
@@ -183,14 +183,16 @@ def train_reserved(
 
 
 def judge_trained(shop: Shop, name: str, *, progress: Progress) -> SolutionVersion:
-    """Ask the gate about a trained version, over the data that it learnt from.
+    """Ask the gate about a trained version, over the data that it learnt from. How far these have
+    drifted from what the serving version learnt from stands in ``info``.
 
     Raises NotFound (unknown_version, lake_version_gone), Damaged."""
     version = solution_versions.version(shop.documents, name)
     progress("reading the lake", 0.0)
     data = load_interactions(as_of(shop, int(version.lineage["lake_version"])).lake)
     recipe = Recipe.load(shop.artifacts.open(MODELS, name) / RECIPE)
-    judged = replace(version, gate=judge_version(shop, recipe, data, progress))
+    info = {**version.info, "drift": drift_of(shop, data)}
+    judged = replace(version, gate=judge_version(shop, recipe, data, progress), info=info)
     solution_versions.save(shop.documents, judged)
     return judged
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from endcap.cli.output import note, print_json, print_table
 from endcap.domain.errors import InvalidInput
+from endcap.domain.filter_values import needs_item, read_filtering
+from endcap.domain.filters import Filtering
 from endcap.domain.values import Answer, Query
 from endcap.settings import Settings
 
@@ -39,6 +42,31 @@ def print_answer(
         print_json({**asked, member: items, **about})
         return
     _print_items(shop, found)
+
+
+def filter_given(
+    text: str | None, values: Sequence[str], *, of_item: bool = False
+) -> Filtering | None:
+    """What ``--filter`` and ``--filter-value NAME=VALUE`` say; None: nothing. ``of_item``: the
+    answer is about an item, so that the filter may speak of it.
+
+    Raises InvalidInput: filter_without_text, filter_option, filter_needs_item, and what
+    ``read_filtering`` raises.
+    """
+    if text is None:
+        if values:
+            raise InvalidInput("filter_without_text", field="--filter-value")
+        return None
+    given = {}
+    for value in values:
+        name, equals, said = value.partition("=")
+        if not equals or not name:
+            raise InvalidInput("filter_option", field="--filter-value", value=value)
+        given[name] = said
+    found = read_filtering(text, given, field="--filter")
+    if needs_item(found) and not of_item:
+        raise InvalidInput("filter_needs_item", field="--filter", value=text)
+    return found
 
 
 def _print_items(shop: Shop, found: Answer) -> None:

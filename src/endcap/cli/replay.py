@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import click
+from msgspec.structs import replace
 
+from endcap.cli.answers import filter_given
 from endcap.cli.output import note, print_json, print_table
 from endcap.domain.errors import InvalidInput
 from endcap.domain.times import iso
 from endcap.domain.values import (
     EVENT_TYPES,
+    EXCLUDE_NONE,
     PERSONAL,
     POPULAR,
     RELATED,
@@ -50,6 +53,10 @@ SURFACES = {
 @click.option("--by", type=click.Choice(RELATIONS), help="As asked (related).")
 @click.option("--department", help="As asked.")
 @click.option("--aisle", help="As asked.")
+@click.option("--filter", "filter_text", help="As asked.")
+@click.option(
+    "--filter-value", "filter_values", multiple=True, metavar="NAME=VALUE", help="As asked."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 @click.pass_obj
 def command(
@@ -66,6 +73,8 @@ def command(
     by: str | None,
     department: str | None,
     aisle: str | None,
+    filter_text: str | None,
+    filter_values: tuple[str, ...],
     as_json: bool,
 ) -> None:
     ids = tuple(dict.fromkeys((items or "").split(","))) if items else ()
@@ -75,7 +84,10 @@ def command(
     query = Query(
         SURFACES[surface], at=0, k=k or len(ids) or 5, user_id=user, item_id=item, item_ids=ids,
         event_type=event_type, seen=seen, context=context, by=by,
+        filter=filter_given(filter_text, filter_values, of_item=surface == "related"),
     )  # fmt: skip
+    if query.filter is not None and query.surface in (RELATED, TRENDING, POPULAR):
+        query = replace(query, seen=EXCLUDE_NONE)  # as their routes ask
     print_replayed(settings, answer_id, query, as_json=as_json)
 
 

@@ -12,11 +12,13 @@ MODEL, COLD, CONTENT, EMBEDDING, AFFINITY, NEWCOMER, POPULAR, TRENDING, UNKNOWN 
 SOURCES = (MODEL, COLD, CONTENT, EMBEDDING, AFFINITY, NEWCOMER, POPULAR, TRENDING, UNKNOWN)
 
 # Why-not: exactly one of these for every item.
-IN_LIST, UNKNOWN_ITEM, NOT_IN_CATALOGUE, UNAVAILABLE, EXCLUDED, NO_SCORE, OUTRANKED = (
+IN_LIST, UNKNOWN_ITEM, NOT_IN_CATALOGUE, UNAVAILABLE, EXCLUDED, FILTERED, NO_SCORE, OUTRANKED = (
     "in_list", "unknown_item", "not_in_catalogue", "unavailable", "excluded_by_seen_policy",
-    "no_score", "outranked",
+    "filtered_out", "no_score", "outranked",
 )  # fmt: skip
-VERDICTS = (IN_LIST, UNKNOWN_ITEM, NOT_IN_CATALOGUE, UNAVAILABLE, EXCLUDED, NO_SCORE, OUTRANKED)
+VERDICTS = (
+    IN_LIST, UNKNOWN_ITEM, NOT_IN_CATALOGUE, UNAVAILABLE, EXCLUDED, FILTERED, NO_SCORE, OUTRANKED,
+)  # fmt: skip
 
 
 class Cause(Struct, frozen=True, rename="camel", omit_defaults=True):

@@ -124,7 +124,8 @@ RECENT = (
     "process_starts_total", "load_failures_total",
 )  # fmt: skip
 
-# What of it is a metric of a function of AWS Lambda too, summed over its labels.
+# What of it is a metric of a function of AWS Lambda too, summed over its labels. Ages are told once
+# in a minute by each instance of a function that answers.
 IN_FUNCTIONS = (
     "requests_total", "request_seconds", "refusals_total", "answers_total", "fallbacks_total",
     "vector_lookups_total", "ranker_calls_total", "campaign_calls_total",
@@ -132,5 +133,6 @@ IN_FUNCTIONS = (
     "submissions_total", "InsertSuccess", "InsertError", "stream_records_total",
     "dependency_retries_total", "breaker_opened_total",
     "breaker_refusals_total", "erasures_deferred_total", "records_skipped_total",
-    "load_failures_total",
+    "load_failures_total", "newest_event_age_seconds", "snapshot_age_seconds",
+    "model_age_seconds",
 )  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from endcap.domain.explanations import Explanation
+from endcap.domain.filters import Filtering
 
 Attribute = str | int | float | bool | list[str] | None
 Attributes = dict[str, Attribute]
@@ -86,6 +87,7 @@ class Query(Struct, frozen=True):
     seen: str | None = None  # None: the shop's own default
     context: Attributes = field(default_factory=dict)  # e.g. {"department": "produce"}
     by: str | None = None  # related: one of RELATIONS; None: behaviour
+    filter: Filtering | None = None  # what of the items may be in the answer
     likely: bool = False  # say of each item how likely it is bought, where a ranker knows
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from endcap.domain.arrays import Float64s, Int32s
+from endcap.domain.arrays import Bools, Float64s, Int32s
 from endcap.domain.values import Attributes
 from endcap.engine.histories import History
-from endcap.engine.sellable import Sellable
+from endcap.engine.sellable import newest_of
 from endcap.engine.state import LiveState
 from endcap.models.queries import Scored
 
@@ -88,14 +88,15 @@ def profile(shelves: Shelves, history: History) -> Float64s:
 def by_affinity(
     state: LiveState,
     shelves: Shelves,
-    sellable: Sellable,
+    allowed: Bools | None,
     history: History,
     at: int,
     left_out: Int32s,
 ) -> Scored:
-    """Popular and the newest items, best first; nothing where no looked-at item has a shelf."""
-    rows, counts = state.popular(at, POOL + len(left_out), allowed=sellable.mask())
-    fresh = sellable.newest(POOL, np.concatenate((rows, left_out)))
+    """Popular and the newest items under ``allowed`` (items,), None: all, best first; nothing where
+    no looked-at item has a shelf."""
+    rows, counts = state.popular(at, POOL + len(left_out), allowed=allowed)
+    fresh = newest_of(allowed, len(state.items), POOL, np.concatenate((rows, left_out)))
     typical = float(np.median(counts)) if len(counts) else 1.0
     pool = np.concatenate((rows, fresh))
     base = np.concatenate((counts, np.full(len(fresh), typical, np.float32)))

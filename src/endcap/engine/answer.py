@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from math import isfinite
 
+import numpy as np
 from msgspec.structs import replace
 
 from endcap.domain.values import RERANK, Answer, Query, ScoredItem
@@ -48,13 +49,17 @@ def shown(moment: Moment, ranked: Ranked, fallback: str = "") -> Answer:
         raise FloatingPointError("a score is not a number")
     items = tuple(map(ScoredItem, ids, scores))
     if query.surface == RERANK and len(items) < query.k:
-        items += unknown_items(now, query, items)
+        items += unknown_items(moment, items)
     strategy = ranked.strategy if items else "none"
     return Answer(items, strategy, now.serving.version, newest_age(moment), fallback)
 
 
-def unknown_items(now: Live, query: Query, known: tuple[ScoredItem, ...]) -> tuple[ScoredItem, ...]:
-    """Ids of a list to order that the shop has never heard of: at the end, as they came."""
+def unknown_items(moment: Moment, known: tuple[ScoredItem, ...]) -> tuple[ScoredItem, ...]:
+    """Ids of a list to order that the shop has never heard of: at the end, as they came, unless a
+    filter wants what they do not have."""
+    now, query = moment.live, moment.query
+    if moment.filtered is not None and not moment.filtered.of(np.array([-1], np.int32))[0]:
+        return ()
     floor = min((item.score for item in known), default=0.0)
     strange = dict.fromkeys(i for i in query.item_ids if now.state.items.row(i) < 0)
     return tuple(ScoredItem(i, min(floor, 0.0)) for i in strange)[: query.k - len(known)]

@@ -69,12 +69,13 @@ class ColdItems:
             held = self._neighbours[row] = self.similar(row, NEIGHBOURS)
         return held
 
-    def similar(self, row: int, n: int) -> Scored:
-        """The n warm model rows that resemble the item at vocabulary ``row`` most."""
+    def similar(self, row: int, n: int, allowed: Bools | None = None) -> Scored:
+        """The n warm model rows, of those under ``allowed`` (model rows,), that resemble the item
+        at vocabulary ``row`` most."""
         content, attributes = self._serving.content, self._state.item_attributes(row)
         if content is None or not attributes:
             return Scored(NONE, np.zeros(0, np.float32))
-        return content.neighbours(attributes, n)
+        return content.neighbours(attributes, n, allowed)
 
     def stand_in(self, row: int) -> int:
         """The model row that a cold item in a history stands for; -1: none resembles it."""

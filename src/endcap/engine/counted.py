@@ -22,7 +22,7 @@ def popular(moment: Moment) -> Ranked:
     if missing <= 0:
         return found
     taken = np.concatenate((found.rows, moment.left_out))
-    rows = moment.live.sellable.newest(missing, taken)
+    rows = moment.newest(missing, taken)
     return appended(found, rows, np.zeros(len(rows), np.float32))
 
 
@@ -36,8 +36,7 @@ def from_counts(moment: Moment, which: str) -> Ranked:
     query, state = moment.query, moment.live.state
     counts = state.trending if which == TRENDING else state.popular
     wanted = max(query.k, CONTEXT_POOL) if query.context else query.k
-    allowed = moment.live.sellable.mask()
-    rows, scores = counts(query.at, wanted + len(moment.left_out), query.event_type, allowed)
+    rows, scores = counts(query.at, wanted + len(moment.left_out), query.event_type, moment.allowed)
     if len(moment.left_out):
         kept = ~np.isin(rows, moment.left_out)
         rows, scores = rows[kept], scores[kept]

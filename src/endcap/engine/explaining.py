@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from endcap.domain import explanations as words
 from endcap.domain.explanations import DataVersion, Explanation
+from endcap.domain.filter_text import text
 from endcap.domain.values import (
     PERSONAL,
     POPULAR,
@@ -140,4 +141,6 @@ def rules_of(moment: Moment) -> tuple[str, ...]:
         rules.append(f"seen:{query.seen or now.serving.seen_policy}")
     if query.surface != RERANK and now.state.has_catalogue:
         rules.append("available")
+    if query.filter is not None:
+        rules.append(f"filter:{query.filter.text or text(query.filter.filter)}")
     return tuple(rules)

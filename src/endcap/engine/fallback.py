@@ -81,9 +81,12 @@ def by_newness(moment: Moment) -> Ranked:
     query = moment.query
     if query.surface == RERANK:  # in the order given
         rows = [moment.live.state.items.row(item_id) for item_id in query.item_ids]
-        known = np.array([row for row in rows if row >= 0][: query.k], np.int32)
+        known = np.array([row for row in rows if row >= 0], np.int32)
+        if (filtered := moment.filtered) is not None:
+            known = known[filtered.of(known)]
+        known = known[: query.k]
     else:
-        known = moment.live.sellable.newest(query.k, without_itself(moment).left_out)
+        known = moment.newest(query.k, without_itself(moment).left_out)
     return Ranked(known, np.zeros(len(known), np.float32), "popular")
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from endcap.domain.arrays import Float32s, Int32s, Int64s, UInt8s
+from endcap.domain.arrays import Bools, Float32s, Int32s, Int64s, UInt8s
 from endcap.domain.values import (
     EVENT_TYPES,
     EXCLUDE_NONE,
@@ -18,9 +18,10 @@ from endcap.domain.values import (
 )
 from endcap.engine.affinity import Shelves
 from endcap.engine.cold import ColdItems
+from endcap.engine.filter_masks import Masks, Permitted
 from endcap.engine.guarding import UNWATCHED, Watch
 from endcap.engine.histories import NO_HISTORY, History
-from endcap.engine.sellable import Sellable, SellableByModel
+from endcap.engine.sellable import Sellable, SellableByModel, newest_of
 from endcap.engine.serving import Serving
 from endcap.engine.state import LiveState
 from endcap.models.live_numpy import LEFT_OUT_ALL, LEFT_OUT_NONE
@@ -73,6 +74,7 @@ class Live:
     permitted: SellableByModel
     cold: ColdItems
     shelves: Shelves
+    masks: Masks
     type_codes: UInt8s  # (256,) the state's event type codes to the model's
 
 
@@ -89,6 +91,7 @@ def live(state: LiveState, serving: Serving) -> Live:
         permitted=SellableByModel(sellable, serving.to_row),
         cold=ColdItems(state, serving, sellable),
         shelves=Shelves(state),
+        masks=Masks(state, sellable, serving.to_row, serving.to_model),
         type_codes=codes,
     )
 
@@ -98,8 +101,8 @@ class Moment:
     ``left_out``: they are worked out when somebody asks."""
 
     __slots__ = (
-        "_known", "_left_out", "history", "judged", "live", "near", "query", "ranking", "watch",
-        "without",
+        "_filtered", "_known", "_left_out", "history", "judged", "live", "near", "query", "ranking",
+        "watch", "without",
     )  # fmt: skip
 
     def __init__(
@@ -122,6 +125,35 @@ class Moment:
         self.ranking: Ranking | None = None
         self._known = known
         self._left_out = left_out
+        self._filtered: Permitted | None = None
+
+    @property
+    def filtered(self) -> Permitted | None:
+        """What the query's filter permits; None: there is none."""
+        asked = self.query.filter
+        if asked is not None and self._filtered is None:
+            self._filtered = self.live.masks.permitted(asked, self.query, self.history)
+        return self._filtered
+
+    @property
+    def allowed(self) -> Bools | None:
+        """(items,) by vocabulary row, what may be in the answer. None: everything."""
+        if self.query.filter is None:
+            return self.live.sellable.mask()
+        found = self.filtered
+        return None if found is None else found.by_row
+
+    @property
+    def allowed_models(self) -> Bools | None:
+        """(model rows,) the same by model row."""
+        if self.query.filter is None:
+            return self.live.permitted.mask()
+        found = self.filtered
+        return None if found is None else found.by_model
+
+    def newest(self, n: int, avoid: Int32s) -> Int32s:
+        """(≤ n,) rows that may be in the answer and are not in ``avoid``, the last come first."""
+        return newest_of(self.allowed, len(self.live.state.items), n, avoid)
 
     @property
     def known(self) -> ModelQuery:
@@ -144,10 +176,12 @@ class Moment:
 
     def leaving_out(self, rows: Int32s) -> Moment:
         """The same moment with ``rows`` in place of ``left_out``."""
-        return Moment(
+        moment = Moment(
             self.query, self.live, self.history, rows, self._known, self.watch, self.without,
             self.near, self.judged,
         )  # fmt: skip
+        moment._filtered = self._filtered
+        return moment
 
     def live_query(self) -> LiveQuery:
         """What ``Recipe.live_candidates`` takes: the history as it is."""

@@ -25,7 +25,7 @@ def for_newcomer(moment: Moment) -> Ranked | None:
     told = told_of(moment)
     if serving.newcomers is None or not told:
         return None
-    mask = moment.live.sellable.mask()
+    mask = moment.allowed
     wanted = max(query.k, CONTEXT_POOL) if query.context else query.k
     rows = serving.to_row.take(serving.newcomers.pool)  # (p,) -1: the vocabulary lacks it
     counts = state.popularity(query.at, rows)

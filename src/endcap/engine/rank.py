@@ -10,6 +10,7 @@ from math import isfinite
 import numpy as np
 
 from endcap.domain.arrays import Float32s, Float64s, Int32s, Int64s
+from endcap.domain.values import RERANK
 from endcap.engine.guarding import RANK
 from endcap.engine.moment import Moment, Ranking
 from endcap.features.definitions import HISTORY_EVENTS
@@ -135,8 +136,11 @@ def recipe_places(moment: Moment, model_rows: Int32s) -> Int64s:
     if now.serving.recipe is None:
         return places
     left_out = now.serving.model_rows(moment.left_out)
+    # Of a list to re-rank the filter takes items away; the order of the others is as without it.
+    given = moment.query.surface == RERANK
+    permitted = now.permitted.mask() if given else moment.allowed_models
     found = now.serving.recipe.candidates(
-        moment.known, CANDIDATES, now.permitted.mask(), left_out[left_out >= 0]
+        moment.known, CANDIDATES, permitted, left_out[left_out >= 0]
     ).rows
     equal = model_rows[:, None] == found[None, :]  # (n, candidates)
     return np.where(equal.any(axis=1), equal.argmax(axis=1), places) if len(found) else places

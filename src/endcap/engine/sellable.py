@@ -49,15 +49,6 @@ class Sellable:
             self._grow(rows)
         return self._rows[:rows]
 
-    def newest(self, n: int, avoid: Int32s) -> Int32s:
-        """(≤ n,) sellable rows that are not in ``avoid``, the last come first."""
-        mask = self.mask()
-        rows = np.arange(len(self._state.items)) if mask is None else np.flatnonzero(mask)
-        if n <= 0:
-            return rows[:0].astype(np.int32)
-        last = rows[-(n + len(avoid)) :][::-1]
-        return last[~np.isin(last, avoid)][:n].astype(np.int32)
-
     def _follow(self, changed: set[int]) -> None:
         if max(changed) >= len(self._rows):
             self._grow(max(changed) + 1)
@@ -74,6 +65,16 @@ class Sellable:
         grown = np.zeros(rows + rows // 2 + 64, np.bool_)
         grown[: len(self._rows)] = self._rows
         self._rows = grown
+
+
+def newest_of(mask: Bools | None, items: int, n: int, avoid: Int32s) -> Int32s:
+    """(≤ n,) rows under ``mask`` (items,), None: all, that are not in ``avoid``, the last come
+    first."""
+    rows = np.arange(items) if mask is None else np.flatnonzero(mask)
+    if n <= 0:
+        return rows[:0].astype(np.int32)
+    last = rows[-(n + len(avoid)) :][::-1]
+    return last[~np.isin(last, avoid)][:n].astype(np.int32)
 
 
 def base_mask(state: LiveState, base: Blobs) -> Bools:

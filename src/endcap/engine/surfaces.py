@@ -37,9 +37,10 @@ def from_model(moment: Moment) -> Ranked | None:
 def warm_candidates(moment: Moment) -> Scored | None:
     """The recipe's candidates in model rows, best first; None: it knows nothing of the history."""
     now, n = moment.live, wanted(moment)
-    recipe, permitted = now.serving.recipe, now.permitted.mask()
+    recipe = now.serving.recipe
     if recipe is None:
         return None
+    permitted = moment.allowed_models
     warm = recipe.live_candidates(moment.live_query(), n, permitted)
     if warm is None and len(moment.known.rows):  # cold items in the history
         excluded = now.serving.model_rows(moment.left_out)
@@ -63,7 +64,7 @@ def from_shelves(moment: Moment) -> Ranked:
     the shopper looks at."""
     now = moment.live
     found = by_affinity(
-        now.state, now.shelves, now.sellable, moment.history, moment.query.at, moment.left_out
+        now.state, now.shelves, moment.allowed, moment.history, moment.query.at, moment.left_out
     )
     return Ranked(found.rows, found.scores, "affinity")
 
@@ -83,6 +84,8 @@ def with_cold(moment: Moment, found: Ranked, query: ModelQuery | None = None) ->
     kept = scores > found.scores[-1] if enough else np.isfinite(scores)
     if len(moment.left_out):
         kept &= ~np.isin(pool.rows, moment.left_out)
+    if (filtered := moment.filtered) is not None:
+        kept &= filtered.by_row[pool.rows]
     if not kept.any():
         return found
     return best_first(appended(found, pool.rows[kept], scores[kept]))
@@ -108,17 +111,19 @@ def related_to(moment: Moment, row: int) -> Ranked:
         return NOTHING
     model_row = now.serving.model_row(row)
     if model_row >= 0 and (content is None or recipe.reaches(model_row)):
-        found = recipe.related(model_row, wanted, now.permitted.mask())
+        found = recipe.related(model_row, wanted, moment.allowed_models)
         alone = ModelQuery(np.array([model_row], np.int32), np.zeros(1, "u1"), np.zeros(1, "f4"))
         ranked = without(in_vocabulary(now.serving, found, "related"), moment.left_out)
         return with_cold(moment, ranked, alone)
-    return without(in_vocabulary(now.serving, alike(now, row, wanted), "content"), moment.left_out)
+    return without(
+        in_vocabulary(now.serving, alike(moment, row, wanted), "content"), moment.left_out
+    )
 
 
 def near(moment: Moment, placed: int, n: int) -> Ranked:
     """The sellable items whose embeddings are near that of row ``placed``: those that were found
     elsewhere, if they are enough."""
-    now, permitted = moment.live, moment.live.permitted.mask()
+    now, permitted = moment.live, moment.allowed_models
     if (found := moment.near) is not None:
         if permitted is not None:
             kept = permitted[found.rows]
@@ -131,14 +136,9 @@ def near(moment: Moment, placed: int, n: int) -> Ranked:
     return in_vocabulary(now.serving, found, "embedding")
 
 
-def alike(now: Live, row: int, n: int) -> Scored:
-    """The sellable warm items that resemble the item at vocabulary ``row``."""
-    found = now.cold.similar(row, n)
-    permitted = now.permitted.mask()
-    if permitted is None:
-        return found
-    kept = permitted[found.rows]
-    return Scored(found.rows[kept], found.scores[kept])
+def alike(moment: Moment, row: int, n: int) -> Scored:
+    """The permitted warm items that resemble the item at vocabulary ``row``."""
+    return moment.live.cold.similar(row, n, moment.allowed_models)
 
 
 def rerank(moment: Moment) -> Ranked:
@@ -146,6 +146,8 @@ def rerank(moment: Moment) -> Ranked:
     now, query = moment.live, moment.query
     rows = np.array([now.state.items.row(item_id) for item_id in query.item_ids], np.int32)
     known = rows[rows >= 0]
+    if (filtered := moment.filtered) is not None:
+        known = known[filtered.of(known)]
     if query.seen is not None:  # the caller chose these items: nothing is left out unasked
         known = known[~np.isin(known, moment.left_out)]
     known = known[np.sort(np.unique(known, return_index=True)[1])]

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from endcap.domain.arrays import Float32s, Int32s
 from endcap.domain.explanations import (
     EXCLUDED,
+    FILTERED,
     IN_LIST,
     NEWCOMER,
     NO_SCORE,
@@ -17,6 +18,8 @@ from endcap.domain.explanations import (
     UNKNOWN_ITEM,
     Verdict,
 )
+from endcap.domain.filter_text import expression_text
+from endcap.domain.filters import EXCLUDE
 from endcap.domain.values import EXCLUDE_PURCHASED, Answer, Query
 from endcap.engine.accounts import ledger_of
 from endcap.engine.answer import compose
@@ -55,7 +58,30 @@ def dropped(moment: Moment, item_id: str, row: int) -> Verdict | None:
         return Verdict(item_id, UNAVAILABLE, CANDIDATES, "its attribute available is false")
     if row in moment.left_out:
         return excluded(moment, item_id, row)
+    if (filtered := moment.filtered) is not None and not filtered.by_row[row]:
+        return Verdict(
+            item_id, FILTERED, CANDIDATES, f"filtered out by {why_filtered(moment, row)}"
+        )
     return None
+
+
+def why_filtered(moment: Moment, row: int) -> str:
+    """The expression that takes the item away: the first EXCLUDE that it meets, else every INCLUDE
+    in force, as it meets none of them."""
+    query, now = moment.query, moment.live
+    assert query.filter is not None  # noqa: S101 - it took the item away
+    asked = query.filter
+    included = []
+    for expression in asked.filter.expressions:
+        alone = replace(asked, filter=replace(asked.filter, expressions=(expression,)))
+        permitted = now.masks.permitted(alone, query, moment.history)
+        if permitted.of(np.array([row], np.int32))[0]:
+            continue
+        told = expression_text(expression, asked.filter.entity)
+        if expression.effect == EXCLUDE:
+            return told
+        included.append(told)
+    return " | ".join(included)
 
 
 def excluded(moment: Moment, item_id: str, row: int) -> Verdict:
@@ -163,7 +189,7 @@ def unscored(moment: Moment, row: int) -> str:
 
 def permitted(moment: Moment) -> Int32s:
     """(n,) rows that no rule keeps out."""
-    mask = moment.live.sellable.mask()
+    mask = moment.allowed
     rows = np.arange(len(moment.live.state.items)) if mask is None else np.flatnonzero(mask)
     return rows[~np.isin(rows, moment.left_out)].astype(np.int32)
 
@@ -173,6 +199,8 @@ def standings(moment: Moment) -> tuple[Int32s, Float32s]:
     rows = permitted(moment)
     warm = rows[moment.live.serving.model_rows(rows) >= 0]
     cold = moment.live.cold.pool().rows
+    if (filtered := moment.filtered) is not None:
+        cold = cold[filtered.by_row[cold]]
     both = np.concatenate((warm, cold[~np.isin(cold, moment.left_out)]))
     scores = scores_of(moment, both)
     told = np.isfinite(scores)

@@ -1,8 +1,9 @@
 """A pipeline as a state machine of AWS Step Functions, in Amazon States Language (JSONPath).
 
-What differs between deployments stands as ``${name}``: Terraform's ``templatefile`` fills it in. A
-step's facts lie below ``$.NAME``, the run's arguments below ``$``. Source: the specification at
-https://states-language.net, and the service integrations of Lambda, Glue and SageMaker.
+What differs between deployments stands as ``${name}``: Terraform's ``templatefile`` fills it in.
+What only some have stands between ``%{ if name }`` and ``%{ endif }``. A step's facts lie below
+``$.NAME``, the run's arguments below ``$``. Source: the specification at https://states-language.net,
+and the service integrations of Lambda, Glue and SageMaker.
 """
 
 from __future__ import annotations
@@ -12,14 +13,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from endcap.pipeline.job_states import JOBS
 from endcap.pipeline.steps import (
     FAILURE,
     FUNCTION,
-    GLUE,
     OUTCOME,
     PERMANENT,
     RUN_ID,
-    SAGEMAKER,
     WHOLE,
     Over,
     Pipeline,
@@ -35,8 +35,6 @@ BEGIN, ARGUMENTS, FAILED = "defaults", "arguments", "failed"
 MEMBER_FAILED = "member_failed"
 CONCURRENCY = 20  # members of a fan-out at once
 BACK_OFF = 2.0
-# Settings that say which shop a training job works for, and where it lies.
-SHOP = ("group", "lake", "documents", "artifacts")
 # What Lambda itself could not do for the moment: nothing ran.
 LAMBDA_BUSY = (
     "Lambda.ClientExecutionTimeoutException", "Lambda.ServiceException",
@@ -139,7 +137,7 @@ class _Machine:
             taken = taken or {"done": True}
             state = _invoke(step, payload) | {"ResultSelector": taken}
         else:
-            state = JOBS[home](self, step)
+            state = JOBS[home](self.paths, step)
         state |= {"ResultPath": f"$.{step.name}", "TimeoutSeconds": step.timeout_s}
         return state | {"Retry": _retry(step), "Catch": [_catch(handler)]} | _next(after)
 
@@ -207,49 +205,6 @@ def _invoke(step: Step, payload: Mapping[str, Any] | None) -> State:
         "Resource": "arn:aws:states:::lambda:invoke",
         "Parameters": {"FunctionName": f"${{{step.function}}}", **given},
     }
-
-
-def _glue(_: _Machine, __: Step) -> State:
-    return {
-        "Type": "Task",
-        "Resource": "arn:aws:states:::glue:startJobRun.sync",
-        "Parameters": {
-            "JobName": "${glue_job}",
-            "Arguments": {"--lake": "${lake_url}", "--output": "${tables_url}"},
-        },
-        "ResultSelector": {"tables.$": "$.JobRunState"},
-    }
-
-
-def _sagemaker(machine: _Machine, step: Step) -> State:
-    """A training job; a step's inputs are its hyper-parameters, as texts. The settings say which
-    shop; an interrupted job finds what it has done under the first input."""
-    given = {f"{name}.$": f"States.Format('{{}}', {machine.paths[name]})" for name in step.inputs}
-    own = machine.paths[step.inputs[0]]
-    return {
-        "Type": "Task",
-        "Resource": "arn:aws:states:::sagemaker:createTrainingJob.sync",
-        "Parameters": {
-            "TrainingJobName.$": "States.Format('${name}-{}', States.UUID())",
-            "AlgorithmSpecification": {
-                "TrainingImage": "${training_image}", "TrainingInputMode": "File",
-            },
-            "RoleArn": "${training_role_arn}",
-            "HyperParameters": given,
-            "Environment": {f"ENDCAP_{name.upper()}": f"${{{name}}}" for name in SHOP},
-            "CheckpointConfig": {"S3Uri.$": f"States.Format('${{checkpoints_url}}/{{}}', {own})"},
-            "OutputDataConfig": {"S3OutputPath": "${training_output_url}"},
-            "ResourceConfig": {
-                "InstanceType": "${training_instance_type}", "InstanceCount": 1,
-                "VolumeSizeInGB": 50,
-            },
-            "StoppingCondition": {"MaxRuntimeInSeconds": step.timeout_s},
-        },
-        "ResultSelector": {"job.$": "$.TrainingJobName"},
-    }  # fmt: skip
-
-
-JOBS = {GLUE: _glue, SAGEMAKER: _sagemaker}
 
 
 def _retry(step: Step) -> list[State]:

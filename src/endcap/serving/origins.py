@@ -11,8 +11,9 @@ from endcap.serving.requests import Headers, Reply
 MAX_AGE_S = 600
 _ALLOWED = b"authorization, content-type, idempotency-key, x-api-key"
 _EXPOSED = (
-    b"endcap-error-code, endcap-error-field, endcap-model-version, endcap-newest-event-age, "
-    b"endcap-strategy, retry-after"
+    b"endcap-answer-id, endcap-error-code, endcap-error-field, endcap-fallback, "
+    b"endcap-model-version, endcap-newest-event-age, endcap-probability, endcap-strategy, "
+    b"retry-after"
 )
 _VARY = (b"vary", b"origin")
 

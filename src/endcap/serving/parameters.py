@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from endcap.domain.errors import InvalidInput
+from endcap.domain.filter_values import needs_item, read_filtering, read_values
+from endcap.domain.filters import Filtering
 from endcap.domain.values import OF_PAGE, OF_VISITOR, Attributes
 from endcap.serving.shapes import DEFAULT_K, MOST_ID, MOST_K
 
@@ -89,6 +92,31 @@ def read_context(parameters: Parameters) -> Attributes:
     """Raises InvalidInput as ``check_id`` does."""
     said = [name for name in CONTEXT if name in parameters]
     return {name: check_id(parameters[name], name) for name in said} if said else {}
+
+
+def read_filter(parameters: Parameters) -> Filtering | None:
+    """None when absent. Raises InvalidInput: filter_without_text, and what ``read_values`` and
+    ``read_filtering`` raise."""
+    text, values = parameters.get("filter"), parameters.get("filterValues")
+    if text is None and values is None:
+        return None
+    return filter_of(text, {} if values is None else read_values(values))
+
+
+def filter_of(text: str | None, values: Mapping[str, Any] | None) -> Filtering | None:
+    """What a request gave; None: nothing."""
+    if text is not None:
+        return read_filtering(text, values or {})
+    if values is not None:
+        raise InvalidInput("filter_without_text", field="filterValues")
+    return None
+
+
+def about_no_item(asked: Filtering | None) -> Filtering | None:
+    """The same. Raises InvalidInput (filter_needs_item) where it speaks of the current item."""
+    if asked is not None and needs_item(asked):
+        raise InvalidInput("filter_needs_item", field="filter", value=asked.text)
+    return asked
 
 
 def read_flag(parameters: Parameters, field: str) -> bool:

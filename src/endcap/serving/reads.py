@@ -35,11 +35,12 @@ def personalized(desk: Desk, request: Request) -> Reply:
 
 async def personalized_elsewhere(desk: Desk, request: Request) -> Reply:
     """As ``personalized``, where a campaign answers first or is compared, or an endpoint is asked
-    how likely each candidate is. Reasons come from this process, so do answers with reasons."""
+    how likely each candidate is. Reasons come from this process, so do answers with reasons, and
+    filters: a campaign is not asked for what it would not filter."""
     if read_flag(request.query, "explain"):
         return personalized(desk, request)
     query, deadline = personal_query(request.query, desk.now()), desk.deadline()
-    campaign, told = desk.campaign, Told()
+    campaign, told = desk.campaign if query.filter is None else None, Told()
     if campaign is not None and not campaign.in_shadow:
         told = await campaign.ask(query, deadline)
     found = told.answer or await _ranked_elsewhere(desk, query, deadline, told.failed)

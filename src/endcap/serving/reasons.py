@@ -64,10 +64,13 @@ def read_asked(asked: Parameters) -> Query:
     return listed_query(asked, 0, surface)
 
 
+_OF_RERANK = ("userId", "seen", "filter", "filterValues")
+
+
 def _rerank_query(asked: Parameters) -> Query:
     """Every listed item in its new order, unless ``k`` says fewer; a page has no part in it."""
     ids = read_list(asked)
-    query = personal_query({name: asked[name] for name in ("userId", "seen") if name in asked}, 0)
+    query = personal_query({name: asked[name] for name in _OF_RERANK if name in asked}, 0)
     k = read_k(asked) if "k" in asked else len(ids)
     return msgspec.structs.replace(query, surface=RERANK, item_ids=ids, k=k)
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from endcap.domain.explanations import Verdict
 from endcap.serving import pages, reads, reasons, shapes, site, writes
+from endcap.serving.filter_shapes import FilterText, FilterValuesText
 from endcap.serving.preferences import get_offers, recommend
 from endcap.serving.requests import Desk, Reply, Request
 from endcap.serving.submit import submit
@@ -75,7 +76,7 @@ ANSWER_ID = Parameter("answerId", shapes.AnswerIdText, "Which answer.", required
 ASKED = (
     ANSWER_ID,
     Parameter("surface", shapes.SurfaceWord, "Which route gave it.", default="personalized"),
-    Parameter("userId", shapes.UserId, "As asked then: personalized, rerank."),
+    Parameter("userId", shapes.UserId, "As asked then: personalized, rerank, or with a filter."),
     Parameter("itemId", shapes.ItemId, "As asked then: related."),
     Parameter("by", shapes.Relation, "As asked then: related."),
     Parameter("items", shapes.ItemList, "As asked then: rerank."),
@@ -92,6 +93,16 @@ KEY = Parameter(
     "header",
 )
 
+FILTERS = (
+    Parameter("filter", FilterText, "Which items may be in the answer (docs/filters.md)."),
+    Parameter("filterValues", FilterValuesText, "Values for the filter's $parameters."),
+)
+FILTERS_OF_USER = (
+    *FILTERS,
+    Parameter(
+        "userId", shapes.UserId, "The shopper that the filter speaks of; counts for nothing else."
+    ),
+)
 CUSTOMER = Parameter("customer_id", shapes.UserId, "The customer.", required=True)
 OFFERS = Parameter("offers", shapes.YesNo, "Whether the answer also holds offers.")
 
@@ -104,22 +115,24 @@ ROUTES: tuple[Route, ...] = (
         "Items for one shopper, from what the shopper did up to now",
         shapes.PersonalizedAnswer, read=reads.personalized,
         elsewhere=reads.personalized_elsewhere,
-        parameters=(USER, K, SEEN, *CONTEXT, EXPLAIN), ranked=True, twin=True,
+        parameters=(USER, K, SEEN, *CONTEXT, *FILTERS, EXPLAIN), ranked=True, twin=True,
     ),
     Route(
         "GET", "/v1/recommendations/related", "related", "Items that go with one item",
-        shapes.RelatedAnswer, write=reads.related, parameters=(ITEM, K, BY, EXPLAIN), ranked=True,
-        twin=True,
+        shapes.RelatedAnswer, write=reads.related,
+        parameters=(ITEM, K, BY, *FILTERS_OF_USER, EXPLAIN), ranked=True, twin=True,
     ),
     Route(
         "GET", "/v1/recommendations/trending", "trending",
         "Items that are in demand now more than before",
-        shapes.ListAnswer, read=reads.trending, parameters=(K, TYPE, DEPARTMENT, AISLE, EXPLAIN),
+        shapes.ListAnswer, read=reads.trending,
+        parameters=(K, TYPE, DEPARTMENT, AISLE, *FILTERS_OF_USER, EXPLAIN),
         ranked=True,
     ),
     Route(
         "GET", "/v1/recommendations/popular", "popular", "Items that most shoppers choose",
-        shapes.ListAnswer, read=reads.popular, parameters=(K, TYPE, DEPARTMENT, AISLE, EXPLAIN),
+        shapes.ListAnswer, read=reads.popular,
+        parameters=(K, TYPE, DEPARTMENT, AISLE, *FILTERS_OF_USER, EXPLAIN),
         ranked=True,
     ),
     Route(
@@ -131,13 +144,13 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET", "/v1/why-not", "whyNot",
         "Why an item is not in a shopper's personalized answer, or at which rank it is",
-        Verdict, read=reasons.why_not, parameters=(USER, ITEM, K, SEEN, *CONTEXT),
+        Verdict, read=reasons.why_not, parameters=(USER, ITEM, K, SEEN, *CONTEXT, *FILTERS),
     ),
     Route(
         "GET", "/v1/replay", "replay",
         "An answer that was given before, once more: the query is given again",
         shapes.ReplayAnswer, write=reasons.replay,
-        parameters=(*ASKED, K, SEEN, TYPE, *CONTEXT), errors=(400, 404, 503), ranked=True,
+        parameters=(*ASKED, K, SEEN, TYPE, *CONTEXT, *FILTERS), errors=(400, 404, 503), ranked=True,
     ),
     Route(
         "POST", "/v1/submit", "submit",

@@ -19,6 +19,7 @@ from endcap.domain.values import (
     ScoredItem,
 )
 from endcap.engagement.offers import Offer
+from endcap.serving.filter_shapes import FilterText, FilterValues
 
 MOST_ID = 256
 MOST_K = 100
@@ -52,13 +53,9 @@ Count = Annotated[int, Meta(ge=1, le=MOST_K)]
 MOST_ANSWER_ID = 120
 AnswerIdText = Annotated[
     str,
-    Meta(
-        min_length=1,
-        max_length=MOST_ANSWER_ID,
-        extra_json_schema={"pattern": "^[A-Za-z0-9_-]+$"},
-        description="What came in the header Endcap-Answer-Id.",
-    ),
-]
+    Meta(min_length=1, max_length=MOST_ANSWER_ID, extra_json_schema={"pattern": "^[A-Za-z0-9_-]+$"},
+         description="What came in the header Endcap-Answer-Id."),
+]  # fmt: skip
 # The surfaces as their routes are called.
 SURFACE_WORDS = {
     "personalized": PERSONAL,
@@ -166,6 +163,8 @@ class RerankBody(Struct):
     items: Annotated[list[ItemId], Meta(extra_json_schema={"minItems": 1})]
     k: Annotated[float, _LIST_LENGTH] | None = None
     seen: SeenPolicy | None = None
+    filter: FilterText | None = None
+    filterValues: FilterValues | None = None
 
 
 class SubmitBody(Struct):

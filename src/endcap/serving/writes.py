@@ -21,7 +21,7 @@ from endcap.domain.values import RERANK, Attributes, Item, Query, User
 from endcap.serving.attributes import check_attributes
 from endcap.serving.bodies import decode_body
 from endcap.serving.events import read_events
-from endcap.serving.parameters import check_id, read_flag
+from endcap.serving.parameters import about_no_item, check_id, filter_of, read_flag
 from endcap.serving.requests import Desk, Reply, Request, answer_reply, json_reply
 from endcap.serving.shapes import (
     AttributesBody,
@@ -90,6 +90,7 @@ async def rerank(desk: Desk, request: Request) -> Reply:
         item_ids=ids,
         k=len(ids) if body.k is None else int(body.k),
         seen=body.seen,
+        filter=about_no_item(filter_of(body.filter, body.filterValues)),
     )
     ask = explained if read_flag(request.query, "explain") else answer
     found = ask(desk.shop, query, desk.deadline())

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
 
 from endcap.adapters.database_url import parse_url
 from endcap.bootstrap import open_database
@@ -25,46 +19,12 @@ pytestmark = pytest.mark.server
 AT = 1_760_000_000_000_000
 PASSWORD = "reAd:er/@ %secret"
 HOST = "localhost"  # the certificate's; 127.0.0.1 is another
-PEM, DAY = serialization.Encoding.PEM, datetime.timedelta(days=1)
 MAPPING = """
 [events.view]
 table = "views"
 watermark = "id"
 columns = { user_id = "who", item_id = "what", ts = "at" }
 """
-
-
-def write_certificate(folder: Path) -> Path:
-    """cert.pem and key.pem of HOST; the certificate is its own authority."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - DAY)
-        .not_valid_after(now + DAY)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "cert.pem").write_bytes(made.public_bytes(PEM))
-    private = key.private_bytes(
-        PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (folder / "key.pem").write_bytes(private)
-    return folder / "cert.pem"
-
-
-@pytest.fixture
-def safe_server(mariadb_template: Path, tmp_path: Path, start) -> Iterator[tuple]:
-    """(server, its certificate)"""
-    certificate = write_certificate(tmp_path)
-    server = start(
-        mariadb_template, tmp_path,
-        f"--ssl-cert={certificate}", f"--ssl-key={tmp_path / 'key.pem'}",
-    )  # fmt: skip
-    yield server, certificate
-    server.stop()
 
 
 def connected(server, host: str, **more: str) -> None:

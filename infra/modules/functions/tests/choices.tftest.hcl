@@ -49,7 +49,7 @@ run "chosen" {
   override_resource {
     target          = aws_sqs_queue.given_up
     override_during = plan
-    values          = { arn = "arn:aws:sqs:eu-central-1:123456789012:endcap-test-functions-given-up" }
+    values          = { arn = "arn:aws:sqs:eu-central-1:123456789012:endcap-test-NotifyCompletion-given-up" }
   }
 
   assert {
@@ -88,7 +88,7 @@ run "chosen" {
   }
 
   assert {
-    condition     = keys(aws_lambda_provisioned_concurrency_config.live) == ["Submit"] && aws_lambda_function.this["NotifyCompletion"].dead_letter_config[0].target_arn == "arn:aws:sqs:eu-central-1:123456789012:endcap-test-functions-given-up" && length(aws_lambda_function.this["Submit"].dead_letter_config) == 0
+    condition     = keys(aws_lambda_provisioned_concurrency_config.live) == ["Submit"] && aws_lambda_function.this["NotifyCompletion"].dead_letter_config[0].target_arn == "arn:aws:sqs:eu-central-1:123456789012:endcap-test-NotifyCompletion-given-up" && length(aws_lambda_function.this["Submit"].dead_letter_config) == 0
     error_message = "Warm environments and dead letters are of the functions named and made."
   }
 }

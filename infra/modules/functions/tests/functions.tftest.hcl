@@ -28,7 +28,7 @@ variables {
     interests_table        = ["arn:aws:dynamodb:eu-central-1:123456789012:table/endcap-test-CustomerInterest"]
     lake_bucket            = ["arn:aws:s3:::endcap-test-lake"]
     mail_identity          = ["arn:aws:ses:eu-central-1:123456789012:identity/shop.example"]
-    map_runs               = ["arn:aws:states:eu-central-1:123456789012:mapRun:endcap-test-users-distributed/*:*"]
+    map_runs               = ["arn:aws:states:eu-central-1:123456789012:mapRun:endcap-test-users-distributed/users:*"]
     product_features_table = ["arn:aws:dynamodb:eu-central-1:123456789012:table/endcap-test-product_features"]
     ranker_endpoint        = ["arn:aws:sagemaker:eu-central-1:123456789012:endpoint/endcap-test"]
     related_table          = ["arn:aws:dynamodb:eu-central-1:123456789012:table/endcap-test-related_items"]

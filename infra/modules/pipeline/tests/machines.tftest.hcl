@@ -117,7 +117,7 @@ run "all" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role.machine["users"].assume_role_policy).Statement[0].Condition.ArnEquals == { "aws:SourceArn" = "arn:aws:states:eu-central-1:123456789012:stateMachine:endcap-test-users" }
+    condition     = jsondecode(aws_iam_role.machine["users"].assume_role_policy).Statement[0].Condition.ArnLike == { "aws:SourceArn" = ["arn:aws:states:eu-central-1:123456789012:stateMachine:endcap-test-users"] }
     error_message = "A role is for its own machine alone."
   }
 
@@ -213,6 +213,40 @@ run "users_alone" {
   assert {
     condition     = length(aws_scheduler_schedule.nightly) == 0 && keys(aws_cloudwatch_event_rule.new_data) == ["users"] && keys(aws_iam_role.starter) == ["events"]
     error_message = "Without a nightly machine nothing is scheduled, and new files for it begin nothing."
+  }
+}
+
+run "training_on_spot_instances" {
+  command = plan
+
+  variables {
+    machines = ["nightly"]
+    training = {
+      role_arn        = "arn:aws:iam::123456789012:role/endcap-test-training"
+      image           = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/endcap-test-training:1"
+      instance_type   = "ml.m5.xlarge"
+      output_url      = "s3://endcap-test-artifacts/training"
+      checkpoints_url = "s3://endcap-test-artifacts/checkpoints"
+      spot            = true
+    }
+  }
+
+  assert {
+    condition     = jsondecode(aws_sfn_state_machine.this["nightly"].definition).States.train.Parameters.EnableManagedSpotTraining == true && jsondecode(aws_sfn_state_machine.this["nightly"].definition).States.train.Parameters.StoppingCondition == { MaxRuntimeInSeconds = 14400, MaxWaitTimeInSeconds = 14400 }
+    error_message = "A job on spot instances waits for them, and says for how long at most."
+  }
+}
+
+run "training_on_instances_of_its_own" {
+  command = plan
+
+  variables {
+    machines = ["nightly"]
+  }
+
+  assert {
+    condition     = jsondecode(aws_sfn_state_machine.this["nightly"].definition).States.train.Parameters.StoppingCondition == { MaxRuntimeInSeconds = 14400 } && !contains(keys(jsondecode(aws_sfn_state_machine.this["nightly"].definition).States.train.Parameters), "EnableManagedSpotTraining")
+    error_message = "SageMaker refuses a longest wait for instances that are not spot."
   }
 }
 

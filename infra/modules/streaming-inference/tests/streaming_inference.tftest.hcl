@@ -73,12 +73,10 @@ run "direct" {
   assert {
     condition = {
       for parameter in aws_kinesis_firehose_delivery_stream.this.extended_s3_configuration[0].processing_configuration[0].processors[0].parameters :
-      parameter.parameter_name => parameter.parameter_value if parameter.parameter_name != "RoleArn"
+      parameter.parameter_name => parameter.parameter_value
       } == {
-      LambdaArn               = "arn:aws:lambda:eu-central-1:123456789012:function:endcap-test-Firehose:live"
-      BufferSizeInMBs         = "0.25"
-      BufferIntervalInSeconds = "60"
-      NumberOfRetries         = "3"
+      LambdaArn       = "arn:aws:lambda:eu-central-1:123456789012:function:endcap-test-Firehose:live"
+      BufferSizeInMBs = "0.25"
     }
     error_message = "The alias of the function answers what was gathered for one call."
   }
@@ -106,6 +104,8 @@ run "from_kinesis_with_neighbours" {
     image_uri         = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/endcap-test-functions:1"
     package_file      = null
     lake_prefix       = ""
+    call_mb           = 1
+    call_s            = 30
     vpc               = { subnet_ids = ["subnet-1", "subnet-2"], security_group_ids = ["sg-1"] }
   }
 
@@ -117,6 +117,14 @@ run "from_kinesis_with_neighbours" {
   assert {
     condition     = [for statement in jsondecode(aws_iam_role_policy.delivery.policy).Statement : statement.Resource if statement.Sid == "Source"] == [[var.source_stream_arn]]
     error_message = "It may read its source."
+  }
+
+  assert {
+    condition = {
+      for parameter in aws_kinesis_firehose_delivery_stream.this.extended_s3_configuration[0].processing_configuration[0].processors[0].parameters :
+      parameter.parameter_name => parameter.parameter_value if parameter.parameter_name != "LambdaArn"
+    } == { BufferIntervalInSeconds = "30" }
+    error_message = "What differs from Firehose's own values is told, and nothing else."
   }
 
   assert {

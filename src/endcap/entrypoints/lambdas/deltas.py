@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from endcap.domain.metrics import COUNTER, IN_FUNCTIONS, METRICS
+from endcap.domain.metrics import COUNTER, GAUGE, IN_FUNCTIONS, METRICS
 from endcap.telemetry import Key, Reading, Telemetry
 
 MOST_VALUES = 100  # of one metric in one line of the embedded metric format
@@ -15,8 +15,9 @@ class Deltas:
         self._telemetry, self._before = telemetry, Reading("", 0, {}, {}, {})
 
     def take(self) -> dict[str, list[float]]:
-        """By metric its values, summed over all labels. A counter has one. Of a histogram each
-        observation stands as the mean of them all, at most ``MOST_VALUES``."""
+        """By metric its values, summed over all labels. A counter has one; a gauge has one where
+        somebody moved it. Of a histogram each observation stands as the mean of them all, at most
+        ``MOST_VALUES``."""
         now = self._telemetry.reading()
         found = changes(self._before, now)
         self._before = now
@@ -30,6 +31,10 @@ def changes(before: Reading, now: Reading) -> dict[str, list[float]]:
             counted = _sum(now.counters, name) - _sum(before.counters, name)
             if counted:
                 found[name] = [counted]
+        elif METRICS[name].kind == GAUGE:
+            level = _sum(now.gauges, name)
+            if level != _sum(before.gauges, name):
+                found[name] = [level]
         else:
             times, seconds = (
                 _sum(_cells(now, place), name) - _sum(_cells(before, place), name)

@@ -154,7 +154,7 @@ FUNCTIONS: dict[str, Function] = {
         memory_mb=8192,
         timeout_s=900,
         package="image",
-        metrics=("steps",),
+        metrics=("steps", "drift", "promoted", "refused", "stored"),
     ),
     "Submit": Function(
         f"{HANDLERS}.submit.handler",
