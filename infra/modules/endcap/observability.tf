@@ -1,14 +1,15 @@
 # Looks at whatever stands, and so changes with the phases.
 
 locals {
-  standing = merge(
-    { for name, made in try(module.pipeline_functions[0].functions, {}) : name => made },
-    { for name, made in try(module.application_functions[0].functions, {}) : name => made },
-    { for made in module.streaming_inference[*].function : "Firehose" => made },
-  )
+  # Keys are known before anything stands: alarms are made for each.
+  standing = merge(concat(
+    [for made in module.pipeline_functions : made.functions],
+    [for made in module.application_functions : made.functions],
+    [for made in module.streaming_inference : { Firehose = made.function }],
+  )...)
   delivering = merge(
     { raw = module.stream.delivery_stream.name },
-    { for made in module.streaming_inference[*].delivery_stream : "answers" => made.name },
+    { for made in module.streaming_inference : "answers" => made.delivery_stream.name },
   )
 }
 
