@@ -57,7 +57,8 @@ class Stack:
 
     def resources(self) -> Attributes:
         """All that the state holds: address → attributes."""
-        state = json.loads((self.folder / "terraform.tfstate").read_text("utf-8"))
+        place = self.folder / "terraform.tfstate"
+        state = json.loads(place.read_text("utf-8")) if place.exists() else {"resources": []}
         found: Attributes = {}
         for one in state["resources"]:
             if one["mode"] != "managed":

@@ -89,7 +89,7 @@ def changed(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
 
 def applied(stack: Any, seen: Seen, phases: tuple[str, ...]) -> None:
     """The last of these phases upon the others, which it leaves alone."""
-    before = stack.resources() if len(phases) > 1 else {}
+    before = stack.resources()
     stack.apply(phases)
     after, module = stack.resources(), phases[-1].replace("-", "_")
     assert len(after) > len(before), phases[-1]
@@ -248,6 +248,7 @@ def test_nothing_is_left(seen: Seen) -> None:
 
 
 def test_no_function_asks_what_its_role_does_not_allow(seen: Seen, rights: Any) -> None:
+    assert seen.rights
     assert {name for name, _, _ in seen.calls} == set(seen.rights)
     refused = {
         name: rights.missing(calls_of(seen, name), held) for name, held in seen.rights.items()
@@ -258,6 +259,7 @@ def test_no_function_asks_what_its_role_does_not_allow(seen: Seen, rights: Any) 
 def test_no_role_allows_what_nobody_asks_without_a_reason(
     seen: Seen, rights: Any, reasons: Any
 ) -> None:
+    assert seen.rights
     idle = {
         name.partition("-e2e-")[2]: {one.said for one in rights.unused(calls_of(seen, name), held)}
         for name, held in seen.rights.items()

@@ -130,6 +130,12 @@ variable "alarm_email" {
   }
 }
 
+variable "stream_shards" {
+  description = "Shards of the stream of events, each for 1,000 records and 1 MB a second; 0: on demand."
+  type        = number
+  default     = 1
+}
+
 variable "cidr" {
   description = "Addresses of the network that databases stand in."
   type        = string

@@ -56,6 +56,7 @@ module "endcap" {
   composite_alarms    = coalesce(var.composite_alarms, local.defaults.composite_alarms)
   alarm_email         = var.alarm_email
 
+  stream_shards        = var.stream_shards
   cidr                 = var.cidr
   mysql                = var.mysql
   etl_schedule         = var.etl_schedule

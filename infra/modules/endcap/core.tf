@@ -31,6 +31,7 @@ module "stream" {
   kms_key_arn        = module.security.kms_key_arn
   lake_bucket        = module.lake.buckets["lake"]
   events_prefix      = local.events_prefix
+  shards             = var.stream_shards
   log_retention_days = var.log_retention_days
 }
 

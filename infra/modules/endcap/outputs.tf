@@ -97,12 +97,12 @@ output "repositories" {
 
 output "dashboards" {
   description = "Names of the dashboards."
-  value       = []
+  value       = length(module.observability) == 0 ? [] : module.observability[0].dashboard_names
 }
 
 output "alarm_topic_arn" {
   description = "Topic that alarms go to."
-  value       = null
+  value       = one(module.observability[*].alarm_topic_arn)
 }
 
 output "databases" {

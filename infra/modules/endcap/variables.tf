@@ -166,6 +166,12 @@ variable "composite_alarms" {
   default     = true
 }
 
+variable "stream_shards" {
+  description = "Shards of the stream of events, each for 1,000 records and 1 MB a second; 0: on demand."
+  type        = number
+  default     = 1
+}
+
 # Networks and databases
 
 variable "cidr" {

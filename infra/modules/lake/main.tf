@@ -117,18 +117,23 @@ locals {
       Condition = { NumericLessThan = { "s3:TlsVersion" = "1.2" } }
     }
   }
-  # Each bucket's access logs have a prefix of their own.
+  # Each bucket's access logs have a prefix of their own; the page's bucket is the module web's.
+  page = "${var.name}-web-${local.account}"
+  logging = merge(
+    { for logical in keys(local.logged) : logical => { bucket = local.names[logical], prefix = logical } },
+    { web = { bucket = local.page, prefix = local.page } },
+  )
   access_logs_statements = [
-    for logical in keys(local.logged) : {
+    for logical, logs in local.logging : {
       Sid       = "AccessLogsOf${title(logical)}"
       Effect    = "Allow"
       Principal = { Service = "logging.s3.amazonaws.com" }
       Action    = "s3:PutObject"
       # Whatever S3 calls the files.
-      Resource = "${local.arn}:s3:::${local.names["logs"]}/${logical}/*"
+      Resource = "${local.arn}:s3:::${local.names["logs"]}/${logs.prefix}/*"
       Condition = {
         StringEquals = { "aws:SourceAccount" = local.account }
-        ArnEquals    = { "aws:SourceArn" = "${local.arn}:s3:::${local.names[logical]}" }
+        ArnEquals    = { "aws:SourceArn" = "${local.arn}:s3:::${logs.bucket}" }
       }
     }
   ]
