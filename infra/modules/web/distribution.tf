@@ -28,6 +28,7 @@ resource "aws_cloudfront_origin_access_control" "page" {
 }
 
 resource "aws_cloudfront_response_headers_policy" "this" {
+  #checkov:skip=CKV_AWS_259:two years of TLS only are there; preloading binds a whole domain in every browser, which is its owner's to decide
   for_each = local.headers
 
   name    = "${var.name}-${each.key}"
@@ -71,7 +72,7 @@ resource "aws_cloudfront_distribution" "page" {
   #checkov:skip=CKV_AWS_68:the web ACL is a variable, web_acl_arn; it costs by the month
   #checkov:skip=CKV2_AWS_47:the same; web-acl has the rules against bad inputs, Log4j among them
   #checkov:skip=CKV_AWS_174:with a certificate of one's own it is TLS 1.2; CloudFront's own name takes no other choice
-  #checkov:skip=CKV2_AWS_42:the same
+  #checkov:skip=CKV2_AWS_42:a certificate of the shop needs a name of the shop: see certificate_arn and aliases
   #checkov:skip=CKV_AWS_310:a second region would need a second API; there is one
   #checkov:skip=CKV_AWS_374:shoppers are wherever the shop sends to
   #checkov:skip=CKV2_AWS_32:the policy is there, see response_headers
