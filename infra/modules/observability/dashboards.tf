@@ -19,9 +19,9 @@ locals {
       ColdStart                = local.names
       InsertError              = ["RecordPreference", "api"]
       InsertSuccess            = ["RecordPreference", "api"]
-      answers_total            = ["api", "Submit", "Firehose"]
-      campaign_calls_total     = ["api"]
-      dependency_retries_total = local.names
+      answers_total            = ["api", "Submit", "FetchRecommendations", "Firehose"]
+      campaign_calls_total     = ["api", "FetchRecommendations"]
+      dependency_retries_total = ["api", "Submit", "RecordPreference", "Stream", "FetchRecommendations", "MockRecommendations", "StoreToDynamoDB", "ImportUsersFromS3", "Firehose"]
       drift                    = ["Nightly"]
       failures                 = ["NotifyCompletion"]
       fallbacks_total          = ["api", "Submit", "Firehose"]
@@ -34,7 +34,7 @@ locals {
       recordsErased            = ["Stream"]
       recordsKept              = ["Stream"]
       recordsSetAside          = ["Stream"]
-      refusals_total           = ["api"]
+      refusals_total           = ["api", "Submit", "RecordPreference"]
       refused                  = ["Nightly"]
       requests_total           = ["api", "Submit", "RecordPreference"]
       runs                     = ["NotifyCompletion"]
@@ -86,7 +86,7 @@ locals {
     {
       title = "Answers"
       widgets = [
-        { title = "Stages done without, in % of answers", stat = "Sum", metrics = concat(local.hidden["fallbacks_total"], local.hidden["answers_total"], [[{ expression = "100 * SUM(FILL(METRICS(\"fallbackstotal\"), 0)) / SUM(METRICS(\"answerstotal\"))", label = "%", id = "share" }]]) },
+        { title = "Stages done without, in % of answers", stat = "Sum", metrics = concat(local.hidden["fallbacks_total"], [for row in local.hidden["answers_total"] : row if !strcontains(row[3], "Fetch")], [[{ expression = "100 * SUM(FILL(METRICS(\"fallbackstotal\"), 0)) / SUM(METRICS(\"answerstotal\"))", label = "%", id = "share" }]]) },
         { title = "Age of the model, hours", stat = "Maximum", metrics = concat([for n, row in local.told["model_age_seconds"] : concat(slice(row, 0, 4), [{ id = "m${n}", visible = false }])], [for n, row in local.told["model_age_seconds"] : [{ expression = "m${n} / 3600", label = row[4].label, id = "h${n}" }]]) },
         { title = "Freshness: age of snapshot and newest event, s", stat = "Minimum", metrics = concat(local.told["snapshot_age_seconds"], local.told["newest_event_age_seconds"]) },
         { title = "Preferences stored, in %", stat = "Sum", metrics = concat(local.hidden["InsertSuccess"], local.hidden["InsertError"], [[{ expression = "100 * SUM(FILL(METRICS(\"insertsuccess\"), 0)) / (SUM(FILL(METRICS(\"insertsuccess\"), 0)) + SUM(FILL(METRICS(\"inserterror\"), 0)))", label = "%", id = "share" }]]) },

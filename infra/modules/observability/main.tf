@@ -103,7 +103,7 @@ locals {
 }
 
 resource "aws_cloudwatch_query_definition" "this" {
-  for_each = var.saved_queries ? local.queries : {}
+  for_each = { for name, query in local.queries : name => query if coalesce(var.saved_queries, var.composite_alarms) }
 
   name            = "${var.name}/${each.key}"
   log_group_names = sort([for function in var.functions : function.log_group])

@@ -31,9 +31,9 @@ variable "composite_alarms" {
 }
 
 variable "saved_queries" {
-  description = "Whether to save queries of the functions' logs in Logs Insights."
+  description = "Whether to save queries of the functions' logs in Logs Insights; null: where alarms are summed up, too."
   type        = bool
-  default     = true
+  default     = null
 }
 
 # What is looked at
