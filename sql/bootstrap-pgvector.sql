@@ -1,7 +1,8 @@
 -- Accounts of a PostgreSQL that holds Endcap's vectors, each with the rights it needs and no more.
 --
 -- Run it after embeddings.sql, in the same database, as an account that may create roles (the master
--- of RDS is one); running it again changes nothing but passwords that are given:
+-- of RDS is one). The database must be Endcap's own: nobody but these accounts, its owner and
+-- superusers can enter it afterwards. Running it again changes nothing but passwords that are given:
 --     psql --set ON_ERROR_STOP=1 --single-transaction \
 --       --file sql/embeddings.sql --file sql/bootstrap-pgvector.sql "$DATABASE"
 -- infra/bootstrap_databases.py does both, chooses the passwords and keeps them as secrets.

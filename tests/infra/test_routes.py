@@ -6,7 +6,6 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -124,14 +123,12 @@ def test_pages_may_send_and_read_the_same_headers_as_on_a_laptop() -> None:
 
 class Applied(NamedTuple):
     outputs: dict[str, Any]
-    variables: dict[str, str]
-    folder: str
+    words: list[str]
+    name: str
 
 
 @pytest.fixture(scope="module")
-def applied(
-    aws: Any, terraform: Any, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Applied]:
+def applied(aws: Any, terraform: Any, tmp_path_factory: pytest.TempPathFactory) -> Applied:
     """The module on the emulator, before functions that are there already."""
     terraform.initialised(MODULE)
     prefix, functions = aws.name("gateways"), {}
@@ -156,9 +153,7 @@ def applied(
     assert done.returncode == 0, done.stderr
     told = terraform.run(MODULE, "output", "-json", f"-state={state / 'state'}")
     outputs = {name: row["value"] for name, row in json.loads(told.stdout).items()}
-    yield Applied(outputs, {"words": json.dumps(words)}, prefix)
-    done = terraform.run(MODULE, "destroy", "-auto-approve", *words, **aws.environment)
-    assert done.returncode == 0, done.stderr
+    return Applied(outputs, words, prefix)
 
 
 def function_of(aws: Any, name: str) -> dict[str, str]:
@@ -192,7 +187,7 @@ def http_routes(aws: Any, applied: Applied) -> dict[tuple[str, str], Landing]:
     for row in client.get_routes(ApiId=api)["Items"]:
         method, _, path = row["RouteKey"].rpartition(" ")
         is_open = row["AuthorizationType"] == "NONE"
-        landing = landing_of(uris[row["Target"]], applied.folder, is_open)
+        landing = landing_of(uris[row["Target"]], applied.name, is_open)
         found[method or "ANY", path if method else "/{proxy+}"] = landing
     return found
 
@@ -205,7 +200,7 @@ def rest_routes(aws: Any, applied: Applied) -> dict[tuple[str, str], Landing]:
             asked_of = {"restApiId": api, "resourceId": resource["id"], "httpMethod": method}
             row = client.get_method(**asked_of)
             landing = landing_of(
-                row["methodIntegration"]["uri"], applied.folder, not row["apiKeyRequired"]
+                row["methodIntegration"]["uri"], applied.name, not row["apiKeyRequired"]
             )
             found[method, resource["path"]] = landing
     return found
@@ -277,8 +272,7 @@ def test_stages_logs_limits_and_keys(aws: Any, applied: Applied) -> None:
 
 @pytest.mark.server
 def test_a_second_plan_changes_nothing(aws: Any, terraform: Any, applied: Applied) -> None:
-    words = json.loads(applied.variables["words"])
-    done = terraform.run(MODULE, "plan", "-detailed-exitcode", *words, **aws.environment)
+    done = terraform.run(MODULE, "plan", "-detailed-exitcode", *applied.words, **aws.environment)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -288,8 +282,7 @@ def test_a_route_that_changes_is_deployed(aws: Any, terraform: Any, applied: App
     kept = table.read_text()
     table.write_text(json.dumps({**TABLE, "open": [*TABLE["open"], "/extra"]}))
     try:
-        words = json.loads(applied.variables["words"])
-        done = terraform.run(MODULE, "plan", *words, **aws.environment)
+        done = terraform.run(MODULE, "plan", *applied.words, **aws.environment)
     finally:
         table.write_text(kept)
     assert re.search(r"aws_api_gateway_deployment\.this must be replaced", done.stdout), done.stderr

@@ -47,6 +47,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "etl": ("etl", "Make tables for training and analysis, in DuckDB or Spark."),
     "features": ("features", "Show the features of a user or product."),
     "export": ("export", "Write the lake's tables to files."),
+    "costs": ("costs", "Estimate what a month on AWS costs."),
     "demo": ("demo", "Generate, import, train, evaluate and serve a shop."),
     "benchmark": ("benchmark", "Measure the default recipe on public data."),
 }

@@ -133,7 +133,7 @@ def test_the_loader_loads_and_the_reader_searches_and_no_more(
             "SELECT rolpassword FROM pg_authid",
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                connection.execute(statement)  # type: ignore[call-overload]
+                connection.execute(statement)
 
 
 def test_nobody_else_enters_and_people_come_by_iam(server: Any, run: Any) -> None:
@@ -149,7 +149,9 @@ def test_nobody_else_enters_and_people_come_by_iam(server: Any, run: Any) -> Non
             "JOIN pg_roles r ON r.oid = m.member "
             "JOIN pg_roles g ON g.oid = m.roleid WHERE r.rolname LIKE 'endcap%' ORDER BY 1, 2"
         ).fetchall()
-        words = dict(owner.execute("SELECT rolname, rolpassword FROM pg_authid").fetchall())
+        words: dict[str, Any] = dict(
+            owner.execute("SELECT rolname, rolpassword FROM pg_authid").fetchall()
+        )
     assert rows == [
         ("endcap_api", "endcap_reader"), ("endcap_etl", "endcap_loader"),
         ("endcap_people", "endcap_reader"), ("endcap_people", "rds_iam"),

@@ -7,10 +7,37 @@ const byId = (id) => document.getElementById(id);
 const cards = byId("cards");
 const status = byId("status");
 
-let key = "";
+let base = ""; // where the API is, when not where the page is
+let key = ""; // or a token
 let again = null; // what "Try again" does
 let shown = new Map(); // product id → rank in the list before
 let turn = 0; // only the answer to the newest question is shown
+
+// What a deployed page is told (infra/webapp.py): where the API is, and what it asks for. A page that
+// its own server serves names no such file.
+async function configure() {
+  const named = document.querySelector('meta[name="endcap-config"]');
+  if (!named) return;
+  const told = await fetch(named.content).then((answer) => answer.json()).catch(() => ({}));
+  base = told.api || "";
+  document.querySelector('nav a[href="docs"]').href = `${base}docs`;
+  document.querySelector('nav a[href="metrics"]').remove(); // behind gateways CloudWatch has them
+  if (!told.credential) return;
+  const word = told.credential === "token" ? "token" : "key";
+  byId("access-title").textContent = word === "token" ? "Token" : "API key";
+  document.querySelector('label[for="key"]').textContent = `This API asks for a ${word}`;
+  document.querySelector("#access button").textContent = `Use this ${word}`;
+  byId("access").hidden = false;
+}
+
+const configured = configure();
+
+// A token has three parts with dots between; no key does.
+function credential() {
+  if (!key) return {};
+  return /^eyJ[\w-]*\.[\w-]+\.[\w-]*$/.test(key)
+    ? { Authorization: `Bearer ${key}` } : { "X-Api-Key": key };
+}
 
 class Refused extends Error {
   constructor(text, field, code, wait) {
@@ -20,13 +47,13 @@ class Refused extends Error {
 }
 
 async function call(method, path, body) {
-  const headers = {};
-  if (key) headers["X-Api-Key"] = key;
+  await configured;
+  const headers = credential();
   if (body) headers["Content-Type"] = "application/json";
   const began = performance.now();
   let answer;
   try {
-    answer = await fetch(path, {
+    answer = await fetch(base + path, {
       method, headers, body: body && JSON.stringify(body),
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
@@ -39,7 +66,7 @@ async function call(method, path, body) {
   if (answer.ok) return { told, headers: answer.headers, took };
   if (answer.status === 401 || answer.status === 403) byId("access").hidden = false;
   throw new Refused(
-    told.error || `The server answered ${answer.status}.`,
+    told.error || told.message || `The server answered ${answer.status}.`,
     answer.headers.get("Endcap-Error-Field"), answer.status,
     Number(answer.headers.get("Retry-After")) || 0,
   );
@@ -244,13 +271,16 @@ function prefer() {
   const [user, k, interest, location] = values;
   ask("Recording the preference…", async () => {
     const body = { customer_id: user, interest, location };
-    const { told, headers, took } = await call("POST", `recommend?offers=true&k=${k}`, body);
+    // Recording may be a function's that reads nothing: offers are a question of their own.
+    const { told: { message } } = await call("POST", "recommend", body);
+    const asked = new URLSearchParams({ customer_id: user, k });
+    const { told, headers, took } = await call("GET", `v1/offers?${asked}`);
     byId("results-title").textContent = "Offers";
     showFacts(headers, took);
     const found = told.offers.map((offer) => (
       { id: offer.id, name: offer.name, place: "", why: offer.reason }));
     show(found, false);
-    return told.message;
+    return message;
   }, prefer);
 }
 
