@@ -14,7 +14,16 @@ LOGGING = "logging.s3.amazonaws.com"
 
 def answer_terraform() -> None:
     """All of it, in this process."""
-    for patch in (_state_machines, _databases, _scaling, _access_logs, _policies, _queries, _jobs):
+    for patch in (
+        _state_machines,
+        _databases,
+        _scaling,
+        _access_logs,
+        _policies,
+        _queries,
+        _saved_queries,
+        _jobs,
+    ):
         patch()
 
 
@@ -97,6 +106,31 @@ def _queries() -> None:
         return "{}"
 
     AthenaResponse.delete_named_query = delete_named_query
+
+
+def _saved_queries() -> None:
+    """Those of Logs Insights."""
+    from moto.logs.responses import LogsResponse
+
+    kept: dict[str, dict[str, Any]] = {}
+
+    def put_query_definition(self: LogsResponse) -> str:
+        given = json.loads(self.body)
+        name = given.setdefault("queryDefinitionId", str(uuid4()))
+        kept[name] = given
+        return json.dumps({"queryDefinitionId": name})
+
+    def describe_query_definitions(self: LogsResponse) -> str:
+        begins = json.loads(self.body).get("queryDefinitionNamePrefix", "")
+        found = [one for one in kept.values() if one["name"].startswith(begins)]
+        return json.dumps({"queryDefinitions": found})
+
+    def delete_query_definition(self: LogsResponse) -> str:
+        gone = kept.pop(json.loads(self.body)["queryDefinitionId"], None)
+        return json.dumps({"success": gone is not None})
+
+    for method in (put_query_definition, describe_query_definitions, delete_query_definition):
+        setattr(LogsResponse, method.__name__, method)
 
 
 def _jobs() -> None:
