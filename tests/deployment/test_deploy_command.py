@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]  # Terraform starts 30 times
 HERE = Path(__file__).parent
 TESTS = HERE.parent
 WITHOUT_AWS = {
@@ -229,7 +229,6 @@ def test_from_nothing_to_nothing(deployer: Machine, aws: Any) -> None:
     code, _, err = deployer.call("destroy", "--env", "dev", "--delete-data", "--confirm", "dev")
     assert code == 0, err
     assert aws.client("s3").list_buckets()["Buckets"] == []
-    assert "nothing of dev stands" in deployer.call("destroy", "--env", "dev")[1]
 
 
 def test_what_is_protected_is_not_destroyed(deployer: Machine, aws: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -57,14 +58,19 @@ class Standing(NamedTuple):
 
 
 def standing(state: Mapping[str, Any]) -> Iterator[Standing]:
-    """Resources of a state as ``terraform show -json`` describes it."""
-    root = state.get("values", {}).get("root_module", {})
-    waiting = [root]
-    while waiting:
-        module = waiting.pop()
-        waiting += module.get("child_modules", [])
-        for one in module.get("resources", []):
-            yield Standing(one["address"], one["type"], one["values"])
+    """Resources of a state file (version 4), with their addresses."""
+    for one in state.get("resources", []):
+        if one["mode"] != "managed":
+            continue
+        place = ".".join(filter(None, (one.get("module"), one["type"], one["name"])))
+        for instance in one["instances"]:
+            key = instance.get("index_key")
+            index = "" if key is None else f"[{json.dumps(key)}]"
+            yield Standing(place + index, one["type"], instance.get("attributes") or {})
+
+
+def outputs_of(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: made["value"] for name, made in state.get("outputs", {}).items()}
 
 
 def protected(state: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from endcap.deployment.changes import Changes, Progress, changes_of, standing
+from endcap.deployment.changes import Changes, Progress, changes_of, outputs_of, standing
 from endcap.deployment.phases import WITH_GLUE, WITH_IMAGE, WITH_PACKAGE, after
 from endcap.deployment.repository import Environment
 from endcap.domain.errors import Conflict, EndcapError, InvalidInput, Unavailable
@@ -65,8 +65,7 @@ class Rollout:
             return
         self.tell("terraform init")
         self.terraform.init()
-        self.outputs = self.terraform.outputs()
-        self.state = self.terraform.state()
+        self._read()
         self.region = self._region(self.outputs)
 
     def phases(self) -> list[str]:
@@ -125,7 +124,7 @@ class Rollout:
         self.place.unfinished.touch()
         self.terraform.apply(self.place.plan, Progress(self.tell))
         self.place.unfinished.unlink()
-        self.outputs = self.terraform.outputs()
+        self._read()
 
     def forget_plan(self) -> None:
         """A plan holds the values of variables: none stays behind."""
@@ -164,6 +163,11 @@ class Rollout:
         if not arn:
             raise InvalidInput("nothing_there", field=pipeline, value=self.place.name)
         return run_machine(self.region, str(arn), RUN_S)
+
+    def _read(self) -> None:
+        assert self.terraform is not None  # noqa: S101
+        self.state = self.terraform.state()
+        self.outputs = outputs_of(self.state)
 
     def _package(self) -> Path:
         out = Path(self.wanted.package or self.place.build / "functions.zip").resolve()

@@ -23,8 +23,8 @@ DEPLOY_MESSAGES: dict[str, str] = {
     "-chdir=infra/envs/{field} state push errored.tfstate, and remove that file",
     "region_differs": "{field} stands in {stands}, not in {value}; destroy it first, or leave the "
     "region out",
-    "unknown_region": "{field}: AWS has no region {value!r}; did you mean one of {nearest}? (for a newer "
-    "one upgrade boto3)",
+    "unknown_region": "{field}: AWS has no region {value!r}; did you mean one of "
+    "{nearest}? (for a newer one upgrade boto3)",
     "region_disabled": "{field} {value} is not enabled in this account; enable it in the "
     "account's settings, or choose another",
     "aws_no_credentials": "no credentials for {field} were found; log in (aws sso login, "
