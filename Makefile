@@ -18,7 +18,7 @@ HOST ?= 127.0.0.1
 CODE := src tests infra $(wildcard bench)
 PYTEST ?= $(BIN)/python -m pytest -q
 
-.PHONY: help setup setup-dev setup-browsers setup-databases setup-spark setup-checkov demo serve test test-fast check bench bench-serving bench-peers docs openapi package glue lock clean
+.PHONY: help setup setup-dev setup-browsers setup-databases setup-spark setup-checkov demo serve test test-fast check bench bench-serving bench-peers docs openapi package glue deploy destroy plan costs execute-step-function update-api-url deploy-webapp lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -121,6 +121,29 @@ lock: ## pin the newest dependencies (needs uv)
 
 glue: setup-dev ## build/glue: wheels, script and arguments of the job of AWS Glue
 	$(BIN)/python infra/glue_package.py --out build/glue --wheels
+
+ENV ?= dev
+PIPELINE ?= nightly
+
+deploy: setup-dev ## everything on AWS: packages, plan, costs, apply, upload, URLs (ENV, OPTIONS)
+	$(BIN)/endcap deploy --env $(ENV) $(OPTIONS)
+
+plan: setup-dev ## what deploy would change, and what a month costs (ENV, OPTIONS)
+	$(BIN)/endcap deploy --env $(ENV) --dry-run $(OPTIONS)
+
+destroy: setup-dev ## destroy what deploy made (ENV, OPTIONS)
+	$(BIN)/endcap destroy --env $(ENV) $(OPTIONS)
+
+execute-step-function: setup-dev ## run a state machine once on AWS (ENV, PIPELINE)
+	$(BIN)/endcap cloud run --env $(ENV) --pipeline $(PIPELINE)
+
+deploy-webapp: setup-dev ## build the page for Terraform's outputs, and upload it (ENV)
+	$(BIN)/endcap cloud web --env $(ENV)
+
+update-api-url: deploy-webapp ## tell the page where its API is now: its config.json (ENV)
+
+costs: setup-dev ## what a month on AWS costs (OPTIONS)
+	$(BIN)/endcap costs $(OPTIONS)
 
 clean: ## remove .venv and caches; data stays
 	rm -rf .venv .venv-spark* .venv-checkov build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis \
