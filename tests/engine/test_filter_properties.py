@@ -310,6 +310,20 @@ def test_new_items_and_the_first_attributes_count_at_once() -> None:
     assert np.count_nonzero(seen_by_engine(now, cheap)) == 151
 
 
+def test_an_empty_text_in_a_list_is_a_value() -> None:
+    """Of a column that holds several values: split texts have no empty part, lists may."""
+    now = shop([{"x": ["", "a"]}, {"x": ""}, {"x": "|"}, {"x": "|b"}, {"x": "b", "y": "b"}], {})
+    for split in (False, True):
+        field = Field("Items", "x", split)
+        absent = Filtering(Filter(ITEM, (Expression(INCLUDE, IsNull(field)),)))
+        assert seen_by_engine(now, absent) == [False, split, split, False, False]
+        empty = Filtering(Filter(ITEM, (Expression(INCLUDE, Among(field, (Literal(""),))),)))
+        assert seen_by_engine(now, empty) == [True, not split, False, False, False]
+        same = Compare(field, "=", Field("Items", "y"))
+        alike = Filtering(Filter(ITEM, (Expression(INCLUDE, same),)))
+        assert seen_by_engine(now, alike) == [False, False, False, False, True]
+
+
 def test_only_so_much_is_kept(monkeypatch: Any) -> None:
     from endcap.engine import attribute_columns, filter_masks
 

@@ -64,7 +64,7 @@ class Column:
 
     def code(self, value: Attribute | tuple[str, ...]) -> int:
         """The entry of a value, a new one if it has none."""
-        if type(value) is str and not (self.split and "|" in value):
+        if type(value) is str and not (self.split and (not value or "|" in value)):
             found = self._texts.get(value)
             return self._add_text(value) if found is None else found
         parts = parts_of(value, self.split)
@@ -94,8 +94,6 @@ class Column:
         return found
 
     def _add_text(self, value: str) -> int:
-        if self.split and not value:
-            return ABSENT
         self._weight += len(value)
         found = self._texts[value] = self._add(value, TEXT)
         if len(value) <= len("false") and value.lower() in TRUTH:
