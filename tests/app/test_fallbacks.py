@@ -17,6 +17,7 @@ from endcap.app.explanations import explained
 from endcap.domain.errors import Damaged, NotFound
 from endcap.domain.values import Query
 from endcap.engine.guarding import Deadline
+from endcap.engine.moment import Moment
 from endcap.models.recipe import Recipe
 
 SURFACES: dict[str, dict[str, Any]] = {
@@ -89,7 +90,7 @@ def test_no_surface_ever_raises(fan: Any, surface: str, monkeypatch: pytest.Monk
     told = fan.answer(surface, **SURFACES[surface])
     assert told.fallback
     assert told.strategy == "popular"
-    monkeypatch.setattr(type(now.sellable), "newest", broken)
+    monkeypatch.setattr(Moment, "newest", broken)
     assert fan.answer(surface, **SURFACES[surface]).strategy in ("popular", "none")
 
 
