@@ -69,13 +69,35 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path / "clone")
 
 
+def forget(aws: Any) -> None:
+    """What the small environment makes, gone from the emulator, which other tests use too."""
+    s3, dynamodb = aws.client("s3"), aws.client("dynamodb")
+    for bucket in buckets(aws):
+        for each in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
+            s3.delete_object(Bucket=bucket, Key=each["Key"])
+        s3.delete_bucket(Bucket=bucket)
+    for table in tables(aws):
+        dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
+        dynamodb.delete_table(TableName=table)
+
+
+def buckets(aws: Any) -> list[str]:
+    found = [bucket["Name"] for bucket in aws.client("s3").list_buckets()["Buckets"]]
+    return [name for name in found if name.startswith("small-")]
+
+
+def tables(aws: Any) -> list[str]:
+    found = aws.client("dynamodb").list_tables()["TableNames"]
+    return [name for name in found if name.startswith("small-")]
+
+
 @pytest.fixture
 def deployer(machine: Machine, aws: Any) -> Iterator[Machine]:
-    """A machine whose AWS is the emulator, with nothing in it."""
-    aws.reset()
+    """A machine whose AWS is the emulator, without this environment."""
+    forget(aws)
     machine.variables |= aws.environment
     yield machine
-    aws.reset()
+    forget(aws)
 
 
 @pytest.fixture
@@ -197,7 +219,7 @@ def test_from_nothing_to_nothing(deployer: Machine, aws: Any) -> None:
     assert code == 0
     assert told["plan"]["modules"] == [["root", 2, 0, 0]]
     assert told["costs"]["phases"] == ["core"]
-    assert aws.client("s3").list_buckets()["Buckets"] == []
+    assert buckets(aws) == []
 
     code, out, err = deployer.call("deploy", "--env", "dev", "--phase", "core", "--yes")
     assert code == 0, err
@@ -225,10 +247,10 @@ def test_from_nothing_to_nothing(deployer: Machine, aws: Any) -> None:
 
     code, _, err = deployer.call("destroy", "--env", "dev", "--phase", "etl", "--confirm", "dev")
     assert code == 0, err
-    assert aws.client("dynamodb").list_tables()["TableNames"] == ["small-core"]
+    assert tables(aws) == ["small-core"]
     code, _, err = deployer.call("destroy", "--env", "dev", "--delete-data", "--confirm", "dev")
     assert code == 0, err
-    assert aws.client("s3").list_buckets()["Buckets"] == []
+    assert buckets(aws) == []
 
 
 def test_what_is_protected_is_not_destroyed(deployer: Machine, aws: Any) -> None:
@@ -236,7 +258,7 @@ def test_what_is_protected_is_not_destroyed(deployer: Machine, aws: Any) -> None
     assert deployer.call("deploy", "--env", "dev", "--phase", "core", "--yes", *protection)[0] == 0
     code, _, err = deployer.call("destroy", "--env", "dev", "--confirm", "dev")
     assert (code, "protected against deletion" in err) == (2, True)
-    assert aws.client("dynamodb").list_tables()["TableNames"] == ["small-core"]
+    assert tables(aws) == ["small-core"]
 
 
 def test_a_half_applied_state_is_gone_on_from(deployer: Machine, aws: Any) -> None:
@@ -249,8 +271,7 @@ def test_a_half_applied_state_is_gone_on_from(deployer: Machine, aws: Any) -> No
     code, _out, err = deployer.call(*words)
     assert code == 0, err
     assert "the last apply of dev did not end well" in err
-    tables = aws.client("dynamodb").list_tables()["TableNames"]
-    assert tables == ["small-core", "small-etl"]
+    assert tables(aws) == ["small-core", "small-etl"]
     assert "did not end well" not in deployer.call(*words)[2]
 
 
