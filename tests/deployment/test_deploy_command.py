@@ -289,19 +289,22 @@ def test_what_was_left_half_made_is_told(deployer: Machine) -> None:
 
 
 def test_a_locked_state_says_who_and_what_to_do(deployer: Machine) -> None:
-    assert deployer.call("deploy", "--env", "dev", "--phase", "core", "--yes")[0] == 0
+    state = deployer.dev / "terraform.tfstate"
+    state.write_text(json.dumps({"version": 4, "serial": 1, "lineage": "x", "outputs": {}}))
+    lock = {"ID": "0b5d", "Operation": "OperationTypeApply", "Who": "ann@laptop", "Path": "x",
+            "Version": "1.11.4", "Created": "2026-01-02T03:04:05Z", "Info": ""}  # fmt: skip
+    (deployer.dev / ".terraform.tfstate.lock.info").write_text(json.dumps(lock))
     holding = subprocess.Popen(
-        [sys.executable, "-c", LOCK, str(deployer.dev / "terraform.tfstate")],
+        [sys.executable, "-c", LOCK, str(state)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert holding.stdout is not None
-    holding.stdout.readline()
-    code, _, err = deployer.call("deploy", "--env", "dev", "--yes")
-    holding.communicate("", timeout=10)
+    assert holding.stdout.readline() == "held\n"
+    code, _, err = deployer.call(*DRY)
+    holding.communicate("", timeout=30)
+    assert "the state of dev is locked by ann@laptop since 2026-01-02" in err
+    assert "terraform -chdir=infra/envs/dev force-unlock 0b5d" in err
     assert code == 2
-    assert "the state of dev is locked by" in err
-    assert "terraform -chdir=infra/envs/dev force-unlock" in err
-    assert deployer.call("deploy", "--env", "dev", "--yes")[0] == 0
 
 
 # Terraform locks a state file as POSIX does.
