@@ -69,13 +69,35 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path / "clone")
 
 
+def forget(aws: Any) -> None:
+    """What the small environment makes, gone from the emulator, which other tests use too."""
+    s3, dynamodb = aws.client("s3"), aws.client("dynamodb")
+    for bucket in buckets(aws):
+        for each in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
+            s3.delete_object(Bucket=bucket, Key=each["Key"])
+        s3.delete_bucket(Bucket=bucket)
+    for table in tables(aws):
+        dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
+        dynamodb.delete_table(TableName=table)
+
+
+def buckets(aws: Any) -> list[str]:
+    found = [bucket["Name"] for bucket in aws.client("s3").list_buckets()["Buckets"]]
+    return [name for name in found if name.startswith("small-")]
+
+
+def tables(aws: Any) -> list[str]:
+    found = aws.client("dynamodb").list_tables()["TableNames"]
+    return [name for name in found if name.startswith("small-")]
+
+
 @pytest.fixture
 def deployer(machine: Machine, aws: Any) -> Iterator[Machine]:
-    """A machine whose AWS is the emulator, with nothing in it."""
-    aws.reset()
+    """A machine whose AWS is the emulator, without this environment."""
+    forget(aws)
     machine.variables |= aws.environment
     yield machine
-    aws.reset()
+    forget(aws)
 
 
 @pytest.fixture
@@ -197,7 +219,7 @@ def test_from_nothing_to_nothing(deployer: Machine, aws: Any) -> None:
     assert code == 0
     assert told["plan"]["modules"] == [["root", 2, 0, 0]]
     assert told["costs"]["phases"] == ["core"]
-    assert aws.client("s3").list_buckets()["Buckets"] == []
+    assert buckets(aws) == []
 
     code, out, err = deployer.call("deploy", "--env", "dev", "--phase", "core", "--yes")
     assert code == 0, err
@@ -225,10 +247,10 @@ def test_from_nothing_to_nothing(deployer: Machine, aws: Any) -> None:
 
     code, _, err = deployer.call("destroy", "--env", "dev", "--phase", "etl", "--confirm", "dev")
     assert code == 0, err
-    assert aws.client("dynamodb").list_tables()["TableNames"] == ["small-core"]
+    assert tables(aws) == ["small-core"]
     code, _, err = deployer.call("destroy", "--env", "dev", "--delete-data", "--confirm", "dev")
     assert code == 0, err
-    assert aws.client("s3").list_buckets()["Buckets"] == []
+    assert buckets(aws) == []
 
 
 def test_what_is_protected_is_not_destroyed(deployer: Machine, aws: Any) -> None:
@@ -236,7 +258,7 @@ def test_what_is_protected_is_not_destroyed(deployer: Machine, aws: Any) -> None
     assert deployer.call("deploy", "--env", "dev", "--phase", "core", "--yes", *protection)[0] == 0
     code, _, err = deployer.call("destroy", "--env", "dev", "--confirm", "dev")
     assert (code, "protected against deletion" in err) == (2, True)
-    assert aws.client("dynamodb").list_tables()["TableNames"] == ["small-core"]
+    assert tables(aws) == ["small-core"]
 
 
 def test_a_half_applied_state_is_gone_on_from(deployer: Machine, aws: Any) -> None:
@@ -249,8 +271,7 @@ def test_a_half_applied_state_is_gone_on_from(deployer: Machine, aws: Any) -> No
     code, _out, err = deployer.call(*words)
     assert code == 0, err
     assert "the last apply of dev did not end well" in err
-    tables = aws.client("dynamodb").list_tables()["TableNames"]
-    assert tables == ["small-core", "small-etl"]
+    assert tables(aws) == ["small-core", "small-etl"]
     assert "did not end well" not in deployer.call(*words)[2]
 
 
@@ -268,19 +289,22 @@ def test_what_was_left_half_made_is_told(deployer: Machine) -> None:
 
 
 def test_a_locked_state_says_who_and_what_to_do(deployer: Machine) -> None:
-    assert deployer.call("deploy", "--env", "dev", "--phase", "core", "--yes")[0] == 0
+    state = deployer.dev / "terraform.tfstate"
+    state.write_text(json.dumps({"version": 4, "serial": 1, "lineage": "x", "outputs": {}}))
+    lock = {"ID": "0b5d", "Operation": "OperationTypeApply", "Who": "ann@laptop", "Path": "x",
+            "Version": "1.11.4", "Created": "2026-01-02T03:04:05Z", "Info": ""}  # fmt: skip
+    (deployer.dev / ".terraform.tfstate.lock.info").write_text(json.dumps(lock))
     holding = subprocess.Popen(
-        [sys.executable, "-c", LOCK, str(deployer.dev / "terraform.tfstate")],
+        [sys.executable, "-c", LOCK, str(state)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert holding.stdout is not None
-    holding.stdout.readline()
-    code, _, err = deployer.call("deploy", "--env", "dev", "--yes")
-    holding.communicate("", timeout=10)
+    assert holding.stdout.readline() == "held\n"
+    code, _, err = deployer.call(*DRY)
+    holding.communicate("", timeout=30)
+    assert "the state of dev is locked by ann@laptop since 2026-01-02" in err
+    assert "terraform -chdir=infra/envs/dev force-unlock 0b5d" in err
     assert code == 2
-    assert "the state of dev is locked by" in err
-    assert "terraform -chdir=infra/envs/dev force-unlock" in err
-    assert deployer.call("deploy", "--env", "dev", "--yes")[0] == 0
 
 
 # Terraform locks a state file as POSIX does.

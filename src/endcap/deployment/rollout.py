@@ -183,7 +183,8 @@ class Rollout:
         self.tell(f"infra/{script} {words[0] if script == 'webapp.py' else ''}".strip())
         done = subprocess.run(
             [sys.executable, str(self.place.root / "infra" / script), *words],
-            env=self.variables, capture_output=True, text=True, check=False,
+            env={**self.variables, "AWS_REGION": self.region},
+            capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no reason told"])[-1]
