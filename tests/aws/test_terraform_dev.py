@@ -104,7 +104,7 @@ def applied_in_order(stack: Any, seen: Seen) -> None:
     before, module = stack.resources(), LAST.replace("-", "_")
     stack.apply(those[:-1])
     without = stack.resources()
-    assert others(without, module) == without
+    assert not [k for k in without if k.startswith(f"module.endcap.module.{module}")]
     assert len(without) < len(before)
     seen.touched[f"{LAST} goes"] = changed(others(before, module), without)
     stack.apply(those)
