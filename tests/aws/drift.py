@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 KNOWN: dict[str, tuple[tuple[str, ...], str]] = {
@@ -23,12 +24,17 @@ def unexplained(plan: dict[str, Any]) -> dict[str, list[str]]:
         told = change["change"]
         if told["actions"] in (["no-op"], ["read"]) or change["mode"] == "data":
             continue
-        kind = re.sub(r"\[[^\]]*\]", "", f"{change['type']}.{change['name']}")
-        allowed = KNOWN[kind][0] if kind in KNOWN and told["actions"] == ["update"] else ()
-        more = [name for name in differing(told) if name not in allowed]
+        more = beside_known(change["address"], differing(told))
         if more or told["actions"] != ["update"]:
             found[change["address"]] = [*told["actions"], *more]
     return found
+
+
+def beside_known(address: str, names: Iterable[str]) -> list[str]:
+    """Those attributes of a resource whose difference nothing here explains."""
+    kind = ".".join(re.sub(r"\[[^\]]*\]", "", address).rsplit(".", 2)[-2:])
+    allowed = KNOWN[kind][0] if kind in KNOWN else ()
+    return [name for name in names if name not in allowed]
 
 
 def differing(told: dict[str, Any]) -> list[str]:
