@@ -241,7 +241,7 @@ def rights_of_functions(account: Any, rights: Any) -> dict[str, Any]:
 
 
 def test_each_phase_leaves_the_others_alone(seen: Seen, drift: Any) -> None:
-    """But for what the emulator answers otherwise than it was told, which each apply tells again."""
+    """But for what the emulator answers otherwise than it was told: each apply tells it again."""
     assert len(seen.touched) == len(PHASES) + 2
     touched = {
         (step, address): more
