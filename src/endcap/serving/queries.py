@@ -65,7 +65,7 @@ def listed_query(asked: Parameters, at: int, surface: str) -> Query:
 def filtered(query: Query, asked: Parameters, given: Filtering | None) -> Query:
     """The query with a filter, for which ``userId`` may name the shopper it speaks of: nothing else
     of the answer depends on who that is."""
+    user_id = read_id(asked, "userId") if "userId" in asked else None
     if given is None:
         return query
-    user_id = read_id(asked, "userId") if "userId" in asked else None
     return replace(query, filter=given, user_id=user_id, seen=EXCLUDE_NONE)
