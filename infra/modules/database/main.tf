@@ -35,7 +35,6 @@ resource "aws_db_instance" "this" {
   #checkov:skip=CKV_AWS_118:Enhanced monitoring is a variable, on by default
   #checkov:skip=CKV_AWS_293:Deletion protection is a variable, on by default
   #checkov:skip=CKV_AWS_353:Performance Insights is a variable, on by default
-  #checkov:skip=CKV2_AWS_30:Statements hold ids of users: they are kept out of logs on purpose
   #checkov:skip=CKV2_AWS_69:Who uses this module forces TLS by the parameters: rds.force_ssl, require_secure_transport
   identifier     = local.identifier
   engine         = var.engine

@@ -25,7 +25,6 @@ locals {
 }
 
 resource "aws_s3_object" "script" {
-  #checkov:skip=CKV_AWS_186:Encrypted by the bucket's own key, which is the customer's
   bucket      = var.files_bucket.name
   key         = "${var.files_prefix}/glue.py"
   source      = "${var.package_folder}/glue.py"
@@ -33,7 +32,6 @@ resource "aws_s3_object" "script" {
 }
 
 resource "aws_s3_object" "wheel" {
-  #checkov:skip=CKV_AWS_186:Encrypted by the bucket's own key, which is the customer's
   for_each = local.wheels
 
   bucket      = var.files_bucket.name

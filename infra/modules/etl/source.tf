@@ -87,6 +87,9 @@ resource "aws_security_group" "workers" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "workers" {
+  #checkov:skip=CKV_AWS_24:From members of the same group alone
+  #checkov:skip=CKV_AWS_25:From members of the same group alone
+  #checkov:skip=CKV_AWS_260:From members of the same group alone
   count = var.job_in_network ? 1 : 0
 
   security_group_id            = aws_security_group.workers[0].id
