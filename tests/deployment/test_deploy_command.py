@@ -87,7 +87,8 @@ def buckets(aws: Any) -> list[str]:
 
 
 def tables(aws: Any) -> list[str]:
-    found = aws.client("dynamodb").list_tables()["TableNames"]
+    pages = aws.client("dynamodb").get_paginator("list_tables").paginate()  # others made hundreds
+    found = [name for page in pages for name in page["TableNames"]]
     return [name for name in found if name.startswith("small-")]
 
 
