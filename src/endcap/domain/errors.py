@@ -54,6 +54,30 @@ class Conflict(EndcapError):
     status = 409
 
 
+class InUse(EndcapError):
+    """The resource cannot be changed or deleted now: others need it, or work at it."""
+
+    status = 409
+
+
+class OverLimit(EndcapError):
+    """More resources of a kind than are permitted."""
+
+    status = 400
+
+
+class BadToken(InvalidInput):
+    """A token that asks for the next page, and is none that we gave."""
+
+
+class TooManyTags(InvalidInput):
+    """More tags than a resource may have."""
+
+
+class TooManyTagKeys(InvalidInput):
+    """More keys of tags than one call may name."""
+
+
 class TooLarge(EndcapError):
     """More than Endcap takes at once."""
 

@@ -4,6 +4,7 @@ A message says what is wrong, what is permitted and, where it is not plain, what
 Each section belongs to one package; a test holds the whole table in one golden file.
 """
 
+from endcap.domain.control_messages import CONTROL_MESSAGES
 from endcap.domain.deploy_messages import DEPLOY_MESSAGES
 from endcap.domain.filter_messages import FILTER_MESSAGES
 from endcap.domain.store_messages import STORE_MESSAGES
@@ -12,6 +13,7 @@ MESSAGES: dict[str, str] = {
     **STORE_MESSAGES,
     **FILTER_MESSAGES,
     **DEPLOY_MESSAGES,
+    **CONTROL_MESSAGES,
     # domain: requests and values
     "missing_member": "Missing {field}",
     "k_out_of_range": "{field} must be between 1 and {most}",

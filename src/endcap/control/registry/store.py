@@ -1,0 +1,118 @@
+"""Reading and writing resources, typed, by compare-and-set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import msgspec
+from msgspec.structs import replace as changed
+
+from endcap.control.registry.arns import Place, arn_of, parse
+from endcap.control.registry.resource import Resource, Work
+from endcap.domain.errors import Conflict, InvalidInput, NotFound
+from endcap.ports import Documents
+
+R = TypeVar("R", bound=Resource)
+
+
+@dataclass(frozen=True)
+class Registry:
+    """All resources of one region and account. ``draw`` gives that many random hex digits."""
+
+    documents: Documents
+    place: Place
+    draw: Callable[[int], str]
+
+    def elsewhere(self, place: Place) -> Registry:
+        return replace(self, place=place)
+
+    def arn(self, kind: str, key: str) -> str:
+        return arn_of(self.place, kind, key)
+
+    def get(self, shape: type[R], arn: str) -> R | None:
+        """None where there is none of that kind, region and account."""
+        at = parse(arn)
+        if (at.kind, at.place) != (shape.KIND, self.place):
+            return None
+        document = self.documents.get(shape.KIND, self._key(at.key))
+        return None if document is None else msgspec.convert(document.body, shape)
+
+    def find(self, shape: type[R], arn: str, field: str = "arn") -> R:
+        """Raises NotFound (no_resource), InvalidInput (bad_arn, arn_of_other_kind)."""
+        kind = parse(arn, field).kind
+        if kind != shape.KIND:
+            raise InvalidInput("arn_of_other_kind", field=field, value=arn, permitted=shape.KIND)
+        found = self.get(shape, arn)
+        if found is None:
+            raise NotFound("no_resource", field=field, value=arn, kind=shape.KIND)
+        return found
+
+    def create(self, resource: Resource) -> None:
+        """Raises Conflict (resource_exists)."""
+        try:
+            self.documents.put(resource.KIND, self._key(resource.key), _body(resource), expected=0)
+        except Conflict:
+            raise Conflict(
+                "resource_exists", field="name", value=resource.name, kind=resource.KIND
+            ) from None
+
+    def change(self, shape: type[R], arn: str, change: Callable[[R], R]) -> R:
+        """Write ``change(newest)``, again when somebody else was quicker; what was written.
+        ``change`` may raise. Raises NotFound (no_resource)."""
+        key = self._key(parse(arn).key)
+        while True:
+            document = self.documents.get(shape.KIND, key)
+            if document is None:
+                raise NotFound("no_resource", field="arn", value=arn, kind=shape.KIND)
+            before = msgspec.convert(document.body, shape)
+            new = change(before)
+            if new == before:
+                return new
+            try:
+                self.documents.put(shape.KIND, key, _body(new), expected=document.version)
+            except Conflict:
+                continue
+            return new
+
+    def move(self, shape: type[R], arn: str, at: int, status: str, reason: str = "") -> R:
+        """To another status."""
+        return self.change(
+            shape,
+            arn,
+            lambda now: changed(now, status=status, failure_reason=reason, updated_at=at),
+        )
+
+    def remove(self, resource: Resource) -> bool:
+        return self.documents.delete(resource.KIND, self._key(resource.key))
+
+    def all(self, shape: type[R], prefix: str = "") -> Iterator[R]:
+        """In order of key; ``prefix``: of the key."""
+        after, begins = "", self._key(prefix)
+        while page := self.documents.query(shape.KIND, begins, after, limit=500):
+            yield from (msgspec.convert(document.body, shape) for document in page)
+            after = page[-1].key
+
+    # Work: what jobs do for resources. It is of all regions.
+
+    def ask(self, work: Work) -> None:
+        """Ask for work, in place of what was asked for before."""
+        self.documents.put(Work.KIND, work.arn, msgspec.to_builtins(work))
+
+    def works(self) -> list[Work]:
+        """What is asked for, oldest first."""
+        found = self.documents.query(Work.KIND, limit=1000)
+        works = [msgspec.convert(document.body, Work) for document in found]
+        return sorted(works, key=lambda work: (work.asked_at, work.arn))
+
+    def done(self, work: Work) -> None:
+        self.documents.delete(Work.KIND, work.arn)
+
+    def _key(self, key: str) -> str:
+        return f"{self.place.account}/{self.place.region}/{key}"
+
+
+def _body(resource: Resource) -> dict[str, object]:
+    body: dict[str, object] = msgspec.to_builtins(resource)
+    return body
