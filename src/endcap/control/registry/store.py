@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -17,13 +17,24 @@ from endcap.ports import Documents
 R = TypeVar("R", bound=Resource)
 
 
+# What of a kind is there beside what was written: see ``Registry``.
+Standing = Callable[["Registry", type[Resource], str], Iterable[Resource]]
+
+
+def nothing_stands(_registry: Registry, _shape: type[Resource], _key: str) -> Iterable[Resource]:
+    return ()
+
+
 @dataclass(frozen=True)
 class Registry:
-    """All resources of one region and account. ``draw`` gives that many random hex digits."""
+    """All resources of one region and account. ``draw`` gives that many random hex digits.
+    ``standing``: (registry, shape, key, "" for all) → resources that nobody wrote here, which can
+    be read and not changed; what was written goes before them."""
 
     documents: Documents
     place: Place
     draw: Callable[[int], str]
+    standing: Standing = nothing_stands
 
     def elsewhere(self, place: Place) -> Registry:
         return replace(self, place=place)
@@ -37,7 +48,9 @@ class Registry:
         if (at.kind, at.place) != (shape.KIND, self.place):
             return None
         document = self.documents.get(shape.KIND, self._key(at.key))
-        return None if document is None else msgspec.convert(document.body, shape)
+        if document is not None:
+            return msgspec.convert(document.body, shape)
+        return next((r for r in self._standing(shape, at.key) if r.key == at.key), None)
 
     def find(self, shape: type[R], arn: str, field: str = "arn") -> R:
         """Raises NotFound (no_resource), InvalidInput (bad_arn, arn_of_other_kind)."""
@@ -51,20 +64,23 @@ class Registry:
 
     def create(self, resource: Resource) -> None:
         """Raises Conflict (resource_exists)."""
+        taken = Conflict("resource_exists", field="name", value=resource.name, kind=resource.KIND)
+        if self.get(type(resource), resource.arn) is not None:
+            raise taken
         try:
             self.documents.put(resource.KIND, self._key(resource.key), _body(resource), expected=0)
         except Conflict:
-            raise Conflict(
-                "resource_exists", field="name", value=resource.name, kind=resource.KIND
-            ) from None
+            raise taken from None
 
     def change(self, shape: type[R], arn: str, change: Callable[[R], R]) -> R:
         """Write ``change(newest)``, again when somebody else was quicker; what was written.
-        ``change`` may raise. Raises NotFound (no_resource)."""
+        ``change`` may raise. Raises NotFound (no_resource), InvalidInput (made_elsewhere)."""
         key = self._key(parse(arn).key)
         while True:
             document = self.documents.get(shape.KIND, key)
             if document is None:
+                if self.get(shape, arn) is not None:
+                    raise InvalidInput("made_elsewhere", field="arn", value=arn, kind=shape.KIND)
                 raise NotFound("no_resource", field="arn", value=arn, kind=shape.KIND)
             before = msgspec.convert(document.body, shape)
             new = change(before)
@@ -88,11 +104,20 @@ class Registry:
         return self.documents.delete(resource.KIND, self._key(resource.key))
 
     def all(self, shape: type[R], prefix: str = "") -> Iterator[R]:
-        """In order of key; ``prefix``: of the key."""
-        after, begins = "", self._key(prefix)
+        """In order of key, then those that were not written here; ``prefix``: of the key."""
+        after, begins, written = "", self._key(prefix), set()
         while page := self.documents.query(shape.KIND, begins, after, limit=500):
-            yield from (msgspec.convert(document.body, shape) for document in page)
+            for document in page:
+                resource = msgspec.convert(document.body, shape)
+                written.add(resource.arn)
+                yield resource
             after = page[-1].key
+        for other in self._standing(shape):
+            if other.arn not in written and other.key.startswith(prefix):
+                yield other
+
+    def _standing(self, shape: type[R], key: str = "") -> Iterator[R]:
+        return (r for r in self.standing(self, shape, key) if isinstance(r, shape))
 
     # Work: what jobs do for resources. It is of all regions.
 

@@ -1,0 +1,55 @@
+"""The control plane of a home: one registry for all its groups, beside them."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from endcap.adapters.sqlite import SqliteDocuments
+from endcap.bootstrap.documents import documents_of
+from endcap.bootstrap.places import make
+from endcap.control.dataset_groups import folder, groups
+from endcap.control.registry.arns import Place
+from endcap.control.registry.control import Control
+from endcap.control.registry.store import Registry
+from endcap.ports import Documents
+from endcap.settings import Settings
+
+# Of no shop: the names of groups begin with a letter or digit.
+NO_GROUP = "_control"
+
+
+def open_control(settings: Settings) -> Control:
+    """Open (and, on first use, create) the registry of the home, for the region and account of
+    the settings.
+
+    Raises InvalidInput (home_not_writable, aws_extra_missing, bad_setting) and what the documents
+    raise.
+    """
+    registry = Registry(
+        documents=registry_documents(settings),
+        place=Place(settings.arn_region, settings.arn_account),
+        draw=hex_digits,
+    )
+    mark = wake_file(settings)
+    return Control(
+        registry=registry,
+        shops=lambda: groups(settings.home),
+        wake=mark.touch,
+        documents=lambda shop: documents_of(settings, shop, folder(settings.home, shop)),
+    )
+
+
+def registry_documents(settings: Settings) -> Documents:
+    if settings.documents:
+        return documents_of(settings, NO_GROUP, settings.home)
+    return SqliteDocuments(make(settings.home) / "control.sqlite")
+
+
+def wake_file(settings: Settings) -> Path:
+    """Touched whenever there is new work; its folder stands."""
+    return make(settings.home / "control") / "wake"
+
+
+def hex_digits(count: int) -> str:
+    return secrets.token_hex((count + 1) // 2)[:count]

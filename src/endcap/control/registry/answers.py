@@ -1,0 +1,22 @@
+"""What answers are made of: the wire's members, without those that have no value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from endcap.control.registry.resource import Resource
+
+
+def shown(**members: Any) -> dict[str, Any]:
+    """Without members that are None or ""; an empty list, map or 0 is a value."""
+    return {name: value for name, value in members.items() if value is not None and value != ""}
+
+
+def state(resource: Resource) -> dict[str, Any]:
+    """Status and times (µs), as most resources have them."""
+    return shown(
+        status=resource.status,
+        failureReason=resource.failure_reason,
+        creationDateTime=resource.created_at,
+        lastUpdatedDateTime=resource.updated_at,
+    )
