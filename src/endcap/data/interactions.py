@@ -30,6 +30,7 @@ class Interactions:
     timed: bool = True
     ordered: bool = True
     value: Float32s | None = None
+    session: Int64s | None = None  # equal for events of one session of a user; -1: none is known
     catalogue: Sequence[Attributes] | None = None  # what is known of each item
 
     def __len__(self) -> int:
@@ -52,6 +53,7 @@ class Interactions:
             type=self.type[mask],
             ts=self.ts[mask],
             value=None if self.value is None else self.value[mask],
+            session=None if self.session is None else self.session[mask],
         )
 
     def starts(self) -> Int64s:

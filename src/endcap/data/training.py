@@ -22,10 +22,17 @@ from endcap.domain.values import EVENT_TYPES, OF_VISITOR, Attributes
 MOST_TYPES = 255  # event types fit into a byte
 _ROWS = 500_000
 _MOST = 3e38  # of a value: more does not fit 32 bits
+_SESSION = (
+    ", CASE WHEN coalesce(session_id, '') = '' THEN -1 "
+    "ELSE (hash(session_id) >> 1)::BIGINT END AS session"
+)
 
 
-def load_interactions(lake: Lake, since_ts: int | None = None) -> Interactions:
+def load_interactions(
+    lake: Lake, since_ts: int | None = None, sessions: bool = False
+) -> Interactions:
     """All events (from ``since_ts`` µs on) by user, time, arrival; ids in their own order.
+    ``sessions``: also which belong to one session.
 
     Memory: 40 bytes for each event while it runs, and the ids. InvalidInput
     (too_many_event_types) beyond 255 types.
@@ -36,7 +43,7 @@ def load_interactions(lake: Lake, since_ts: int | None = None) -> Interactions:
         users = _ids(connection, "user_id")
         items = _ids(connection, "item_id")
         types = _event_types(connection)
-        columns = _columns(connection, len(users), len(items), types)
+        columns = _columns(connection, len(users), len(items), types, sessions)
     order = _by_user_and_time(columns["user"], columns["ts"], len(users))
     value = columns["value"][order]
     return Interactions(
@@ -48,6 +55,7 @@ def load_interactions(lake: Lake, since_ts: int | None = None) -> Interactions:
         item_ids=items,
         event_types=types,
         value=None if np.isnan(value).all() else value,
+        session=columns["session"][order] if sessions else None,
     )
 
 
@@ -80,9 +88,13 @@ def _event_types(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
 
 
 def _columns(
-    connection: duckdb.DuckDBPyConnection, n_users: int, n_items: int, types: Sequence[str]
+    connection: duckdb.DuckDBPyConnection,
+    n_users: int,
+    n_items: int,
+    types: Sequence[str],
+    sessions: bool,
 ) -> dict[str, Any]:
-    """Events in the lake's order: user, item, type, ts, value, each (n,)."""
+    """Events in the lake's order: user, item, type, ts, value, session where asked, each (n,)."""
     (n,) = first_row(connection, "SELECT count(*) FROM chosen")
     columns = {
         "user": np.empty(n, np.int32),
@@ -91,6 +103,8 @@ def _columns(
         "ts": np.empty(n, np.int64),
         "value": np.empty(n, np.float32),
     }
+    if sessions:
+        columns["session"] = np.empty(n, np.int64)
     if not (n and n_users and n_items):
         return columns
     connection.register("codes", pa.table({"name": list(types)}))
@@ -100,7 +114,8 @@ def _columns(
         "enum_code(item_id::item_id_row)::INTEGER AS item, "
         "enum_code(event_type::type_row)::UTINYINT AS type, ts, "
         "CASE WHEN value IS NULL THEN 'nan'::FLOAT "
-        f"ELSE greatest(least(value, {_MOST}), -{_MOST})::FLOAT END AS value FROM chosen"
+        f"ELSE greatest(least(value, {_MOST}), -{_MOST})::FLOAT END AS value"
+        f"{_SESSION if sessions else ''} FROM chosen"
     ).to_arrow_reader(_ROWS)
     start = 0
     for batch in reader:
