@@ -46,21 +46,21 @@ def open_shop(
     group: str | None = None,
     process: str = "",
     loaded: Loaded | None = None,
+    telemetry: Telemetry | None = None,
 ) -> Shop:
     """Open (and, on first use, create) one dataset group. ``process`` names one whose counts all
-    others see; without it they are its own. ``loaded``: what another opening of the same group
-    has loaded; it catches up with the log at the first look.
+    others see; without it they go to ``telemetry``. ``loaded``: what another opening of the same
+    group has loaded; it catches up with the log at the first look.
 
     Raises InvalidInput (home_not_writable, bad_group) and Damaged, when nothing sound is left.
     """
     name = group or settings.group
     root = make(folder(settings.home, name))
-    telemetry, readings = counts_of(root, process)
+    telemetry, readings = counts_of(root, process, telemetry)
     stores = stores_of(settings, name, telemetry.count)
     log, documents, artifacts = stores.log(), stores.documents(), stores.artifacts()
     limits = limits_of(settings)
-    loaded = loaded or load(log, documents, artifacts, limits)
-    count_failures(telemetry, loaded)
+    loaded = count_failures(telemetry, loaded or load(log, documents, artifacts, limits))
     return Shop(
         settings=settings,
         group=name,
@@ -88,9 +88,10 @@ def open_shop(
     )
 
 
-def count_failures(telemetry: Telemetry, loaded: Loaded) -> None:
+def count_failures(telemetry: Telemetry, loaded: Loaded) -> Loaded:
     for failure in loaded.failures:
         telemetry.count("load_failures_total", code=failure.code)
+    return loaded
 
 
 @contextmanager
@@ -105,10 +106,12 @@ def maintenance_of(settings: Settings, root: Path, documents: Documents) -> Iter
             yield
 
 
-def counts_of(root: Path, process: str) -> tuple[Telemetry, Callable[[], list[Reading]]]:
+def counts_of(
+    root: Path, process: str, telemetry: Telemetry | None = None
+) -> tuple[Telemetry, Callable[[], list[Reading]]]:
     """(where this process counts, what all processes of the group counted)."""
     if not process:
-        return Telemetry(), list
+        return telemetry or Telemetry(), list
     shared = TelemetryFolder(root / TELEMETRY)
     return shared.open(process), shared.readings
 
