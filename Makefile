@@ -67,11 +67,12 @@ setup-checkov: .venv-checkov/.made ## a python for tests/infra/test_checkov.py, 
 		--require-hashes --requirement $<
 	@touch $@
 
-# By two processes, first the tests without servers, then those with, a file by one process. A file
-# may hold one kind alone: pytest's 5 says that nothing of the other was there.
+# By two processes, first the tests without servers, then those with, a file by one process, the
+# longest files first. A file may hold one kind alone: pytest's 5 says that nothing of the other was
+# there.
 test: setup-dev ## all tests, also those that start servers
 	$(PYTEST) -n 2 -m "not server" $(TESTS) || [ $$? -eq 5 ]
-	$(PYTEST) -n 2 --dist loadfile -m server $(TESTS) || [ $$? -eq 5 ]
+	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder -m server $(TESTS) || [ $$? -eq 5 ]
 
 test-fast: setup-dev ## the tests for the loop: no servers
 	$(PYTEST) -n 2 -m "not server" $(TESTS)

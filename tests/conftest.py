@@ -367,7 +367,19 @@ PERMITTED = {
     for line in (Path(__file__).parent / "permitted_skips.txt").read_text().splitlines()
     if line.strip() and not line.startswith("#")
 }
+LONGEST = [
+    Path(__file__).parent / line
+    for line in (Path(__file__).parent / "longest.txt").read_text().splitlines()
+    if line and not line.startswith("#")
+]
 _undecided: list[str] = []
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; all others, and the tests of a file, stay in the order they have."""
+    places = {path: place for place, path in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(autouse=True)
