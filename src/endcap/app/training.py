@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from endcap.app.compaction import settle
 from endcap.app.gating import drift_of, judge_version, may_serve
-from endcap.app.lineage import HERE, common
+from endcap.app.lineage import HERE, RESOURCE, common
 from endcap.app.newcomers import train_newcomers
 from endcap.app.rankers import RANKERS, train_ranker
 from endcap.app.reloading import CONTENT, EMBEDDINGS, MODELS, NEWCOMERS, RECIPE
@@ -249,10 +249,12 @@ def write_model(
 
 
 def drop_old_versions(shop: Shop) -> None:
-    """Delete the files of versions beyond ``keep_versions`` that nothing serves or returns to."""
+    """Delete the files of versions beyond ``keep_versions`` that nothing serves or returns to.
+    Those of a resource in the registry go with it alone."""
     current = campaigns.campaign(shop.documents)
     keep = {current.version, *current.history[: shop.settings.keep_versions]}
-    names = shop.artifacts.names(MODELS)
+    owned = {v.name for v in solution_versions.versions(shop.documents) if RESOURCE in v.lineage}
+    names = [name for name in shop.artifacts.names(MODELS) if name not in owned]
     for name in names[: -shop.settings.keep_versions]:
         if name not in keep:
             shop.artifacts.delete(RANKERS, name)

@@ -37,4 +37,10 @@ CONTROL_MESSAGES: dict[str, str] = {
     "schema_textual": "{field}: {value} cannot be textual; only texts of Items that are not "
     "reserved are",
     "schema_no_metadata": "the {field} of {value} must have at least one field beside the id",
+    # Training.
+    "no_interactions_to_learn_from": "Dataset has fewer than 25 users with at least 2 interactions "
+    "each: there is no interaction to learn from of the event type {value}, with the values that "
+    "the solution asks for; import or send some, or choose another event type",
+    "bad_event_value_threshold": "eventValueThreshold must be a number, not {value!r}",
+    "unknown_recipe": "there is no recipe {value!r}; ListRecipes names all",
 }
