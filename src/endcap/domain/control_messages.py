@@ -43,4 +43,30 @@ CONTROL_MESSAGES: dict[str, str] = {
     "the solution asks for; import or send some, or choose another event type",
     "bad_event_value_threshold": "eventValueThreshold must be a number, not {value!r}",
     "unknown_recipe": "there is no recipe {value!r}; ListRecipes names all",
+    # What clients put: events, items, users.
+    "unknown_tracker": "{field}: there is no event tracker with the id {value!r} in region "
+    "{region}, account {account}; take the trackingId of CreateEventTracker or "
+    "DescribeEventTracker, and the region that it was made in",
+    "no_tracked_group": "{field}: the dataset group of this event tracker is being deleted",
+    "dataset_of_other_type": "{field} must be the ARN of a dataset of type {permitted}, not "
+    "{value!r}",
+    "event_without_item": "{field}: an event needs the id of its item, as itemId beside eventType "
+    "or as itemId in properties",
+    "bad_sent_at": "{field} must be a time in seconds since 1970, at most a day ahead of now "
+    "({now}), not {value!r}; milliseconds are a thousand times too much",
+    "bad_id": "{field} must be a text of 1 to {most} characters without control characters",
+    "too_many_put": "{field} has {count} entries, at most {most} may come in one call; send the "
+    "others in another",
+    "nothing_put": "{field} is empty; name at least one",
+    "properties_not_json": "{field} must be a text that holds a JSON object, such as "
+    "'{{\"price\": 9.5}}'; it does not read as JSON",
+    "properties_not_object": "{field} must be a text that holds a JSON object, such as "
+    "'{{\"price\": 9.5}}'; it holds another JSON value",
+    "property_unknown": "{field}: the schema has no column for the property {value!r}; its columns "
+    "are {permitted}, and each may be written in camelCase",
+    "property_type": "{field} holds {value}, permitted is {permitted}",
+    "bad_property_name": "{field}: the name of a property must have 1 to {most} characters and no "
+    "control character, not {value!r}",
+    "too_many_properties": "{field} has {count} properties, at most {most} are permitted without a "
+    "schema",
 }
