@@ -250,6 +250,12 @@ def cloud_tools() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def conformity() -> ModuleType:
+    """``tests/serving/personalize_conformity.py``: holds answers to botocore's models."""
+    return beside("serving/personalize_conformity.py")
+
+
+@pytest.fixture(scope="session")
 def spark_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A running ``tests/data/etl/spark_cluster.py: Cluster`` of Spark 4. Tests that take it are
     marked ``server``."""

@@ -4,6 +4,26 @@ Part of the table in ``messages.py``, which says how a message is written.
 """
 
 CONTROL_MESSAGES: dict[str, str] = {
+    # The wire layer of the Personalize API
+    "wire_input": "{count} validation {noun} detected: {problems}",
+    "operation_refused": "Endcap does not do {value}: {reason}",
+    "unknown_operation": "{field} must name an operation, such as AmazonPersonalize.ListRecipes, "
+    "not {value!r}",
+    "unknown_wire_path": "nothing answers {value}; below /personalize there is POST / with the "
+    "header X-Amz-Target, and {permitted}",
+    "personalize_closed": "set {field} to ACCESS_KEY_ID:SECRET, and sign with them: with "
+    "ENDCAP_AUTH=required nobody else may call this API",
+    "signature_missing": "the header Authorization must hold a signature of version 4: "
+    "AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…",
+    "signature_incomplete": "the signature must be for the service personalize and of the headers "
+    "host and x-amz-date, the latter as YYYYMMDDTHHMMSSZ",
+    "signature_of_nobody": "the security token included in the request is invalid: "
+    "ENDCAP_PERSONALIZE_KEYS names no such access key",
+    "signature_expired": "the signature's time is more than 15 minutes from this server's, which "
+    "is {now}",
+    "signature_wrong": "the request signature we calculated does not match the signature you "
+    "provided: look at the secret, and at what changes requests on their way",
+    # The registry
     "bad_arn": "{field} must be an ARN like arn:aws:personalize:us-east-1:123456789012:campaign/"
     "mine, not {value!r}",
     "arn_of_other_kind": "{field} must be the ARN of a {permitted}, not {value!r}",

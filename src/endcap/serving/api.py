@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -17,8 +15,11 @@ from endcap.app.remote_ranker import RemoteRanker
 from endcap.app.shop import Shop
 from endcap.domain.errors import EndcapError, NotFound
 from endcap.serving.bodies import Disconnected, Message, Receive
+from endcap.serving.failures import note
 from endcap.serving.guard import Guard
 from endcap.serving.parameters import Parameters, decode_segment
+from endcap.serving.personalize.api import Personalize
+from endcap.serving.personalize.protocol import is_below
 from endcap.serving.refusals import Internal, MethodNotPermitted
 from endcap.serving.requests import JSON, Desk, Headers, Reply, Request, Taker, error_reply
 from endcap.serving.routes import ROUTES, Route, twin_path
@@ -49,7 +50,8 @@ _ON_JSON: Headers = [*_ON_ALL, (b"cache-control", b"no-store")]
 
 class Api:
     """``now`` gives µs since 1970. ``prefix``: a path under which a gateway mounts us
-    (``/prod``), taken off where it stands. ``routes``: those that are answered."""
+    (``/prod``), taken off where it stands. ``routes``: those that are answered.
+    ``personalize``: what answers below ``/personalize``; None: nothing does."""
 
     def __init__(
         self,
@@ -58,6 +60,7 @@ class Api:
         now: Callable[[], int],
         prefix: str = "",
         routes: Iterable[Route] = ROUTES,
+        personalize: Personalize | None = None,
     ) -> None:
         elsewhere = shop.settings.vectors != "folder"  # a folder holds what the model has anyway
         nearby = Nearby(shop, time.monotonic) if elsewhere else None
@@ -66,6 +69,7 @@ class Api:
         self._desk = Desk(shop, intake, now, nearby=nearby, ranker=ranker, campaign=campaign)
         self._guard = Guard(shop, now)
         self._prefix = prefix.encode()
+        self._personalize = personalize
         self._meters: dict[tuple[str, int], tuple[Histogram, Counter]] = {}
         self._in_flight = shop.telemetry.level("requests_in_flight")
         self._fixed: dict[bytes, Place] = {}
@@ -98,20 +102,20 @@ class Api:
         name, in_flight = "none", self._in_flight
         in_flight.add()
         try:
-            place = self._find(scope)
-            asked = self._guard.preflight(scope, place.methods)
-            if asked is not None:
-                reply = asked
+            path = self._path(scope)
+            if self._personalize is not None and is_below(path):
+                name, reply = await self._personalize(scope, receive, path)
             else:
-                route = _route_of(place, scope["method"])
-                name = route.name
-                self._guard.admit(scope, route)
-                request = Request(scope, receive, place.path, place.ids)
-                if route.read is not None:
-                    reply = route.read(self._desk, request)
+                place = self._find(path)
+                asked = self._guard.preflight(scope, place.methods)
+                if asked is not None:
+                    reply = asked
                 else:
-                    assert route.write is not None  # noqa: S101 - every route has one of the two
-                    reply = await route.write(self._desk, request)
+                    route = _route_of(place, scope["method"])
+                    name = route.name
+                    self._guard.admit(scope, route)
+                    request = Request(scope, receive, place.path, place.ids)
+                    reply = await self._run(route, request)
         except EndcapError as error:
             reply = _refused(error)
         except Disconnected:
@@ -128,7 +132,7 @@ class Api:
     def pattern(self, scope: Message) -> str:
         """The path of the route that would answer, with its variables by name; "" for none."""
         try:
-            return _route_of(self._find(scope), scope["method"]).path
+            return _route_of(self._find(self._path(scope)), scope["method"]).path
         except EndcapError:
             return ""
 
@@ -140,11 +144,21 @@ class Api:
         )
         return self._meters.setdefault((name, status), found)
 
-    def _find(self, scope: Message) -> Place:
-        """Raises NotFound (unknown_path) and InvalidInput (bad_encoding)."""
-        raw = scope.get("raw_path") or scope["path"].encode()
+    async def _run(self, route: Route, request: Request) -> Reply:
+        if route.read is not None:
+            return route.read(self._desk, request)
+        assert route.write is not None  # noqa: S101 - every route has one of the two
+        return await route.write(self._desk, request)
+
+    def _path(self, scope: Message) -> bytes:
+        """As it came, without the prefix."""
+        raw = bytes(scope.get("raw_path") or scope["path"].encode())
         if self._prefix and raw.startswith(self._prefix + b"/"):
             raw = raw[len(self._prefix) :]
+        return raw
+
+    def _find(self, raw: bytes) -> Place:
+        """Raises NotFound (unknown_path) and InvalidInput (bad_encoding)."""
         return self._fixed.get(raw) or self._match(raw)
 
     def _match(self, raw: bytes) -> Place:
@@ -180,10 +194,8 @@ def _refused(error: EndcapError) -> Reply:
 
 
 def _failed(error: Exception) -> Reply:
-    """A defect. The log gets the kind and the place of it: messages may hold personal data."""
-    frames = traceback.extract_tb(error.__traceback__)[-4:]
-    where = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
-    log.error("request failed", extra={"facts": {"kind": type(error).__name__, "where": where}})
+    """A defect."""
+    note(error)
     return error_reply(Internal("internal_error"))
 
 

@@ -1,0 +1,95 @@
+"""The Personalize API below ``/personalize``: parse, check, call, answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from endcap.control.registry.arns import Place
+from endcap.domain.errors import EndcapError, Forbidden
+from endcap.serving.bodies import Disconnected, Message, Receive, read_body
+from endcap.serving.failures import note
+from endcap.serving.origins import Origins
+from endcap.serving.personalize.desk import Desk
+from endcap.serving.personalize.protocol import decoded, failure, operation_of, success
+from endcap.serving.personalize.shapes import Operation
+from endcap.serving.personalize.signatures import (
+    Sent,
+    Signed,
+    Verifier,
+    header,
+    partition_of,
+    region_of,
+    secrets_of,
+)
+from endcap.serving.personalize.validation import validated
+from endcap.serving.refusals import Internal
+from endcap.serving.requests import Reply
+from endcap.settings import Settings
+
+log = logging.getLogger("endcap.serving")
+
+
+class Personalize:
+    """Answers every request below its base path; never raises but Disconnected. ``now`` gives µs
+    since 1970."""
+
+    def __init__(self, desk: Desk, settings: Settings, now: Callable[[], int]) -> None:
+        self._desk, self._auth = desk, settings.auth
+        self._most_body = settings.max_body_kb * 1024
+        self._region, self._account = settings.arn_region, settings.arn_account
+        self._origins = Origins(settings.cors_origins)
+        secrets = secrets_of(settings.personalize_keys)
+        self._verifier = Verifier(secrets, now) if secrets else None
+
+    async def __call__(self, scope: Message, receive: Receive, path: bytes) -> tuple[str, Reply]:
+        """(the operation's name, "none" where there is none; the answer). ``path``: without what
+        a gateway puts before ours."""
+        operation = None
+        try:
+            operation = operation_of(scope["method"], path, scope["headers"])
+            reply = success(operation, await self._answer(operation, scope, receive))
+        except EndcapError as error:
+            if error.status >= 500:
+                facts = {"code": error.code, "status": error.status}
+                log.error("request failed", extra={"facts": facts})
+            reply = failure(operation, error)
+        except (Disconnected, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            note(error)
+            reply = failure(operation, Internal("internal_error"))
+        return (operation.name if operation else "none"), reply
+
+    async def _answer(
+        self, operation: Operation, scope: Message, receive: Receive
+    ) -> dict[str, Any] | None:
+        sent = _sent(scope)
+        claim = self._admit(scope, sent)
+        length = header(sent.headers, "content-length")
+        announced = int(length) if length.isdecimal() else None
+        raw = await read_body(receive, announced, self._most_body)
+        if self._verifier is not None and claim is not None:
+            self._verifier.verify(sent, claim, raw)
+        given = validated(operation, decoded(raw))
+        region = region_of(sent.headers, self._region)
+        place = Place(region, self._account, partition_of(region))
+        return await self._desk.ask(operation, given, place)
+
+    def _admit(self, scope: Message, sent: Sent) -> Signed | None:
+        """Raises Refused, Forbidden (personalize_closed, origin_refused)."""
+        if self._verifier is not None:
+            return self._verifier.claim(sent)
+        if self._auth == "open":  # a page of any site could else make a browser write
+            self._origins.refuse_foreign(scope)
+        elif self._auth != "gateway":
+            raise Forbidden("personalize_closed", field="ENDCAP_PERSONALIZE_KEYS")
+        return None
+
+
+def _sent(scope: Message) -> Sent:
+    raw = bytes(scope.get("raw_path") or scope["path"].encode())
+    query = bytes(scope.get("query_string", b""))
+    return Sent(scope["method"], raw.decode("latin-1"), query.decode("latin-1"), scope["headers"])

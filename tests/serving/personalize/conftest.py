@@ -1,0 +1,92 @@
+"""The Personalize API over a small table of operations, asked by boto3 without a network."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from endcap.app.intake import Intake
+from endcap.bootstrap import open_shop
+from endcap.control.registry.arns import Place
+from endcap.serving.api import Api
+from endcap.serving.personalize.api import Personalize
+from endcap.serving.personalize.desk import Desk
+from endcap.settings import Settings, load_settings
+
+WHEN = 1_700_000_000_123_456  # µs
+
+
+def now() -> int:
+    return time.time_ns() // 1000
+
+
+@dataclass
+class Table:
+    """Operations that answer what a test wants; what they were asked is kept."""
+
+    answers: dict[str, Any] = field(default_factory=dict)
+    asked: list[tuple[str, Place, Mapping[str, Any]]] = field(default_factory=list)
+
+    def operation(self, name: str) -> Callable[..., Any]:
+        def run(place: Place, given: Mapping[str, Any], at: int) -> Any:
+            self.asked.append((name, place, given))
+            answer = self.answers[name]
+            if isinstance(answer, list):
+                answer = answer.pop(0) if len(answer) > 1 else answer[0]
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return run
+
+    def runtime(self, name: str) -> Callable[..., Any]:
+        run = self.operation(name)
+
+        async def asked(place: Place, given: Mapping[str, Any], at: int) -> Any:
+            return run(place, given, at)
+
+        return asked
+
+
+@dataclass
+class Wire:
+    table: Table
+    bridge: Any
+    settings: Settings
+
+    def client(self, service: str = "personalize", **options: Any) -> Any:
+        return self.bridge.client(service, **options)
+
+
+@pytest.fixture
+def make_wire(tmp_path: Path, conformity: Any) -> Iterator[Callable[..., Wire]]:
+    """``make_wire({operation: answer}, runtime={…}, **settings)``."""
+    made: list[Any] = []
+
+    def make(answers: Any = None, runtime: Any = None, **settings: Any) -> Wire:
+        table = Table({**(answers or {}), **(runtime or {})})
+        read = load_settings({"ENDCAP_HOME": str(tmp_path / "home")}, **settings)
+        threads = ThreadPoolExecutor(1)
+        desk = Desk(
+            lambda place: place,
+            {name: table.operation(name) for name in answers or {}},
+            {name: table.runtime(name) for name in runtime or {}},
+            now,
+            threads,
+            read.describe_wait_s,
+        )
+        shop = open_shop(read)
+        api = Api(shop, Intake(shop), now, personalize=Personalize(desk, read, now))
+        made.append((wire := Wire(table, conformity.Bridge(api), read), threads))
+        return wire
+
+    yield make
+    for wire, threads in made:
+        wire.bridge.close()
+        threads.shutdown()
