@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --qui
 PACKAGE := $(PIP) --no-deps --no-build-isolation --editable .
 PORT ?= 8000
 HOST ?= 127.0.0.1
-CODE := src tests infra $(wildcard bench)
+CODE := src tests infra $(wildcard bench examples)
 PYTEST ?= $(BIN)/python -m pytest -q
 
 .PHONY: help setup setup-dev setup-browsers setup-databases setup-spark setup-checkov demo serve test test-fast check bench bench-serving bench-peers docs openapi package glue deploy destroy plan costs execute-step-function update-api-url deploy-webapp lock clean
