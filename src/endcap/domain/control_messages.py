@@ -89,4 +89,47 @@ CONTROL_MESSAGES: dict[str, str] = {
     "control character, not {value!r}",
     "too_many_properties": "{field} has {count} properties, at most {most} are permitted without a "
     "schema",
+    "schema_mark": "categorical and textual of the schema's field {field} must be true or false, "
+    "not {value!r}",
+    "schema_narrower": "the new schema must keep the field {value!r} as it is: fields can only "
+    "be added, and these must permit null",
+    "schema_not_nullable": "the new schema's field {value!r} must permit null: what is there has "
+    "no value for it",
+    "in_use": "the {kind} {value!r} is in use by {users}; {todo}",
+    "lacks_dataset": "the dataset group {value!r} has no dataset of type {permitted}; make it "
+    "first",
+    "unknown_recipe": "{field}: there is no recipe {value!r}; ListRecipes names them",
+    "recipe_refused": "{field}: the recipe {value!r} is not offered: {reason}",
+    "recipe_missing": "recipeArn is needed, or performAutoML",
+    "recipe_of_domain": "{field}: {value!r} is a recipe of the domain {permitted}: take it for a "
+    "recommender in a dataset group of that domain",
+    "recipe_of_no_domain": "{field}: {value!r} is no recipe of the domain {permitted}; "
+    "ListRecipes with that domain names them",
+    "group_of_no_domain": "{field}: the dataset group {value!r} was made without a domain; "
+    "recommenders need one with a domain, here solutions and campaigns serve",
+    "bad_event_threshold": "{field} must be a number as text, not {value!r}",
+    "unknown_training_column": "{field}: the dataset has no column {value!r}; it has {permitted}",
+    "training_column_needed": "{field}: the column {value!r} cannot be left out",
+    "version_not_active": "the solution version {value!r} is {status}; one that is ACTIVE is "
+    "needed",
+    "no_active_version": "the solution {value!r} has no version that is ACTIVE",
+    "update_without_full": "trainingMode UPDATE needs a version of the solution that was trained "
+    "in mode FULL and is ACTIVE; {value!r} has none",
+    "update_of_recipe": "trainingMode UPDATE is not offered for the recipe {value!r}; train FULL",
+    "version_name_taken": "the solution has a version of the name {value!r} already",
+    "not_stoppable": "the {kind} {value!r} is {status}; only one that is {permitted} can be {todo}",
+    "only_batch": "the recipe {value!r} answers in batch segment jobs alone",
+    "not_segment": "the recipe {value!r} chooses items, not users; use a batch inference job",
+    "campaign_of_other_group": "the solution version {value!r} belongs to another dataset group "
+    "than the campaign",
+    "filter_of_other_group": "the filter {value!r} belongs to another dataset group than the "
+    "solution version",
+    "tracker_exists": "the dataset group {value!r} has an event tracker already: {found}",
+    "bad_location": "{field} must be s3://BUCKET/KEY or file:///FOLDER/FILE, not {value!r}",
+    "themes_refused": "{field}: themes are not generated here; leave it out, or BATCH_INFERENCE",
+    "too_many_tags": "a resource may have at most {most} tags; this one would have {count}",
+    "too_many_tag_keys": "at most {most} keys may be named in one call, not {count}",
+    "tag_twice": "the tag {value!r} is given twice",
+    "tag_reserved": "the tag {value!r} begins with aws:, which is reserved",
+    "not_taggable": "{field}: a {kind} has no tags",
 }

@@ -50,8 +50,12 @@ class Plane:
     shops: list[str]
     clock: Callable[[], int] = field(default_factory=lambda: count(1_000).__next__)
 
-    def __call__(self, operation: str, **given: Any) -> dict[str, Any]:
+    def __call__(self, operation: str, /, **given: Any) -> dict[str, Any]:
         return OPERATIONS[operation](self.control, given, self.clock())
+
+    @staticmethod
+    def schema_text(name: str, *more: dict[str, Any], without: str = "") -> str:
+        return schema_text(name, *more, without=without)
 
     def group(self, name: str = "shop", domain: str = "") -> str:
         more = {"domain": domain} if domain else {}

@@ -12,11 +12,11 @@ def shown(**members: Any) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None and value != ""}
 
 
-def state(resource: Resource) -> dict[str, Any]:
-    """Status and times (µs), as most resources have them."""
+def state(resource: Resource, *, fails: bool = True) -> dict[str, Any]:
+    """Status and times (µs). ``fails``: whether the wire's shape tells why something failed."""
     return shown(
         status=resource.status,
-        failureReason=resource.failure_reason,
+        failureReason=resource.failure_reason if fails else None,
         creationDateTime=resource.created_at,
         lastUpdatedDateTime=resource.updated_at,
     )

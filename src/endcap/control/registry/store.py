@@ -52,6 +52,10 @@ class Registry:
             return msgspec.convert(document.body, shape)
         return next((r for r in self._standing(shape, at.key) if r.key == at.key), None)
 
+    def wrote(self, resource: Resource) -> bool:
+        """Whether it was made here, and can be changed."""
+        return self.documents.get(resource.KIND, self._key(resource.key)) is not None
+
     def find(self, shape: type[R], arn: str, field: str = "arn") -> R:
         """Raises NotFound (no_resource), InvalidInput (bad_arn, arn_of_other_kind)."""
         kind = parse(arn, field).kind

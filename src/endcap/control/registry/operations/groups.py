@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from endcap.control.registry.answers import shown, state
 from endcap.control.registry.arns import GROUP, Place
 from endcap.control.registry.control import Control
+from endcap.control.registry.datasets import Dataset
 from endcap.control.registry.groups import Group
 from endcap.control.registry.paging import listed
+from endcap.control.registry.recommenders import Recommender
+from endcap.control.registry.removal import ask_removal, check_unused
+from endcap.control.registry.resource import Resource
+from endcap.control.registry.solutions import Solution
 from endcap.control.registry.statuses import ACTIVE
 from endcap.control.registry.store import Registry
+from endcap.control.registry.tags import add_tags, read_tags
+from endcap.control.registry.trackers import Tracker
 from endcap.domain.errors import Conflict, InUse
 from endcap.domain.records import digest
 
@@ -21,6 +28,7 @@ _LONGEST = 63
 
 def create_dataset_group(control: Control, given: Mapping[str, Any], at: int) -> dict[str, Any]:
     registry, name = control.registry, given["name"]
+    tags = read_tags(given.get("tags", ()))
     arn = registry.arn(GROUP, name)
     if registry.get(Group, arn) is not None:
         raise Conflict("resource_exists", field="name", value=name, kind=GROUP)
@@ -35,6 +43,7 @@ def create_dataset_group(control: Control, given: Mapping[str, Any], at: int) ->
         updated_at=at,
     )
     registry.create(group)
+    add_tags(registry, arn, tags)
     return shown(datasetGroupArn=arn, domain=group.domain)
 
 
@@ -46,6 +55,23 @@ def describe_dataset_group(control: Control, given: Mapping[str, Any], at: int) 
 
 def list_dataset_groups(control: Control, given: Mapping[str, Any], at: int) -> dict[str, Any]:
     return listed(control, "datasetGroups", given, control.registry.all(Group), _summary)
+
+
+def delete_dataset_group(control: Control, given: Mapping[str, Any], at: int) -> dict[str, Any]:
+    """Its filters go with it; datasets, trackers, solutions and recommenders have to go first."""
+    registry, arn = control.registry, given["datasetGroupArn"]
+    group = registry.find(Group, arn, "datasetGroupArn")
+    if registry.wrote(group):
+        check_unused(group, _parts(registry, arn))
+    ask_removal(control, Group, arn, at)
+    return {}
+
+
+def _parts(registry: Registry, arn: str) -> Iterator[Resource]:
+    yield from (dataset for dataset in registry.all(Dataset) if dataset.group_arn == arn)
+    yield from (tracker for tracker in registry.all(Tracker) if tracker.group_arn == arn)
+    yield from (solution for solution in registry.all(Solution) if solution.group_arn == arn)
+    yield from (each for each in registry.all(Recommender) if each.group_arn == arn)
 
 
 def ready_group(registry: Registry, arn: str) -> Group:

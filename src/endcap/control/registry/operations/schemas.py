@@ -7,9 +7,11 @@ from typing import Any
 
 from endcap.control.registry.answers import shown
 from endcap.control.registry.arns import SCHEMA
-from endcap.control.registry.avro import check_columns, read_columns
 from endcap.control.registry.control import Control
+from endcap.control.registry.datasets import Dataset
 from endcap.control.registry.paging import listed
+from endcap.control.registry.removal import check_unused, remove_now
+from endcap.control.registry.schema_rules import check_columns, read_columns
 from endcap.control.registry.schemas import Schema
 
 
@@ -35,6 +37,14 @@ def describe_schema(control: Control, given: Mapping[str, Any], at: int) -> dict
 
 def list_schemas(control: Control, given: Mapping[str, Any], at: int) -> dict[str, Any]:
     return listed(control, "schemas", given, control.registry.all(Schema), _summary)
+
+
+def delete_schema(control: Control, given: Mapping[str, Any], at: int) -> dict[str, Any]:
+    registry, arn = control.registry, given["schemaArn"]
+    schema = registry.find(Schema, arn, "schemaArn")
+    check_unused(schema, (d for d in registry.all(Dataset) if d.schema_arn == arn))
+    remove_now(registry, Schema, arn)
+    return {}
 
 
 def _summary(schema: Schema) -> dict[str, Any]:

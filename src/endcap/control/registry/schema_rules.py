@@ -1,4 +1,5 @@
-"""Schemas of datasets: an Avro record in JSON, flat, with what the API asks of it."""
+"""What a schema must be to be taken: an Avro record in JSON, flat, with the columns that the API
+asks for. ``domain/avro`` reads those that were."""
 
 from __future__ import annotations
 
@@ -10,23 +11,13 @@ import msgspec
 
 from endcap.control.registry.datasets import INTERACTIONS, ITEMS, TYPES, USERS
 from endcap.control.registry.recipes import ECOMMERCE, VIDEO
+from endcap.domain.avro import Column
 from endcap.domain.errors import InvalidInput
 
 STRING, LONG, NULL = "string", "long", "null"
 FLOATS, NUMBERS = ("float", "double"), ("float", "double", "int", LONG)
 PLAIN = (*NUMBERS, STRING, "boolean", NULL)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z\d_]{0,149}", re.ASCII)
-
-
-class Column(NamedTuple):
-    """``type``: one of ``PLAIN`` but null. ``categorical``: its texts may hold several values,
-    with | between."""
-
-    name: str
-    type: str
-    nullable: bool = False
-    categorical: bool = False
-    textual: bool = False
 
 
 class Columns(NamedTuple):
@@ -67,7 +58,7 @@ _RESERVED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 
 def read_columns(text: str) -> Columns:
     """What a schema that was taken says. Raises InvalidInput: schema_unreadable, schema_record,
-    schema_name, schema_column, schema_column_type, schema_column_twice."""
+    schema_name, schema_column, schema_column_type, schema_mark, schema_column_twice."""
     try:
         raw = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -143,17 +134,28 @@ def _must_have(found: Columns, name: str, types: tuple[str, ...]) -> None:
 
 
 def _of_type(column: Column, types: tuple[str, ...]) -> None:
-    if column.type not in types:
+    if column.kind not in types:
         raise InvalidInput(
-            "schema_column_type", field=column.name, value=column.type,
+            "schema_column_type", field=column.name, value=column.kind,
             permitted=" or ".join(types),
         )  # fmt: skip
 
 
 def _check_marks(found: Columns, column: Column, fixed: bool) -> None:
     if column.categorical and (
-        column.type != STRING or (fixed and column.name.upper() not in ("CATEGORY_L1", "GENRES"))
+        column.kind != STRING or (fixed and column.name.upper() not in ("CATEGORY_L1", "GENRES"))
     ):
         raise InvalidInput("schema_categorical", field="schema", value=column.name)
-    if column.textual and (column.type != STRING or found.type != ITEMS or fixed):
+    if column.textual and (column.kind != STRING or found.type != ITEMS or fixed):
         raise InvalidInput("schema_textual", field="schema", value=column.name)
+
+
+def check_wider(before: Columns, after: Columns) -> None:
+    """Whether data of the one can be read by the other. Raises InvalidInput: schema_narrower,
+    schema_not_nullable."""
+    for column in before.columns:
+        if column not in after.columns:
+            raise InvalidInput("schema_narrower", field="schemaArn", value=column.name)
+    for column in after.columns:
+        if column not in before.columns and not column.nullable:
+            raise InvalidInput("schema_not_nullable", field="schemaArn", value=column.name)
