@@ -63,18 +63,23 @@ def import_dataset_into(
     def run() -> ImportReport:
         return import_dataset(shop.lake, files, options, progress)
 
-    return published(shop, run, options.at, progress)
+    return published(shop, run, options.at, progress, renumber=files.replace)
 
 
 def published(
-    shop: Shop, run: Callable[[], ImportReport], at: int, progress: Callable[[Progress], None]
+    shop: Shop,
+    run: Callable[[], ImportReport],
+    at: int,
+    progress: Callable[[Progress], None],
+    renumber: bool = False,
 ) -> ImportReport:
-    """Change the lake by ``run``, and have a snapshot in force that holds what it brought."""
+    """Change the lake by ``run``, and have a snapshot in force that holds what it brought.
+    ``renumber``: and nothing of what it took away."""
     settle(shop, at)
     with shop.maintenance():
         before = shop.lake.manifest().version
         report = run()
         if shop.lake.manifest().version != before:
             progress(Progress("snapshot", report.quality.events, 1, 1))
-            publish_built(shop, at)
+            publish_built(shop, at, renumber)
     return report
