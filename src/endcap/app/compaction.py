@@ -225,8 +225,9 @@ def publish_extended(shop: Shop, at: int) -> str:
     return publish(shop, folder, at)
 
 
-def publish_built(shop: Shop, at: int) -> str:
-    """Snapshot built from the lake. The caller holds the lock."""
+def publish_built(shop: Shop, at: int, renumber: bool = False) -> str:
+    """Snapshot built from the lake; ``renumber`` as ``build_snapshot``. The caller holds the
+    lock."""
     take_up_pointer(shop)
     folder = shop.artifacts.staging(SNAPSHOTS)
     base = shop.now.state.base
@@ -234,7 +235,7 @@ def publish_built(shop: Shop, at: int) -> str:
     stop = shop.lake.manifest().log_offset
     payloads = (payload for _, payload in shop.log.read(base.log_offset, stop))
     tail = (record for record in map(decode_known, payloads) if record is not None)
-    build_snapshot(shop.lake, previous, folder, shop.limits, tail=tail, at=at)
+    build_snapshot(shop.lake, previous, folder, shop.limits, tail=tail, at=at, renumber=renumber)
     return publish(shop, folder, at)
 
 

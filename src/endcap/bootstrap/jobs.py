@@ -28,3 +28,10 @@ def jobs_of(settings: Settings, group: str) -> Jobs:
     words = [sys.executable, "-m", "endcap", "--home", str(settings.home), "--group", group,
              "pipeline", "launch"]  # fmt: skip
     return SubprocessJobs(make(folder(settings.home, group) / "jobs"), words)
+
+
+def control_jobs_of(settings: Settings) -> Jobs:
+    """Where the work of the control plane is done: by processes of this machine, for all groups of
+    the home. Raises InvalidInput (home_not_writable)."""
+    words = [sys.executable, "-m", "endcap", "--home", str(settings.home)]
+    return SubprocessJobs(make(settings.home / "control" / "jobs"), words)

@@ -54,6 +54,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "Generate, import, train, evaluate and serve a shop."),
     "benchmark": ("benchmark", "Measure the default recipe on public data."),
 }
+# What the server calls by itself.
+HIDDEN = {"control-job": "control_job"}
 
 INTERRUPTED = 130
 
@@ -65,9 +67,10 @@ class Verbs(click.Group):
         return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
+        module = VERBS[cmd_name][0] if cmd_name in VERBS else HIDDEN.get(cmd_name)
+        if module is None:
             return None
-        command = import_module(f"endcap.cli.{VERBS[cmd_name][0]}").command
+        command = import_module(f"endcap.cli.{module}").command
         assert isinstance(command, click.Command)  # noqa: S101
         return command
 
@@ -78,7 +81,7 @@ class Verbs(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in VERBS and not args[0].startswith("-"):
+        if args[0] not in VERBS | HIDDEN and not args[0].startswith("-"):
             near = difflib.get_close_matches(args[0], VERBS, n=1, cutoff=0.5)
             advice = f"did you mean {near[0]!r}?" if near else "see 'endcap --help'"
             ctx.fail(f"there is no verb {args[0]!r}; {advice}")

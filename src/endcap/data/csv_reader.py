@@ -69,7 +69,7 @@ def _without_header(text: bytes, delimiter: str) -> tuple[bytes, int]:
 def _parse(
     file: File, text: bytes, line: int, block: Block, *, names: Sequence[str], delimiter: str
 ) -> Chunk:
-    table = _parse_fast(text, names, delimiter) if text else _table([], [], names)
+    table = _parse_fast(text, names, delimiter) if text else None
     rejects: list[Reject] = []
     lines = text.count(b"\n") + (not text.endswith(b"\n") and bool(text))
     if table is None or table.num_rows != lines:

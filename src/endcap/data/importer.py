@@ -18,7 +18,7 @@ from endcap.data.chunks import ARRIVAL
 from endcap.data.forgetting import NOT_FORGOTTEN_THEN, find_forgotten, left_out
 from endcap.data.import_report import ImportReport, LeftOut, write_report
 from endcap.data.lake import Lake, Moved, in_order
-from endcap.data.manifest import Manifest, Part, is_full, moved_marks
+from endcap.data.manifest import Manifest, Part, is_full, moved_marks, without_imports
 from endcap.data.merge import Merged, merge_events
 from endcap.data.normalise import DAY_US, Rules
 from endcap.data.quality import iso
@@ -86,15 +86,23 @@ def import_files(
     return run_import(lake, Work(files, dict(mapping), plan, read_file), options, progress)
 
 
+def take_all(_staging: Staging) -> None:
+    """Whatever was staged goes in."""
+
+
 class Work(Struct, frozen=True):
     """What one import reads. ``asked``: what makes it the same import when it is run again.
-    ``plan``: how each source is read; ``read``: its rows. ``notes`` stand in the report."""
+    ``plan``: how each source is read; ``read``: its rows. ``notes`` stand in the report.
+    ``judge`` looks at what was staged and raises InvalidInput where it shall not go in.
+    ``replaces``: tables that keep nothing of what imports have brought before."""
 
     files: list[File]
     asked: object
     plan: Callable[[Staging], list[Reading]]
     read: Chunks
     notes: tuple[str, ...] = ()
+    judge: Callable[[Staging], None] = take_all
+    replaces: tuple[str, ...] = ()
 
 
 def run_import(
@@ -116,7 +124,8 @@ def run_import(
         try:
             readings = work.plan(staging)
             _read_all(lake, staging, readings, work.read, options.strict, progress)
-            report = _publish(lake, staging, readings, work.notes, options, progress)
+            work.judge(staging)
+            report = _publish(lake, staging, readings, work, options, progress)
         except InvalidInput as error:
             if not error.code.startswith("database_"):
                 discard(folder)
@@ -187,22 +196,25 @@ def _publish(
     lake: Lake,
     staging: Staging,
     readings: Sequence[Reading],
-    notes: Sequence[str],
+    work: Work,
     options: ImportOptions,
     progress: Callable[[Progress], None],
 ) -> ImportReport:
     rows = sum(done.rows for done in staging.state.done)
     total = sum(file.size for file in staging.state.files)
     progress(Progress("merge", rows, total, total))
-    manifest, left = _merge(lake, staging)
+    manifest, left = _merge(lake, staging, work.replaces)
     progress(Progress("measure", rows, total, total))
-    return write_report(lake, manifest, staging, readings, left, options.event_type, notes)
+    return write_report(lake, manifest, staging, readings, left, options.event_type, work.notes)
 
 
-def _merge(lake: Lake, staging: Staging) -> tuple[Manifest, dict[str, LeftOut]]:
+def _merge(
+    lake: Lake, staging: Staging, replaces: Sequence[str]
+) -> tuple[Manifest, dict[str, LeftOut]]:
     """Publish everything staged; the new manifest and, by table, what did not go in."""
     while True:
-        base = lake.manifest()
+        standing = lake.manifest()
+        base = without_imports(standing, replaces)
         users = merge_entities(lake, base, staging, "users")
         items = merge_entities(lake, base, staging, "items")
         events, forgotten = _merge_events(lake, base, staging)
@@ -213,7 +225,7 @@ def _merge(lake: Lake, staging: Staging) -> tuple[Manifest, dict[str, LeftOut]]:
         }
         marks = moved_marks(base.marks, staging.state.marks or ())
         same = (users.parts, items.parts, marks) == (base.users, base.items, base.marks)
-        if same and not events.parts:
+        if same and not events.parts and base == standing:
             return base, left
         sequence = staging.state.sequence
 
@@ -224,7 +236,7 @@ def _merge(lake: Lake, staging: Staging) -> tuple[Manifest, dict[str, LeftOut]]:
             return msgspec.structs.replace(
                 now,
                 sequence=max(now.sequence, sequence),  # noqa: B023
-                events=in_order((*now.events, *new)),
+                events=in_order((*base.events, *new)),  # noqa: B023
                 items=items.parts,  # noqa: B023
                 users=users.parts,  # noqa: B023
                 marks=marks,  # noqa: B023

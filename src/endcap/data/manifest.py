@@ -21,6 +21,7 @@ from endcap.domain.errors import Damaged, Unavailable
 
 ORPHAN_S = 86_400  # a younger file that no manifest names may belong to a running import
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+LOG = "log"  # the source of parts that hold the log's tail
 FOLDERS = ("events", "items", "users", "forgotten")
 
 
@@ -32,7 +33,7 @@ class Part(Struct, frozen=True):
     least_ts: int  # µs; 0 for items and users
     most_ts: int
     sequence: int
-    source: str  # the id of the import, or "log"
+    source: str  # the id of the import, or LOG
 
 
 class Erasure(Struct, frozen=True):
@@ -76,6 +77,15 @@ def moved_marks(standing: Iterable[Mark], moved: Iterable[Mark]) -> tuple[Mark, 
     """All marks, each of ``moved`` in the place of the one for the same source; by source."""
     marks = {mark.source: mark for mark in (*standing, *moved)}
     return tuple(marks[source] for source in sorted(marks))
+
+
+def without_imports(manifest: Manifest, tables: Iterable[str]) -> Manifest:
+    """Of these tables only what came by the log."""
+    kept = {
+        table: tuple(part for part in getattr(manifest, table) if part.source == LOG)
+        for table in tables
+    }
+    return msgspec.structs.replace(manifest, **kept)
 
 
 def read_newest(folder: Path) -> Manifest:

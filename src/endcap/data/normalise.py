@@ -46,13 +46,15 @@ class Check(Struct, frozen=True):
 
 
 class Rules(Struct, frozen=True):
-    """What holds for all rows of an import."""
+    """What holds for all rows of an import. ``own_words``: event types stay as they are
+    written."""
 
     latest: int  # µs; a later time is wrong
     event_type: str | None
     event_types: dict[str, str]
     time_format: str | None
     keep: tuple[str, ...]
+    own_words: bool = False
 
 
 def id_checks(ours: str, column: str, kind: str, *, required: bool = True) -> list[Check]:
@@ -147,7 +149,10 @@ def _event_type(columns: Mapping[str, str], kinds: Mapping[str, str], rules: Rul
     theirs = columns.get(EVENT_TYPE)
     if not theirs:
         return {EVENT_TYPE: text(rules.event_type or "view")}, []
-    word = f"lower({as_text(theirs, kinds[theirs])})"
+    word = as_text(theirs, kinds[theirs])
+    if rules.own_words:
+        return {EVENT_TYPE: word}, id_checks(EVENT_TYPE, theirs, kinds[theirs])
+    word = f"lower({word})"
     renamed = "".join(
         f" WHEN {text(old.lower())} THEN {text(new)}" for old, new in rules.event_types.items()
     )

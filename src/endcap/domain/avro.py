@@ -12,6 +12,7 @@ OF_EVENTS = {
     "TIMESTAMP": "ts",
     "EVENT_TYPE": "event_type",
     "EVENT_VALUE": "value",
+    "SESSION_ID": "session_id",
 }
 CREATION, CREATED = "creation_timestamp", "created"
 LISTED = ("impression",)  # of events: several ids with | between

@@ -31,6 +31,24 @@ CONTROL_MESSAGES: dict[str, str] = {
     "resource_exists": "there is a {kind} {value!r} already; take another name, or use that one",
     "made_elsewhere": "the {kind} {value!r} was made by a command of Endcap, not by this API, "
     "which reads it and cannot change it",
+    # Jobs: imports, deletions, what became of a process.
+    "bad_location": "{field} must begin with s3:// or file:///, not {value!r}",
+    "no_import_roots": "files of this machine are not read, because {field} is empty; set it to "
+    "the folders that jobs may read and write, with : between them, and restart the server",
+    "outside_import_roots": "{value!r} is not below a folder that ENDCAP_IMPORT_ROOTS lists; move "
+    "it there, or add its folder to that setting and restart the server",
+    "schema_column_missing": "{file} has no column {field}, which the schema requires; its columns "
+    "are: {columns}",
+    "unreadable_format": "{field} is a file of {value}; a dataset takes CSV with a header, and "
+    "Parquet",
+    "nothing_to_import": "the files hold no rows",
+    "mostly_refused": "{refused} of {rows} rows do not fit the schema, so that none was taken in; "
+    "the first: {problems}",
+    "job_failed": "an error inside of Endcap: {value}; the job's folder below control/jobs in "
+    "ENDCAP_HOME has what it printed",
+    "job_vanished": "its process ended {value} times without an answer; the last words: {reason}",
+    "group_is_served": "the dataset group {value!r} is the one that this server was started for; "
+    "start it for another group first",
     # operations of the control plane
     "bad_next_token": "{field} is none that this list gave: ask with the same members as before, "
     "or without {field} for the first page",

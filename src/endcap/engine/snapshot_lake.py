@@ -40,10 +40,12 @@ def build_snapshot(
     *,
     tail: Iterable[AnyRecord] = (),
     at: int | None = None,
+    renumber: bool = False,
 ) -> SnapshotMeta:
     """Write a snapshot of the whole lake, as of its ``log_offset``, into the empty folder.
 
-    Rows of ``previous`` stay, new ids follow in their order. ``tail``: the log's records from
+    Rows of ``previous`` stay, new ids follow in their order; ``renumber``: all rows are given anew,
+    and ids that the lake no longer holds are known no more. ``tail``: the log's records from
     ``previous.log_offset`` up to the lake's, of which the repeats are taken. ``at`` (µs): events
     dated later count in popular and trending as if they happened then. Events of one user and
     one time stand in the order of their rows, since the lake knows no finer order.
@@ -57,7 +59,7 @@ def build_snapshot(
             raise Conflict(
                 "lake_behind_snapshot", value=manifest.log_offset, least=previous.log_offset
             )
-        ids = _write_vocabulary(sql, manifest, previous, folder)
+        ids = _write_vocabulary(sql, manifest, None if renumber else previous, folder)
         newest = _map_events(sql, ids, at)
         events = _write_histories(sql, folder, len(ids.users), limits.history_events)
         slow, fast = _write_counts(sql, folder, ids, limits, newest)

@@ -51,7 +51,8 @@ def make_pipes() -> Pipes:
 
 
 class Family:
-    """``workers`` and ``keeper``; ``preloaded`` is None where each starts as a new interpreter."""
+    """``workers``, ``keeper`` and ``registrar``; ``preloaded`` is None where each starts as a new
+    interpreter."""
 
     def __init__(
         self,
@@ -65,7 +66,8 @@ class Family:
         self.preloaded = preloaded
         self._environment = own_environment()
         self.workers = [self._worker(number) for number in range(settings.workers)]
-        self.keeper = self._keeper()
+        self.keeper = self._alone("keeper", self._keep)
+        self.registrar = self._alone("registrar", self._register)
 
     def _worker(self, number: int) -> Child:
         bonds, listen = self._pipes.bonds, self._sock.fileno()
@@ -78,14 +80,15 @@ class Family:
             forked = partial(fork, partial(self._serve, name, listen, environment), "endcap-worker")
         return Child(name, words, [*bonds, listen], environment, forked)
 
-    def _keeper(self) -> Child:
+    def _alone(self, name: str, run: Callable[[Mapping[str, str]], int]) -> Child:
+        """One of its kind, which does not listen. ``run``: in a forked child."""
         bonds = self._pipes.bonds
-        words = ["endcap.entrypoints.keeper", *as_options(bonds)]
+        words = [f"endcap.entrypoints.{name}", *as_options(bonds)]
         environment = self._environment | as_environment(self.settings)
         forked: Fork = None
         if self.preloaded is not None:
-            forked = partial(fork, partial(self._keep, environment), "endcap-keeper")
-        return Child("keeper", words, bonds, environment, forked)
+            forked = partial(fork, partial(run, environment), f"endcap-{name}")
+        return Child(name, words, bonds, environment, forked)
 
     def _serve(self, name: str, listen: int, environment: Mapping[str, str]) -> int:
         """In a forked child."""
@@ -101,6 +104,14 @@ class Family:
         preloaded = self._settle_in(environment)
         self._sock.close()
         return keeper.run(self.settings, self._pipes.bonds, preloaded)
+
+    def _register(self, environment: Mapping[str, str]) -> int:
+        """In a forked child."""
+        from endcap.entrypoints import registrar
+
+        preloaded = self._settle_in(environment)
+        self._sock.close()
+        return registrar.run(self.settings, self._pipes.bonds, preloaded)
 
     def _settle_in(self, environment: Mapping[str, str]) -> Preloaded:
         for fd in self._pipes.own:

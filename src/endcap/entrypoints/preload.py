@@ -46,6 +46,7 @@ def preload(settings: Settings) -> Preloaded:
     import uvloop  # noqa: F401 - the children find it imported
 
     import endcap.entrypoints.keeper
+    import endcap.entrypoints.registrar
     import endcap.entrypoints.worker  # noqa: F401
 
     loaded: Loaded | None = None

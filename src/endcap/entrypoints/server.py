@@ -1,4 +1,5 @@
-"""The supervisor behind ``endcap serve``: one listening socket, N workers, one keeper.
+"""The supervisor behind ``endcap serve``: one listening socket, N workers, one keeper,
+one registrar.
 
 Where the system can fork, it loads what all children need and forks them (see ``preload``);
 elsewhere it imports nothing heavy.
@@ -84,7 +85,7 @@ class Supervisor:
         self._telemetry = self._shared.open("supervisor")
         self._remember_at = 0.0
         self._workers = family.workers
-        self._children = [*family.workers, family.keeper]
+        self._children = [*family.workers, family.keeper, family.registrar]
 
     def run(self) -> None:
         """Returns after SIGTERM or SIGINT, when every child has ended.

@@ -32,7 +32,10 @@ CREATE, DELETE, START, STOP = "create", "delete", "start", "stop"
 
 
 class Work(Struct, frozen=True, omit_defaults=True):
-    """What somebody has to do for a resource. There is one at most for each ARN."""
+    """What somebody has to do for a resource. There is one at most for each ARN.
+
+    ``job`` with no attempts is at what was asked for before.
+    """
 
     KIND: ClassVar[str] = "work"
 
@@ -41,3 +44,7 @@ class Work(Struct, frozen=True, omit_defaults=True):
     asked_at: int
     attempts: int = 0  # how often it was begun
     job: str = ""  # of ``Jobs``; "" where nobody works at it
+
+    def same_as(self, other: Work) -> bool:
+        """Whether both are the same request."""
+        return (self.arn, self.action, self.asked_at) == (other.arn, other.action, other.asked_at)

@@ -126,8 +126,9 @@ class Registry:
     # Work: what jobs do for resources. It is of all regions.
 
     def ask(self, work: Work) -> None:
-        """Ask for work, in place of what was asked for before."""
-        self.documents.put(Work.KIND, work.arn, msgspec.to_builtins(work))
+        """Ask for work, in place of what was asked for before. A job that is at that stays named:
+        it has to end first."""
+        self.change_work(work.arn, lambda now: changed(work, job=now.job if now else ""))
 
     def works(self) -> list[Work]:
         """What is asked for, oldest first."""
@@ -135,8 +136,31 @@ class Registry:
         works = [msgspec.convert(document.body, Work) for document in found]
         return sorted(works, key=lambda work: (work.asked_at, work.arn))
 
+    def work(self, arn: str) -> Work | None:
+        document = self.documents.get(Work.KIND, arn)
+        return None if document is None else msgspec.convert(document.body, Work)
+
     def done(self, work: Work) -> None:
-        self.documents.delete(Work.KIND, work.arn)
+        """Nothing happens where something else was asked for meanwhile."""
+        self.change_work(work.arn, lambda now: None if now and work.same_as(now) else now)
+
+    def change_work(self, arn: str, change: Callable[[Work | None], Work | None]) -> Work | None:
+        """As ``change``; None: no work is asked for."""
+        while True:
+            document = self.documents.get(Work.KIND, arn)
+            before = None if document is None else msgspec.convert(document.body, Work)
+            version = document.version if document else 0
+            new = change(before)
+            if new == before:
+                return new
+            try:
+                if new is None:
+                    self.documents.delete(Work.KIND, arn, expected=version)
+                else:
+                    self.documents.put(Work.KIND, arn, msgspec.to_builtins(new), expected=version)
+            except Conflict:
+                continue
+            return new
 
     def _key(self, key: str) -> str:
         return f"{self.place.account}/{self.place.region}/{key}"

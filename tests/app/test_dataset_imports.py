@@ -1,0 +1,269 @@
+"""Import jobs: files into a dataset, by its schema, as a job of the control plane does it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from endcap.adapters.sqlite import SqliteDocuments
+from endcap.app.answers import answer
+from endcap.app.control_work import Means, run
+from endcap.app.shop import Shop
+from endcap.bootstrap import open_shop
+from endcap.control.registry.arns import DATASET, GROUP, IMPORT, SCHEMA, Place
+from endcap.control.registry.datasets import INTERACTIONS, ITEMS, USERS, Dataset
+from endcap.control.registry.groups import Group
+from endcap.control.registry.imports import FULL, INCREMENTAL, ImportJob
+from endcap.control.registry.resource import CREATE, Work
+from endcap.control.registry.schemas import Schema
+from endcap.control.registry.statuses import ACTIVE, FAILED, PENDING
+from endcap.control.registry.store import Registry
+from endcap.domain.values import Query
+from endcap.settings import load_settings
+
+NOW = 1_700_000_000_000_000
+Fields = list[dict[str, Any]]
+
+EVENTS: Fields = [
+    {"name": "USER_ID", "type": "string"},
+    {"name": "ITEM_ID", "type": "string"},
+    {"name": "TIMESTAMP", "type": "long"},
+    {"name": "EVENT_TYPE", "type": ["null", "string"]},
+    {"name": "EVENT_VALUE", "type": ["float", "null"]},
+    {"name": "DEVICE", "type": ["string", "null"], "categorical": True},
+]
+GOODS: Fields = [
+    {"name": "ITEM_ID", "type": "string"},
+    {"name": "PRICE", "type": ["float", "null"]},
+    {"name": "GENRES", "type": ["string", "null"], "categorical": True},
+    {"name": "CREATION_TIMESTAMP", "type": ["long", "null"]},
+    {"name": "PAGES", "type": "int"},
+]
+PEOPLE: Fields = [
+    {"name": "USER_ID", "type": "string"},
+    {"name": "AGE", "type": "int"},
+    {"name": "MEMBER", "type": ["boolean", "null"]},
+]
+FIELDS = {INTERACTIONS: EVENTS, ITEMS: GOODS, USERS: PEOPLE}
+
+
+@dataclass
+class Plane:
+    """A home with one dataset group and its three datasets."""
+
+    home: Path
+    registry: Registry
+    means: Means
+    jobs: int = 0
+
+    @property
+    def roots(self) -> Path:
+        return self.home / "files"
+
+    def shop(self) -> Shop:
+        return self.means.open_shop("shop")
+
+    def write(self, name: str, *lines: str) -> str:
+        path = self.roots / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(f"{line}\n" for line in lines))
+        return f"file://{path}"
+
+    def ask(self, kind: str, location: str, mode: str = FULL) -> str:
+        self.jobs += 1
+        arn = self.registry.arn(IMPORT, f"job-{self.jobs}")
+        dataset = self.registry.arn(DATASET, f"shop/{kind}")
+        job = ImportJob(
+            arn=arn, name=f"job-{self.jobs}", status=PENDING, dataset_arn=dataset,
+            location=location, mode=mode,
+        )  # fmt: skip
+        self.registry.create(job)
+        self.registry.ask(Work(arn, CREATE, NOW))
+        return arn
+
+    def done(self, arn: str) -> ImportJob:
+        run(self.means, self.registry, arn, lambda _stage, _share: None)
+        return self.registry.find(ImportJob, arn)
+
+    def bring(self, kind: str, location: str, mode: str = FULL) -> ImportJob:
+        return self.done(self.ask(kind, location, mode))
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        with self.shop().lake.connect() as connection:
+            found = connection.sql(f"SELECT * FROM {table} ORDER BY ALL").to_arrow_table()
+        rows: list[dict[str, Any]] = found.to_pylist()
+        return rows
+
+
+@pytest.fixture
+def plane(tmp_path: Path) -> Plane:
+    settings = load_settings(
+        {"ENDCAP_HOME": str(tmp_path), "ENDCAP_IMPORT_ROOTS": str(tmp_path / "files")}
+    )
+    (tmp_path / "files").mkdir()
+    registry = Registry(SqliteDocuments(tmp_path / "control.sqlite"), Place(), lambda n: "0" * n)
+
+    def fetch(location: str, _lake: Path) -> str:
+        raise AssertionError(location)
+
+    means = Means(
+        open_shop=lambda name: open_shop(settings, name),
+        fetch=fetch,
+        drop=lambda _location, _lake: None,
+        remove=lambda _name: None,
+        now=lambda: NOW,
+    )
+    group = registry.arn(GROUP, "shop")
+    registry.create(Group(arn=group, name="shop", shop="shop"))
+    for kind, fields in FIELDS.items():
+        text = json.dumps({"type": "record", "name": kind, "fields": fields, "version": "1.0"})
+        schema = registry.arn(SCHEMA, kind)
+        registry.create(Schema(arn=schema, name=kind, schema=text))
+        dataset = registry.arn(DATASET, f"shop/{kind}")
+        registry.create(
+            Dataset(arn=dataset, name=kind, group_arn=group, type=kind, schema_arn=schema)
+        )
+    return Plane(tmp_path, registry, means)
+
+
+def test_interactions_of_a_file_count_in_the_next_answer(plane: Plane) -> None:
+    lines = [f"u{n},i{n % 3},{1_600_000_000 + n},View,,web|app" for n in range(30)]
+    header = "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE,EVENT_VALUE,DEVICE"
+    done = plane.bring(INTERACTIONS, plane.write("events.csv", header, *lines, "u1,i1,,View,,"))
+    assert (done.status, done.failure_reason) == (ACTIVE, "")
+    assert (done.rows, done.refused) == (30, 1)
+    first = plane.rows("events")[0]
+    assert first["event_type"] == "view"
+    assert first["ts"] % 1_000_000 == 0
+    assert json.loads(first["attributes"]) == {"device": ["web", "app"]}
+    found = answer(plane.shop(), Query(surface="popular", at=NOW, k=5))
+    assert {item.id for item in found.items} == {"i0", "i1", "i2"}
+
+
+def test_event_types_stay_the_clients_own_words_but_for_the_three_known(plane: Plane) -> None:
+    header = "user_id,item_id,timestamp,event_type"
+    lines = ["u,a,1600000000,Watch", "u,b,1600000001,AddToCart", "u,c,1600000002,"]
+    assert plane.bring(INTERACTIONS, plane.write("e.csv", header, *lines)).status == ACTIVE
+    types = {row["item_id"]: row["event_type"] for row in plane.rows("events")}
+    assert types == {"a": "Watch", "b": "add_to_cart", "c": "view"}
+
+
+def test_items_have_the_types_that_the_schema_says(plane: Plane) -> None:
+    where = plane.write(
+        "items.csv",
+        "PAGES,ITEM_ID,GENRES,PRICE,CREATION_TIMESTAMP,EXTRA",
+        "10,a,Comedy|Drama,1,1600000000,x",
+        "20,b,Comedy,,,y",
+        "many,c,Drama,2.5,1600000000,z",
+        ",d,Drama,2.5,1600000000,z",
+    )
+    done = plane.bring(ITEMS, where)
+    assert (done.status, done.rows, done.refused) == (ACTIVE, 2, 2)
+    assert plane.rows("items") == [
+        {"item_id": "a", "pages": 10, "genres": ["Comedy", "Drama"], "price": 1.0,
+         "created": 1_600_000_000_000_000},
+        {"item_id": "b", "pages": 20, "genres": ["Comedy"], "price": None, "created": None},
+    ]  # fmt: skip
+
+
+def test_parquet_gives_the_same_as_csv(plane: Plane) -> None:
+    table = pa.table(
+        {
+            "USER_ID": ["u1", "u2", "u3"],
+            "AGE": pa.array([30, None, 31], pa.int32()),
+            "MEMBER": [True, False, None],
+        }
+    )
+    pq.write_table(table, plane.roots / "users.parquet")
+    done = plane.bring(USERS, f"file://{plane.roots}/users.parquet")
+    assert (done.status, done.rows, done.refused) == (ACTIVE, 2, 1)
+    assert plane.rows("users") == [
+        {"user_id": "u1", "age": 30, "member": True},
+        {"user_id": "u3", "age": 31, "member": None},
+    ]
+
+
+def test_full_replaces_what_imports_brought_and_incremental_adds(plane: Plane) -> None:
+    header = "USER_ID,ITEM_ID,TIMESTAMP"
+    one = plane.write("one.csv", header, "u,a,1600000000", "u,b,1600000001")
+    two = plane.write("two.csv", header, "u,b,1600000001", "u,c,1600000002")
+    plane.bring(INTERACTIONS, one)
+    plane.bring(INTERACTIONS, two, INCREMENTAL)
+    assert [row["item_id"] for row in plane.rows("events")] == ["a", "b", "c"]
+    plane.bring(INTERACTIONS, two, FULL)
+    assert [row["item_id"] for row in plane.rows("events")] == ["b", "c"]
+    found = answer(plane.shop(), Query(surface="popular", at=NOW, k=5))
+    assert {item.id for item in found.items} == {"b", "c"}
+
+
+def test_all_files_of_a_folder_go_in(plane: Plane) -> None:
+    header = "USER_ID,AGE"
+    plane.write("people/part-1.csv", header, "a,1")
+    plane.write("people/part-2.csv", header, "b,2")
+    done = plane.bring(USERS, f"file://{plane.roots}/people/")
+    assert (done.status, done.rows) == (ACTIVE, 2)
+
+
+BAD: Mapping[str, tuple[str, list[str], str]] = {
+    "mostly bad": (
+        INTERACTIONS,
+        ["USER_ID,ITEM_ID,TIMESTAMP", "u,i,soon", "u,,1600000000", "u,i,1600000000"],
+        "2 of 3 rows",
+    ),
+    "line and column": (
+        INTERACTIONS,
+        ["USER_ID,ITEM_ID,TIMESTAMP", "secret,i,soon"],
+        "bad.csv line 2, column TIMESTAMP: not a whole number",
+    ),
+    "column": (INTERACTIONS, ["USER_ID,THING,TIMESTAMP", "u,i,1600000000"], "no column ITEM_ID"),
+    "no rows": (USERS, ["USER_ID,AGE"], "no rows"),
+    "id": (INTERACTIONS, ["USER_ID,ITEM_ID,TIMESTAMP", f"{'x' * 300},i,1"], "id too long"),
+    "json": (USERS, ['{"USER_ID": "u", "AGE": 3}'], "takes CSV"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_is_wrong_with_a_file_is_the_failure_reason(plane: Plane, case: str) -> None:
+    kind, lines, reason = BAD[case]
+    name = "bad.json" if case == "json" else "bad.csv"
+    done = plane.bring(kind, plane.write(name, *lines))
+    assert done.status == FAILED
+    assert reason in done.failure_reason
+    assert "secret" not in done.failure_reason
+    assert plane.rows("events") == []
+
+
+def test_only_files_below_the_import_roots_are_read(plane: Plane) -> None:
+    outside = plane.home / "outside.csv"
+    outside.write_text("USER_ID,AGE\nu,1\n")
+    (plane.roots / "link.csv").symlink_to(outside)
+    (plane.roots / "folder").mkdir()
+    (plane.roots / "folder" / "link.csv").symlink_to(outside)
+    roots = f"file://{plane.roots}"
+    for location in (f"file://{outside}", f"{roots}/../outside.csv", f"{roots}/link.csv",
+                     f"{roots}/folder", f"{roots}/%2e%2e/outside.csv"):  # fmt: skip
+        done = plane.bring(USERS, location)
+        assert done.status == FAILED, location
+        assert "ENDCAP_IMPORT_ROOTS" in done.failure_reason
+    assert "there is no file" in plane.bring(USERS, f"{roots}/nothing.csv").failure_reason
+    assert "must begin with" in plane.bring(USERS, "https://example.com/a").failure_reason
+
+
+def test_a_job_that_was_done_before_changes_nothing(plane: Plane) -> None:
+    where = plane.write("users.csv", "USER_ID,AGE", "a,1")
+    arn = plane.ask(USERS, where)
+    plane.done(arn)
+    version = plane.shop().lake.manifest().version
+    plane.registry.ask(Work(arn, CREATE, NOW))  # it was killed before it said that it is done
+    os.truncate(plane.roots / "users.csv", 0)
+    assert plane.done(arn).status == ACTIVE
+    assert plane.shop().lake.manifest().version == version
+    assert plane.registry.works() == []

@@ -1,0 +1,108 @@
+"""A running server does the work that the registry asks for, whatever is killed."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from endcap.bootstrap import open_shop
+from endcap.bootstrap.control import open_control
+from endcap.control.registry.arns import DATASET, GROUP, IMPORT, SCHEMA
+from endcap.control.registry.control import Control
+from endcap.control.registry.datasets import INTERACTIONS, Dataset
+from endcap.control.registry.groups import Group
+from endcap.control.registry.imports import ImportJob
+from endcap.control.registry.resource import CREATE, Resource, Work
+from endcap.control.registry.schemas import Schema
+from endcap.control.registry.statuses import ACTIVE, FAILED, PENDING, SETTLED
+from endcap.settings import load_settings
+
+pytestmark = pytest.mark.server
+
+COLUMNS = {"USER_ID": "string", "ITEM_ID": "string", "TIMESTAMP": "long"}
+
+
+def plane(home: Path) -> Control:
+    """A registry with one group and its interactions."""
+    control = open_control(load_settings({"ENDCAP_HOME": str(home)}))
+    registry = control.registry
+    fields = [{"name": name, "type": kind} for name, kind in COLUMNS.items()]
+    text = json.dumps({"type": "record", "name": "Interactions", "fields": fields})
+    group, schema = registry.arn(GROUP, "other"), registry.arn(SCHEMA, "events")
+    dataset = registry.arn(DATASET, "other/INTERACTIONS")
+    registry.create(Group(arn=group, name="other", shop="other"))
+    registry.create(Schema(arn=schema, name="events", schema=text))
+    registry.create(
+        Dataset(arn=dataset, name="d", group_arn=group, type=INTERACTIONS, schema_arn=schema)
+    )
+    return control
+
+
+def write(path: Path, rows: int) -> str:
+    lines = (f"u{n % 997},i{n % 101},{1_600_000_000 + n}\n" for n in range(rows))
+    path.write_text("USER_ID,ITEM_ID,TIMESTAMP\n" + "".join(lines))
+    return f"file://{path}"
+
+
+def ask(control: Control, name: str, location: str) -> str:
+    arn = control.registry.arn(IMPORT, name)
+    dataset = control.registry.arn(DATASET, "other/INTERACTIONS")
+    job = ImportJob(arn=arn, name=name, status=PENDING, dataset_arn=dataset, location=location)
+    control.registry.create(job)
+    control.registry.ask(Work(arn, CREATE, time.time_ns() // 1000))
+    control.wake()
+    return arn
+
+
+def until(
+    control: Control, shape: type[Resource], arn: str, ready: Callable[[Any], bool], s: float = 60
+) -> Any:
+    deadline = time.monotonic() + s
+    while time.monotonic() < deadline:
+        found = control.registry.find(shape, arn)
+        if ready(found):
+            return found
+        time.sleep(0.02)
+    raise AssertionError(found)
+
+
+def settled(resource: Resource) -> bool:
+    return resource.status in SETTLED
+
+
+def events(home: Path) -> int:
+    shop = open_shop(load_settings({"ENDCAP_HOME": str(home)}), "other")
+    with shop.lake.connect() as connection:
+        found = connection.execute("SELECT count(*) FROM events").fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def test_an_import_is_done_by_a_running_server(serve: Any, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    server = serve(home, workers=1, ENDCAP_IMPORT_ROOTS=str(tmp_path))
+    control = plane(home)
+    arn = ask(control, "one", write(tmp_path / "one.csv", 1000))
+    done = until(control, ImportJob, arn, settled)
+    assert (done.status, done.failure_reason, done.rows) == (ACTIVE, "", 1000)
+    assert events(home) == 1000
+    bad = ask(control, "two", f"file://{tmp_path}/nothing.csv")
+    failed = until(control, ImportJob, bad, settled)
+    assert failed.status == FAILED
+    assert "nothing.csv" in failed.failure_reason
+    until(control, ImportJob, bad, lambda _: control.registry.works() == [])
+    assert len(server.children("registra")) == 1
+
+
+def test_what_was_asked_while_no_server_ran_is_done_by_the_next(serve: Any, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    control = plane(home)
+    arn = ask(control, "one", write(tmp_path / "one.csv", 10))
+    serve(home, workers=1, ENDCAP_IMPORT_ROOTS=str(tmp_path))
+    assert until(control, ImportJob, arn, settled).status == ACTIVE
+
