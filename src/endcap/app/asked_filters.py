@@ -85,9 +85,7 @@ def with_values(
 @lru_cache(512)
 def _read(expression: str, items: Columns, users: Columns) -> tuple[Filter, Rewritten]:
     parsed = parse(expression, extended=False, field="filterArn")
-    checked = check(
-        parsed, kinds_of(items), kinds_of(users), extended=False, field="filterArn"
-    )
+    checked = check(parsed, kinds_of(items), kinds_of(users), extended=False, field="filterArn")
     return checked, rewritten(checked)
 
 

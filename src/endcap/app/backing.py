@@ -1,4 +1,4 @@
-"""What stands behind the ARN of a campaign or recommender: a recipe, a trained version, settings."""
+"""What stands behind the ARN of a campaign or recommender: recipe, trained version, settings."""
 
 from __future__ import annotations
 
