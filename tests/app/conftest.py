@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import random
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,14 +15,37 @@ import pytest
 import xgboost
 from msgspec.structs import replace
 
+from endcap.adapters.sqlite import SqliteDocuments
 from endcap.app.rankers import RANKERS
+from endcap.app.recommending import recommend, rerank
 from endcap.app.reloading import MODELS
+from endcap.bootstrap.shops import shops_of
 from endcap.control import solution_versions
+from endcap.control.registry.arns import (
+    CAMPAIGN,
+    DATASET,
+    FILTER,
+    GROUP,
+    RECIPE,
+    RECOMMENDER,
+    SCHEMA,
+    VERSION,
+    Place,
+)
+from endcap.control.registry.campaigns import Campaign
+from endcap.control.registry.datasets import Dataset
+from endcap.control.registry.filters import Filter
+from endcap.control.registry.groups import Group
+from endcap.control.registry.recommenders import Recommender
+from endcap.control.registry.schemas import Schema
+from endcap.control.registry.store import Registry
+from endcap.control.registry.versions import Version
 from endcap.data.training import load_catalogue, load_interactions
 from endcap.features.products import product_table
 from endcap.models.calibration import isotonic
 from endcap.models.ranker import COLUMNS, Ranker
 from endcap.models.trees import read_xgboost
+from endcap.settings import load_settings
 
 # Every call by which a use case changes something that lasts.
 STEPS = (
@@ -161,3 +188,95 @@ def ranked(board: Any) -> Any:
         return board
 
     return publish
+
+
+class Wire:
+    """Dataset groups of the Personalize API over the shops of one home, with what answers there."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.settings = load_settings({"ENDCAP_HOME": str(home), "ENDCAP_DEADLINE_MS": "60000"})
+        drawn = random.Random(3)
+        self.registry = Registry(
+            SqliteDocuments(home / "control.sqlite"),
+            Place(),
+            lambda digits: "".join(drawn.choices("0123456789abcdef", k=digits)),
+        )
+        self.shops = shops_of(self.settings, self.registry)
+        self.at = 1_750_100_000_000_000
+
+    def group(self, name: str, shop: str = "default") -> str:
+        arn = self.registry.arn(GROUP, name)
+        self.registry.create(Group(arn=arn, name=name, shop=shop))
+        return arn
+
+    def dataset(self, group: str, kind: str, *columns: dict[str, Any]) -> None:
+        """``columns``: the fields of its schema."""
+        schema, name = self.registry.arn(SCHEMA, f"{group}-{kind}"), f"{group}/{kind}"
+        text = json.dumps({"type": "record", "name": kind.capitalize(), "fields": columns})
+        self.registry.create(Schema(arn=schema, name=f"{group}-{kind}", schema=text))
+        self.registry.create(
+            Dataset(
+                arn=self.registry.arn(DATASET, name), name=name, type=kind, schema_arn=schema,
+                group_arn=self.registry.arn(GROUP, group),
+            )
+        )  # fmt: skip
+
+    def campaign(self, group_arn: str, recipe: str, model: str = "v0001", **config: Any) -> str:
+        """Of a new solution version of that recipe."""
+        name = f"c{self.registry.draw(8)}"
+        arn, version = self.registry.arn(CAMPAIGN, name), self.registry.arn(VERSION, f"{name}/0a")
+        recipe_arn = self.registry.arn(RECIPE, recipe)
+        self.registry.create(
+            Version(
+                arn=version, name="", solution_arn=version[:-3], group_arn=group_arn,
+                recipe_arn=recipe_arn, model=model,
+            )
+        )  # fmt: skip
+        self.registry.create(
+            Campaign(arn=arn, name=name, version_arn=version, config=config or None)
+        )
+        return arn
+
+    def recommender(self, group_arn: str, recipe: str, model: str, **config: Any) -> str:
+        name = f"r{self.registry.draw(8)}"
+        arn = self.registry.arn(RECOMMENDER, name)
+        self.registry.create(
+            Recommender(
+                arn=arn, name=name, group_arn=group_arn, model=model, config=config or None,
+                recipe_arn=self.registry.arn(RECIPE, recipe),
+            )
+        )  # fmt: skip
+        return arn
+
+    def filter(self, group_arn: str, expression: str) -> str:
+        name = f"f{self.registry.draw(8)}"
+        arn = self.registry.arn(FILTER, name)
+        self.registry.create(Filter(arn=arn, name=name, group_arn=group_arn, expression=expression))
+        return arn
+
+    def recommend(self, arn: str, **given: Any) -> dict[str, Any]:
+        """``arn``: of a campaign or recommender."""
+        member = "recommenderArn" if ":recommender/" in arn else "campaignArn"
+        told = {member: arn, **given}
+        return asyncio.run(recommend(self.shops, self.registry, told, self.at))
+
+    def ids(self, arn: str, **given: Any) -> list[str]:
+        return [item["itemId"] for item in self.recommend(arn, **given)["itemList"]]
+
+    def rerank(self, arn: str, **given: Any) -> list[dict[str, Any]]:
+        told = {"campaignArn": arn, **given}
+        found = asyncio.run(rerank(self.shops, self.registry, told, self.at))
+        ranking: list[dict[str, Any]] = found["personalizedRanking"]
+        return ranking
+
+
+@pytest.fixture
+def wire(board: Any) -> Wire:
+    """Over a copy of the checkerboard shop, ``default``, whose version v0001 is trained."""
+    return Wire(board.home)
+
+
+@pytest.fixture(scope="session")
+def make_wire() -> type[Wire]:
+    return Wire

@@ -150,4 +150,24 @@ CONTROL_MESSAGES: dict[str, str] = {
     "tag_twice": "the tag {value!r} is given twice",
     "tag_reserved": "the tag {value!r} begins with aws:, which is reserved",
     "not_taggable": "{field}: a {kind} has no tags",
+    # Recommendations and rankings.
+    "one_of_two": "a request names either {field} or {permitted}, and exactly one of them",
+    "not_active": "{field}: {value!r} has the status {status!r}; it must be ACTIVE",
+    "recipe_ranks": "{field}: {value} orders a given list; ask GetPersonalizedRanking with "
+    "inputList",
+    "recipe_ranks_not": "{field}: {value} does not order lists; ask GetRecommendations, or name a "
+    "campaign of aws-personalized-ranking",
+    "recipe_segments": "{field}: {value} finds users; create a batch segment job",
+    "recipe_needs": "{value} needs {field}",
+    "results_out_of_range": "{field} must be from 1 to {most}, not {value}",
+    "input_too_long": "{field} has {count} items; at most {most} are permitted",
+    "filter_of_other_group": "{field}: {value!r} belongs to another dataset group",
+    "metadata_disabled": "{field}: the campaign or recommender was not made with {permitted}; "
+    "update its configuration",
+    "metadata_dataset": "{field} may name columns of ITEMS alone, not of {value!r}",
+    "metadata_column": "{field}: the schema of the items has no column {value!r}; it has "
+    "{permitted}",
+    "too_many_columns": "{field} names {count} columns; at most {most} are permitted",
+    "too_many_promotions": "{field} holds {count}; at most {most} is permitted",
+    "promotion_lacks": "{field} is required",
 }
