@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from types import FrameType
 
 import uvicorn
@@ -20,9 +21,11 @@ import uvloop
 from endcap.adapters.parameters import resolved
 from endcap.app.intake import Intake
 from endcap.app.shop import Shop
+from endcap.app.shops import Opened
 from endcap.app.vitals import Vitals
 from endcap.bootstrap import open_shop, prepare_kernels, tokens_of, tracer_of
 from endcap.bootstrap.vectors import close_servers
+from endcap.bootstrap.wire import desk_of
 from endcap.domain.errors import EndcapError
 from endcap.entrypoints.bonds import DRAIN_S, Bonds, end_with_supervisor, tell
 from endcap.entrypoints.logs import log_to_stderr
@@ -31,6 +34,7 @@ from endcap.entrypoints.preload import Preloaded
 from endcap.entrypoints.reloader import Reloader
 from endcap.entrypoints.warmth import warm
 from endcap.serving.api import Api
+from endcap.serving.personalize.api import Personalize
 from endcap.serving.traced import Traced, Tracer
 from endcap.settings import Settings, load_settings
 
@@ -66,8 +70,14 @@ async def serve(
     shop: Shop, sock: socket.socket, status: int, prefix: str, tracer: Tracer | None
 ) -> None:
     """Until SIGTERM or SIGINT; requests in flight are finished, for up to ``DRAIN_S`` seconds."""
-    intake = Intake(shop)
-    api = Api(shop, intake, now, prefix)
+    intake, loop = Intake(shop), asyncio.get_running_loop()
+
+    def attend(opened: Shop) -> None:
+        Reloader(opened, loop)
+
+    desk = partial(desk_of, Opened(shop, intake), now, attend)
+    personalize = Personalize(desk, shop.settings, now)
+    api = Api(shop, intake, now, prefix, personalize=personalize)
     config = uvicorn.Config(
         Traced(api, tracer) if tracer is not None else api,
         http=OneWrite,
@@ -81,8 +91,8 @@ async def serve(
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=DRAIN_S,
     )
-    Reloader(shop, asyncio.get_running_loop())
-    follower = asyncio.create_task(follow(shop, Vitals(shop, intake)))
+    attend(shop)
+    follower = asyncio.create_task(follow(shop, Vitals(shop, intake), personalize))
     gc.collect()
     gc.freeze()  # what was loaded at the start stays: later collections skip it
     try:
@@ -91,13 +101,14 @@ async def serve(
         follower.cancel()
 
 
-async def follow(shop: Shop, vitals: Vitals) -> None:
+async def follow(shop: Shop, vitals: Vitals, personalize: Personalize) -> None:
     """Apply what other processes write, so that no request finds a long tail to fold."""
     while True:
         vitals.write(now())
         await asyncio.sleep(CATCH_UP_S)
         try:
             shop.refresh()
+            personalize.refresh()
         except Exception:
             log.exception("could not follow the log")
             await asyncio.sleep(1)

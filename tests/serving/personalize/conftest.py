@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from endcap.app.intake import Intake
+from endcap.app.shops import Opened
 from endcap.bootstrap import open_shop
+from endcap.bootstrap.wire import desk_of
 from endcap.control.registry.arns import Place
 from endcap.serving.api import Api
 from endcap.serving.personalize.api import Personalize
-from endcap.serving.personalize.desk import Desk
 from endcap.settings import Settings, load_settings
 
 WHEN = 1_700_000_000_123_456  # µs
@@ -34,7 +34,8 @@ class Table:
     asked: list[tuple[str, Place, Mapping[str, Any]]] = field(default_factory=list)
 
     def operation(self, name: str) -> Callable[..., Any]:
-        def run(place: Place, given: Mapping[str, Any], at: int) -> Any:
+        def run(control: Any, given: Mapping[str, Any], at: int) -> Any:
+            place = getattr(control, "registry", control).place
             self.asked.append((name, place, given))
             answer = self.answers[name]
             if isinstance(answer, list):
@@ -48,8 +49,8 @@ class Table:
     def runtime(self, name: str) -> Callable[..., Any]:
         run = self.operation(name)
 
-        async def asked(place: Place, given: Mapping[str, Any], at: int) -> Any:
-            return run(place, given, at)
+        async def asked(shops: Any, registry: Any, given: Mapping[str, Any], at: int) -> Any:
+            return run(registry, given, at)
 
         return asked
 
@@ -72,18 +73,17 @@ def make_wire(tmp_path: Path, conformity: Any) -> Iterator[Callable[..., Wire]]:
     def make(answers: Any = None, runtime: Any = None, **settings: Any) -> Wire:
         table = Table({**(answers or {}), **(runtime or {})})
         read = load_settings({"ENDCAP_HOME": str(tmp_path / "home")}, **settings)
-        threads = ThreadPoolExecutor(1)
-        desk = Desk(
-            lambda place: place,
-            {name: table.operation(name) for name in answers or {}},
-            {name: table.runtime(name) for name in runtime or {}},
-            now,
-            threads,
-            read.describe_wait_s,
-        )
         shop = open_shop(read)
-        api = Api(shop, Intake(shop), now, personalize=Personalize(desk, read, now))
-        made.append((wire := Wire(table, conformity.Bridge(api), read), threads))
+        own = Opened(shop, Intake(shop))
+        found = desk_of(own, now)
+        desk = replace(
+            found,
+            operations={name: table.operation(name) for name in answers or {}},
+            runtime={name: table.runtime(name) for name in runtime or {}},
+        )
+        wired = Personalize(lambda: desk, read, now)
+        api = Api(shop, own.intake, now, personalize=wired)
+        made.append((wire := Wire(table, conformity.Bridge(api), read), desk.threads))
         return wire
 
     yield make

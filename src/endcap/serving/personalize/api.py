@@ -33,11 +33,14 @@ log = logging.getLogger("endcap.serving")
 
 
 class Personalize:
-    """Answers every request below its base path; never raises but Disconnected. ``now`` gives µs
-    since 1970."""
+    """Answers every request below its base path; never raises but Disconnected. ``desk`` opens
+    what answers, at the first request. ``now`` gives µs since 1970."""
 
-    def __init__(self, desk: Desk, settings: Settings, now: Callable[[], int]) -> None:
-        self._desk, self._auth = desk, settings.auth
+    def __init__(
+        self, desk: Callable[[], Desk], settings: Settings, now: Callable[[], int]
+    ) -> None:
+        self._open, self._auth = desk, settings.auth
+        self._opened: Desk | None = None
         self._most_body = settings.max_body_kb * 1024
         self._region, self._account = settings.arn_region, settings.arn_account
         self._origins = Origins(settings.cors_origins)
@@ -63,6 +66,13 @@ class Personalize:
             reply = failure(operation, Internal("internal_error"))
         return (operation.name if operation else "none"), reply
 
+    def refresh(self) -> None:
+        """Apply to the groups that are open what other processes have written. Raises the first
+        of what went wrong, after all."""
+        failures = self._opened.shops.refresh() if self._opened is not None else []
+        if failures:
+            raise failures[0]
+
     async def _answer(
         self, operation: Operation, scope: Message, receive: Receive
     ) -> dict[str, Any] | None:
@@ -76,7 +86,9 @@ class Personalize:
         given = validated(operation, decoded(raw))
         region = region_of(sent.headers, self._region)
         place = Place(region, self._account, partition_of(region))
-        return await self._desk.ask(operation, given, place)
+        if self._opened is None:
+            self._opened = self._open()
+        return await self._opened.ask(operation, given, place)
 
     def _admit(self, scope: Message, sent: Sent) -> Signed | None:
         """Raises Refused, Forbidden (personalize_closed, origin_refused)."""

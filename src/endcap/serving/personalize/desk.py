@@ -5,41 +5,57 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from endcap.app.putting import put_events, put_items, put_users
+from endcap.app.shops import Shops
 from endcap.control.registry.arns import Place
+from endcap.control.registry.control import Control, Operation
+from endcap.control.registry.operations import OPERATIONS
 from endcap.control.registry.statuses import UNDER_WAY
+from endcap.control.registry.store import Registry
 from endcap.domain.errors import InvalidInput
 from endcap.serving.personalize.refused import REFUSED
-from endcap.serving.personalize.shapes import Operation
+from endcap.serving.personalize.shapes import Operation as Asked
 
 Given = Mapping[str, Any]
 Answer = dict[str, Any] | None
+# The wire's members in, those of the answer out; the last is now, µs.
+Runtime = Callable[[Shops, Registry, Given, int], Awaitable[Answer]]
+
 FIRST_LOOK_S, LONGEST_LOOK_S = 0.05, 0.25  # between two looks at what is in the making
 DESCRIBE = "Describe"
+
+# Recommendations and events, by the wire's name.
+RUNTIME: Mapping[str, Runtime] = {
+    "PutEvents": put_events,
+    "PutItems": put_items,
+    "PutUsers": put_users,
+}
 
 
 @dataclass(frozen=True)
 class Desk:
-    """``control`` gives what operations of the control plane work with, for one place, and
-    ``operations`` are those: they run in ``threads``. ``runtime``: recommendations and events, in
-    the loop. ``now`` gives µs since 1970. ``wait_s``: how long a describe call waits for the end
-    of what is under way."""
+    """``operations``, of the control plane, run in ``threads``; ``runtime`` in the loop. ``now``
+    gives µs since 1970. ``wait_s``: how long a describe call waits for the end of what is under
+    way."""
 
-    control: Callable[[Place], Any]
-    operations: Mapping[str, Callable[[Any, Given, int], Answer]]
-    runtime: Mapping[str, Callable[[Any, Given, int], Awaitable[Answer]]]
+    control: Control
+    shops: Shops
     now: Callable[[], int]
     threads: Executor
     wait_s: float
+    operations: Mapping[str, Operation] = field(default_factory=lambda: OPERATIONS)
+    runtime: Mapping[str, Runtime] = field(default_factory=lambda: RUNTIME)
 
-    async def ask(self, operation: Operation, given: Given, place: Place) -> Answer:
+    async def ask(self, operation: Asked, given: Given, place: Place) -> Answer:
         """Raises what the operation raises, and InvalidInput (operation_refused)."""
         name = operation.name
         if name in self.runtime:
-            return await self.runtime[name](self.control(place), given, self.now())
+            registry = self.control.registry.elsewhere(place)
+            return await self.runtime[name](self.shops, registry, given, self.now())
         if name not in self.operations:
             reason = REFUSED.get(name, "it is not built")
             raise InvalidInput("operation_refused", field="operation", value=name, reason=reason)
@@ -49,7 +65,7 @@ class Desk:
         return answer
 
     async def _control(self, name: str, given: Given, place: Place) -> Answer:
-        run = partial(self.operations[name], self.control(place), given, self.now())
+        run = partial(self.operations[name], self.control.elsewhere(place), given, self.now())
         return await asyncio.get_running_loop().run_in_executor(self.threads, run)
 
     async def _settled(self, name: str, given: Given, place: Place, answer: Answer) -> Answer:
