@@ -32,7 +32,6 @@ CONTROL_MESSAGES: dict[str, str] = {
     "made_elsewhere": "the {kind} {value!r} was made by a command of Endcap, not by this API, "
     "which reads it and cannot change it",
     # Jobs: imports, deletions, what became of a process.
-    "bad_location": "{field} must begin with s3:// or file:///, not {value!r}",
     "no_import_roots": "files of this machine are not read, because {field} is empty; set it to "
     "the folders that jobs may read and write, with : between them, and restart the server",
     "outside_import_roots": "{value!r} is not below a folder that ENDCAP_IMPORT_ROOTS lists; move "
@@ -81,7 +80,6 @@ CONTROL_MESSAGES: dict[str, str] = {
     "the solution asks for; import or send some, or choose another event type",
     "bad_event_value_threshold": "eventValueThreshold must be a number, not {value!r}",
     "no_such_items": "no item that was learnt from is permitted by {value!r}",
-    "unknown_recipe": "there is no recipe {value!r}; ListRecipes names all",
     # What clients put: events, items, users.
     "unknown_tracker": "{field}: there is no event tracker with the id {value!r} in region "
     "{region}, account {account}; take the trackingId of CreateEventTracker or "
@@ -141,8 +139,6 @@ CONTROL_MESSAGES: dict[str, str] = {
     "not_segment": "the recipe {value!r} chooses items, not users; use a batch inference job",
     "campaign_of_other_group": "the solution version {value!r} belongs to another dataset group "
     "than the campaign",
-    "filter_of_other_group": "the filter {value!r} belongs to another dataset group than the "
-    "solution version",
     "tracker_exists": "the dataset group {value!r} has an event tracker already: {found}",
     "bad_location": "{field} must be s3://BUCKET/KEY or file:///FOLDER/FILE, not {value!r}",
     "themes_refused": "{field}: themes are not generated here; leave it out, or BATCH_INFERENCE",
