@@ -115,7 +115,7 @@ CONTROL_MESSAGES: dict[str, str] = {
     "in_use": "the {kind} {value!r} is in use by {users}; {todo}",
     "lacks_dataset": "the dataset group {value!r} has no dataset of type {permitted}; make it "
     "first",
-    "unknown_recipe": "{field}: there is no recipe {value!r}; ListRecipes names them",
+    "no_such_recipe": "{field}: there is no recipe {value!r}; ListRecipes names them",
     "recipe_refused": "{field}: the recipe {value!r} is not offered: {reason}",
     "recipe_missing": "recipeArn is needed, or performAutoML",
     "recipe_of_domain": "{field}: {value!r} is a recipe of the domain {permitted}: take it for a "

@@ -53,7 +53,7 @@ def list_recipes(control: Control, given: Mapping[str, Any], at: int) -> dict[st
 
 
 def recipe_of(arn: str, field: str = "recipeArn") -> RecipeInfo:
-    """Raises NotFound (unknown_recipe), InvalidInput (bad_arn, arn_of_other_kind,
+    """Raises NotFound (no_such_recipe), InvalidInput (bad_arn, arn_of_other_kind,
     recipe_refused)."""
     at = parse(arn, field)
     if at.kind != RECIPE:
@@ -61,7 +61,7 @@ def recipe_of(arn: str, field: str = "recipeArn") -> RecipeInfo:
     if at.key in REFUSED:
         raise InvalidInput("recipe_refused", field=field, value=at.key, reason=REFUSED[at.key])
     if at.key not in RECIPES or (at.place.region, at.place.account) != ("", ""):
-        raise NotFound("unknown_recipe", field=field, value=arn)
+        raise NotFound("no_such_recipe", field=field, value=arn)
     return RECIPES[at.key]
 
 

@@ -128,7 +128,7 @@ def delete_solution(control: Control, given: Mapping[str, Any], at: int) -> dict
 
 
 def _recipe_arn(control: Control, given: Mapping[str, Any]) -> str:
-    """Raises NotFound (unknown_recipe), InvalidInput (recipe_missing, recipe_of_domain,
+    """Raises NotFound (no_such_recipe), InvalidInput (recipe_missing, recipe_of_domain,
     recipe_refused)."""
     arn: str = given.get("recipeArn", "")
     if not arn:
