@@ -12,6 +12,7 @@ from endcap.domain.errors import InvalidInput, NotFound, Unavailable, shorten
 STATUSES = {
     "InvalidInput": 400, "NotFound": 404, "Conflict": 409, "TooLarge": 413, "Mismatch": 422,
     "Damaged": 500, "Unavailable": 503, "Unauthorized": 401, "Forbidden": 403, "OverRate": 429,
+    "InUse": 409, "OverLimit": 400, "BadToken": 400, "TooManyTags": 400, "TooManyTagKeys": 400,
 }  # fmt: skip
 
 
