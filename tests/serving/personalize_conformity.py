@@ -12,10 +12,12 @@ import json
 import math
 import re
 from collections.abc import Awaitable, Callable, Iterator
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+import botocore.session
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 
@@ -129,6 +131,14 @@ def watch(client: Any) -> Any:
     return client
 
 
+@cache
+def operation_model(name: str) -> Any:
+    """botocore's, of any of the three services."""
+    session = botocore.session.get_session()
+    models = [session.get_service_model(service) for service in SERVICES]
+    return next(told.operation_model(name) for told in models if name in told.operation_names)
+
+
 class Bridge:
     """Makes boto3 clients that ask ``app``. What an application keeps for its loop, it keeps: all
     requests run in one."""
@@ -145,6 +155,25 @@ class Bridge:
         )
         client.meta.events.register("before-send", self._sent)
         return watch(client)
+
+    def call(
+        self, name: str, body: Any, region: str = "us-east-1", **headers: str
+    ) -> tuple[int, Any]:
+        """(status, JSON) of a request that no client of botocore would send; ``body``: bytes, or
+        what becomes JSON. The answer is checked."""
+        operation = operation_model(name)
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        scope = f"AKIDTEST/20260101/{region}/personalize/aws4_request"
+        given = {
+            "authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
+        }
+        if operation.service_model.resolved_protocol == "json":
+            given["x-amz-target"] = f"AmazonPersonalize.{name}"
+        path = urlsplit(self._url).path + operation.http["requestUri"].rstrip("/")
+        pairs = [(key.encode(), value.encode()) for key, value in (given | headers).items()]
+        status, told, answer = self.ask("POST", path, pairs, raw)
+        check(operation, {"status_code": status, "headers": told, "body": answer})
+        return status, json.loads(answer) if answer else None
 
     def close(self) -> None:
         self._loop.close()

@@ -60,6 +60,7 @@ class Wire:
     table: Table
     bridge: Any
     settings: Settings
+    desk: Any
 
     def client(self, service: str = "personalize", **options: Any) -> Any:
         return self.bridge.client(service, **options)
@@ -67,26 +68,44 @@ class Wire:
 
 @pytest.fixture
 def make_wire(tmp_path: Path, conformity: Any) -> Iterator[Callable[..., Wire]]:
-    """``make_wire({operation: answer}, runtime={…}, **settings)``."""
-    made: list[Any] = []
+    """``made`` for one test."""
+    yield from made(tmp_path, conformity)
+
+
+@pytest.fixture(scope="module")
+def module_wire(
+    tmp_path_factory: pytest.TempPathFactory, conformity: Any
+) -> Iterator[Callable[..., Wire]]:
+    """``made`` for all tests of a module."""
+    yield from made(tmp_path_factory.mktemp("wire"), conformity)
+
+
+def made(folder: Path, conformity: Any) -> Iterator[Callable[..., Wire]]:
+    """``make_wire({operation: answer}, runtime={…}, **settings)``; without a table the real
+    operations answer."""
+    wires: list[Wire] = []
 
     def make(answers: Any = None, runtime: Any = None, **settings: Any) -> Wire:
         table = Table({**(answers or {}), **(runtime or {})})
-        read = load_settings({"ENDCAP_HOME": str(tmp_path / "home")}, **settings)
+        read = load_settings({"ENDCAP_HOME": str(folder / "home")}, **settings)
         shop = open_shop(read)
         own = Opened(shop, Intake(shop))
         found = desk_of(own, now)
         desk = replace(
             found,
-            operations={name: table.operation(name) for name in answers or {}},
-            runtime={name: table.runtime(name) for name in runtime or {}},
+            operations={name: table.operation(name) for name in answers or {}}
+            if answers is not None
+            else found.operations,
+            runtime={name: table.runtime(name) for name in runtime or {}}
+            if runtime is not None
+            else found.runtime,
         )
         wired = Personalize(lambda: desk, read, now)
         api = Api(shop, own.intake, now, personalize=wired)
-        made.append((wire := Wire(table, conformity.Bridge(api), read), desk.threads))
-        return wire
+        wires.append(Wire(table, conformity.Bridge(api), read, desk))
+        return wires[-1]
 
     yield make
-    for wire, threads in made:
+    for wire in wires:
         wire.bridge.close()
-        threads.shutdown()
+        wire.desk.threads.shutdown()

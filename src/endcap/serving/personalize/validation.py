@@ -15,6 +15,7 @@ from endcap.domain.errors import InvalidInput, shorten
 from endcap.serving.personalize.shapes import Operation, Shape
 
 MOST_TOLD = 5  # problems of one input whose text is given; the others are counted
+NOT_NULL = "Member must not be null"
 MOST_INTEGER = 2**31 - 1
 TIMES_S = (-62_135_596_800, 253_402_300_799)  # the years 1 to 9999
 LOCATION = "S3Location"
@@ -77,7 +78,8 @@ def validated(operation: Operation, given: Any) -> dict[str, Any]:
 
 def _check(shape: Shape, value: Any, path: str, problems: list[Problem]) -> Any:
     if not _TYPES[shape.type](value):
-        _refuse(problems, shape, path, value, f"Member must be {_WORDS[shape.type]}")
+        wanted = NOT_NULL if value is None else f"Member must be {_WORDS[shape.type]}"
+        _refuse(problems, shape, path, value, wanted)
         return None
     if shape.type == "structure":
         return _structure(shape, value, path, problems)
@@ -103,7 +105,7 @@ def _structure(
     for name in shape.required:
         if name not in checked:
             at = f"{path}.{name}" if path else name
-            problems.append(Problem(at, "null", "Member must not be null" + _meant(name, value)))
+            problems.append(Problem(at, "null", NOT_NULL + _meant(name, value)))
     return checked
 
 
