@@ -167,4 +167,9 @@ CONTROL_MESSAGES: dict[str, str] = {
     "too_many_columns": "{field} names {count} columns; at most {most} are permitted",
     "too_many_promotions": "{field} holds {count}; at most {most} is permitted",
     "promotion_lacks": "{field} is required",
+    # batch jobs
+    "no_batch_input": "{field}: there is no file at {value!r}",
+    "batch_names_clash": "{field}: two files are called {value!r}, and their answers would be too",
+    "batch_line": "{field}: {reason}; each line must be one JSON object",
+    "batch_member": "{field} must be {permitted}",
 }
