@@ -84,9 +84,7 @@ def build_snapshot(
 
 def _check_not_behind(manifest: Manifest, previous: Snapshot | None) -> None:
     if previous is not None and manifest.log_offset < previous.log_offset:
-        raise Conflict(
-            "lake_behind_snapshot", value=manifest.log_offset, least=previous.log_offset
-        )
+        raise Conflict("lake_behind_snapshot", value=manifest.log_offset, least=previous.log_offset)
 
 
 class _Ids(NamedTuple):
