@@ -254,7 +254,7 @@ def test_only_files_below_the_import_roots_are_read(plane: Plane) -> None:
         assert done.status == FAILED, location
         assert "ENDCAP_IMPORT_ROOTS" in done.failure_reason
     assert "there is no file" in plane.bring(USERS, f"{roots}/nothing.csv").failure_reason
-    assert "must begin with" in plane.bring(USERS, "https://example.com/a").failure_reason
+    assert "must be s3:" in plane.bring(USERS, "https://example.com/a").failure_reason
 
 
 def test_a_job_that_was_done_before_changes_nothing(plane: Plane) -> None:

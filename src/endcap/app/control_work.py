@@ -6,6 +6,7 @@ A job may be killed at any point and is then run again: each step looks at what 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -157,14 +158,19 @@ def _import(task: Task) -> None:
 def _train(task: Task) -> None:
     from endcap.app.version_training import train_version
 
-    if _under_way(task):
-        train_version(task.shop, task.registry, task.arn, task.means.now(), task.progress)
+    if not _under_way(task):
+        return
+    began = task.means.now()
+
+    def elapsed() -> float:
+        return (task.means.now() - began) / 1e6
+
+    train_version(task.shop, task.registry, task.arn, began, task.progress, elapsed)
 
 
 def _batch(task: Task) -> None:
-    from endcap.app.batch_jobs import run_batch
-
     if _under_way(task):
+        run_batch = import_module("endcap.app.batch_jobs").run_batch
         run_batch(task.shop, task.registry, task.arn, task.means.now(), task.progress)
 
 

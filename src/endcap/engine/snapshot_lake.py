@@ -54,11 +54,8 @@ def build_snapshot(
     (too_many_event_types). Nobody may write to the lake meanwhile.
     """
     manifest = lake.manifest()
+    _check_not_behind(manifest, previous)
     with lake.connect(manifest) as sql:
-        if previous is not None and manifest.log_offset < previous.log_offset:
-            raise Conflict(
-                "lake_behind_snapshot", value=manifest.log_offset, least=previous.log_offset
-            )
         ids = _write_vocabulary(sql, manifest, None if renumber else previous, folder)
         newest = _map_events(sql, ids, at)
         events = _write_histories(sql, folder, len(ids.users), limits.history_events)
@@ -83,6 +80,11 @@ def build_snapshot(
             fast=fast,
         ),
     )
+
+
+def _check_not_behind(manifest: Manifest, previous: Snapshot | None) -> None:
+    if previous is not None and manifest.log_offset < previous.log_offset:
+        raise Conflict("lake_behind_snapshot", value=manifest.log_offset, least=previous.log_offset)
 
 
 class _Ids(NamedTuple):
