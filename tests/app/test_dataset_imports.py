@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,7 @@ def plane(tmp_path: Path) -> Plane:
         open_shop=lambda name: open_shop(settings, name),
         fetch=fetch,
         drop=lambda _location, _lake: None,
+        sent=lambda target: nullcontext(Path(target)),
         remove=lambda _name: None,
         now=lambda: NOW,
     )

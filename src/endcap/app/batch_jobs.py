@@ -19,7 +19,7 @@ import msgspec
 from endcap.app.backing import Backing, of_version
 from endcap.app.batch_lines import Line, answer_lines
 from endcap.app.intake import Intake
-from endcap.app.locations import FILE, local_path, scheme_of
+from endcap.app.locations import FILE, check_inside, local_path, scheme_of
 from endcap.app.shop import Shop
 from endcap.app.shops import Opened
 from endcap.control.registry.arns import BATCH_SEGMENT, parse
@@ -70,7 +70,7 @@ def run_batch(
     opened = Opened(shop, Intake(shop))
     work = Work(opened, registry, job, of_version(registry, job.version_arn), folder)
     shop.refresh()
-    sources = sources_of(shop, job.input, files, folder)
+    sources = sources_of(shop, job.input, files)
     target = target_of(shop, job.output)
     done = failed = 0
     for place, source in enumerate(sources):
@@ -98,18 +98,20 @@ def shape_of(arn: str) -> type[Batch]:
     return BatchSegment if parse(arn).kind == BATCH_SEGMENT else BatchInference
 
 
-def sources_of(shop: Shop, location: str, files: Files, folder: Path) -> list[Path]:
+def sources_of(shop: Shop, location: str, files: Files) -> list[Path]:
     """The file that is named, or all files of the folder, in order of name; local copies of what
     lies elsewhere. Raises NotFound (no_batch_input), and as ``local_path``."""
     if scheme_of(location) == FILE:
         path = local_path(location, shop.settings.import_roots)
     else:
-        path = Path(files.fetch(location, folder))
+        path = Path(files.fetch(location, shop.lake.root))
     if path.is_dir():
         found = sorted(
             each for each in path.rglob("*")
             if each.is_file() and each.suffix != SUFFIX and not each.name.startswith(".")
         )  # fmt: skip
+        if scheme_of(location) == FILE:
+            check_inside(found, shop.settings.import_roots)  # a link there may lead away
     else:
         found = [path] if path.is_file() else []
     if not found:

@@ -152,24 +152,27 @@ def _segments(
 ) -> Iterator[Told]:
     """Users, worked out for all lines in one walk over them."""
     version = version_of(opened.shop, opened.kept, backing.model, backing.recipe.family)
-    read_lines: list[tuple[Line, Any, Target | EndcapError]] = []
-    for line in lines:
-        given: Any = None
-        try:
-            given = read(line)
-            target = _target(opened, registry, backing, given, at)
-        except EndcapError as error:
-            read_lines.append((line, given, error))
-        else:
-            read_lines.append((line, given, target))
+    asking = [_asking(opened, registry, backing, line, at) for line in lines]
     asked = filtering_of(registry, opened, backing.group_arn, filters_of(job, {}), at, entity=USER)
-    targets = [target for _, _, target in read_lines if isinstance(target, Target)]
+    targets = [target for _, target in asking if isinstance(target, Target)]
     found = iter(segments(version, targets, job.num_results or DEFAULT_RESULTS, at, asked))
-    for line, given, target in read_lines:
+    for line, (given, target) in zip(lines, asking, strict=True):
         if isinstance(target, EndcapError):
             yield refused(line, given, target)
         else:
             yield _of_attributes(given) | told(given, {"recommendedUsers": next(found).user_ids})
+
+
+def _asking(
+    opened: Opened, registry: Registry, backing: Backing, line: Line, at: int
+) -> tuple[Any, Target | EndcapError]:
+    """(the line, None where it cannot be read; whom it is about, or what is wrong with it)."""
+    given: Any = None
+    try:
+        given = read(line)
+        return given, _target(opened, registry, backing, given, at)
+    except EndcapError as error:
+        return given, error
 
 
 def _of_attributes(given: Mapping[str, Any]) -> dict[str, Any]:

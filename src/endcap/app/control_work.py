@@ -6,6 +6,7 @@ A job may be killed at any point and is then run again: each step looks at what 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
@@ -35,11 +36,13 @@ Progress = Callable[[str, float], None]
 
 class Means(NamedTuple):
     """What work needs of the world. ``fetch``: (s3://…, the lake's folder) → a local copy, and
-    ``drop`` what removes it. ``remove``: a group's folder, by the shop's name."""
+    ``drop`` what removes it; ``sent``: where to write what is meant for a path or s3://….
+    ``remove``: a group's folder, by the shop's name."""
 
     open_shop: Callable[[str], Shop]
     fetch: Callable[[str, Path], str]
     drop: Callable[[str, Path], None]
+    sent: Callable[[str], AbstractContextManager[Path]]
     remove: Callable[[str], None]
     now: Callable[[], int]  # µs
 

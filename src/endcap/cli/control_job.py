@@ -21,7 +21,7 @@ from endcap.settings import Settings
 @click.argument("arn", metavar="ARN")
 @click.pass_obj
 def command(settings: Settings, arn: str) -> None:
-    from endcap.adapters.remote_files import drop_fetched, fetched
+    from endcap.adapters.remote_files import drop_fetched, fetched, sent
     from endcap.app.control_work import Means, run
     from endcap.bootstrap import open_shop, prepare_kernels
     from endcap.bootstrap.control import open_control, wake_file
@@ -34,6 +34,7 @@ def command(settings: Settings, arn: str) -> None:
         open_shop=partial(open_shop, settings),
         fetch=fetched,
         drop=drop_fetched,
+        sent=sent,
         remove=lambda shop: shutil.rmtree(folder(settings.home, shop)),
         now=_now,
     )
