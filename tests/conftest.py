@@ -184,6 +184,12 @@ def beside(name: str) -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def put_desk() -> ModuleType:
+    """``tests/app/put_desk.py``: a group of the Personalize API that things are put into."""
+    return beside("app/put_desk.py")
+
+
+@pytest.fixture(scope="session")
 def aws() -> Iterator[Any]:
     """A running ``tests/aws/emulator.py: Emulator``. Tests that take it are marked ``server``."""
     with beside("aws/emulator.py").emulator() as running:

@@ -4,117 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import Any
 
 import pytest
 
-from endcap.adapters.sqlite import SqliteDocuments
-from endcap.app.compaction import settle
-from endcap.app.intake import Intake
-from endcap.app.putting import put_events, put_items, put_users
-from endcap.app.shop import Shop
-from endcap.bootstrap import open_shop
-from endcap.control.registry.arns import DATASET, GROUP, SCHEMA, TRACKER, Place
+from endcap.app.putting import put_events
+from endcap.control.registry.arns import DATASET, TRACKER, Place
 from endcap.control.registry.datasets import Dataset
-from endcap.control.registry.groups import Group
-from endcap.control.registry.schemas import Schema
 from endcap.control.registry.statuses import DELETING, IN_PROGRESS
-from endcap.control.registry.store import Registry
 from endcap.control.registry.trackers import Tracker
 from endcap.domain.errors import EndcapError, InUse, InvalidInput, NotFound
 from endcap.domain.sessions import session_user
-from endcap.settings import load_settings
 
 SECOND = 1_000_000
 NOW = 1_760_000_000 * SECOND
-NULLABLE = ["string", "null"]
-FIELDS: dict[str, list[dict[str, Any]]] = {
-    "INTERACTIONS": [
-        {"name": "USER_ID", "type": "string"},
-        {"name": "ITEM_ID", "type": "string"},
-        {"name": "TIMESTAMP", "type": "long"},
-        {"name": "DEVICE", "type": NULLABLE, "categorical": True},
-        {"name": "NUM_RATINGS", "type": ["null", "int"]},
-    ],
-    "ITEMS": [
-        {"name": "ITEM_ID", "type": "string"},
-        {"name": "PRICE", "type": "float"},
-        {"name": "CATEGORY_L1", "type": NULLABLE, "categorical": True},
-        {"name": "IN_STOCK", "type": ["null", "boolean"]},
-        {"name": "CREATION_TIMESTAMP", "type": ["null", "long"]},
-    ],
-    "USERS": [
-        {"name": "USER_ID", "type": "string"},
-        {"name": "AGE", "type": "int"},
-    ],
-}
-
-
-class Opened(NamedTuple):
-    shop: Shop
-    intake: Intake
-
-
-class Desk(NamedTuple):
-    """A group with its three datasets and its tracker."""
-
-    registry: Registry
-    shop: Shop
-
-    async def get(self, group: str) -> Opened:
-        assert group == self.registry.arn(GROUP, "mine")
-        return Opened(self.shop, Intake(self.shop))
-
-    def dataset(self, kind: str) -> str:
-        return self.registry.arn(DATASET, f"mine/{kind}")
-
-    def events(self, *events: Mapping[str, Any], at: int = NOW, **call: Any) -> None:
-        given = {"trackingId": "t1", "sessionId": "s1", "eventList": events, **call}
-        assert asyncio.run(put_events(self, self.registry, given, at)) == {}
-
-    def items(self, *items: Mapping[str, Any], at: int = NOW, kind: str = "ITEMS") -> None:
-        given = {"datasetArn": self.dataset(kind), "items": items}
-        assert asyncio.run(put_items(self, self.registry, given, at)) == {}
-
-    def users(self, *users: Mapping[str, Any], at: int = NOW, kind: str = "USERS") -> None:
-        given = {"datasetArn": self.dataset(kind), "users": users}
-        assert asyncio.run(put_users(self, self.registry, given, at)) == {}
-
-    def did(self, user: str) -> list[tuple[str, str]]:
-        state = self.shop.now.state
-        found = state.history(user)
-        return [
-            (state.items.id(int(item)), state.event_types[kind])
-            for item, kind in zip(found.items, found.types, strict=True)
-        ]
-
-    def stored(self, columns: str, table: str = "events", order: str = "1") -> list[Any]:
-        settle(self.shop, NOW)
-        with self.shop.lake.connect() as sql:
-            return sql.execute(f"SELECT {columns} FROM {table} ORDER BY {order}").fetchall()
-
-
-def declared(registry: Registry, kind: str) -> None:
-    schema = registry.arn(SCHEMA, kind)
-    text = json.dumps({"type": "record", "name": kind.title(), "fields": FIELDS[kind]})
-    registry.create(Schema(arn=schema, name=kind, schema=text))
-    arn, group = registry.arn(DATASET, f"mine/{kind}"), registry.arn(GROUP, "mine")
-    registry.create(Dataset(arn=arn, name=kind, group_arn=group, type=kind, schema_arn=schema))
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    registry = Registry(SqliteDocuments(tmp_path / "control.sqlite"), Place(), "0".__mul__)
-    group = registry.arn(GROUP, "mine")
-    registry.create(Group(arn=group, name="mine", shop="mine"))
-    for kind in FIELDS:
-        declared(registry, kind)
-    tracker = registry.arn(TRACKER, "mine")
-    registry.create(Tracker(arn=tracker, name="mine", group_arn=group, tracking_id="t1"))
-    settings = load_settings({"ENDCAP_HOME": str(tmp_path), "ENDCAP_WORKERS": "1"})
-    return Desk(registry, open_shop(settings, "mine"))
+def desk(put_desk: ModuleType, tmp_path: Path) -> Any:
+    return put_desk.opened(tmp_path)
 
 
 def view(**more: Any) -> dict[str, Any]:
@@ -125,19 +35,19 @@ def text(**properties: Any) -> str:
     return json.dumps(properties)
 
 
-def test_an_event_counts_at_once_under_the_engines_name(desk: Desk) -> None:
+def test_an_event_counts_at_once_under_the_engines_name(desk: Any) -> None:
     desk.events(view(), view(itemId="i2", eventType="add to cart"), userId="u1")
     assert desk.did("u1") == [("i1", "view"), ("i2", "add_to_cart")]
     assert desk.did("s1") == [] == desk.did(session_user("s1"))
 
 
-def test_without_a_user_it_is_the_sessions(desk: Desk) -> None:
+def test_without_a_user_it_is_the_sessions(desk: Any) -> None:
     desk.events(view(), sessionId="u1")
     assert desk.did(session_user("u1")) == [("i1", "view")]
     assert desk.did("u1") == []  # a session may be called as somebody's account is
 
 
-def test_item_and_value_may_stand_in_the_properties(desk: Desk) -> None:
+def test_item_and_value_may_stand_in_the_properties(desk: Any) -> None:
     event = {"eventType": "rating", "sentAt": NOW / SECOND}
     desk.events(
         {**event, "properties": text(itemId="i7", eventValue="4", numRatings="13")},
@@ -154,7 +64,7 @@ def test_item_and_value_may_stand_in_the_properties(desk: Desk) -> None:
     ]
 
 
-def test_what_was_shown_and_whence_goes_with_the_event(desk: Desk) -> None:
+def test_what_was_shown_and_whence_goes_with_the_event(desk: Any) -> None:
     more = {"impression": ["i1", "i2"], "recommendationId": "RID-1"}
     attribution = {"eventAttributionSource": "mail"}
     desk.events(
@@ -170,25 +80,25 @@ def test_what_was_shown_and_whence_goes_with_the_event(desk: Desk) -> None:
     }
 
 
-def test_an_event_id_that_came_before_changes_nothing(desk: Desk) -> None:
+def test_an_event_id_that_came_before_changes_nothing(desk: Any) -> None:
     desk.events(view(eventId="e1"), userId="u1")
     desk.events(view(eventId="e1", itemId="i2"), view(eventId="e2", itemId="i3"), userId="u1")
     assert desk.did("u1") == [("i1", "view"), ("i3", "view")]
 
 
-def test_the_same_event_again_is_one_event(desk: Desk) -> None:
+def test_the_same_event_again_is_one_event(desk: Any) -> None:
     desk.events(view(), view(), userId="u1")
     desk.events(view(), userId="u1")
     desk.events(view(sentAt=NOW // SECOND - 1), userId="u1")
     assert desk.did("u1") == [("i1", "view")] * 2
 
 
-def test_an_old_event_is_taken_and_one_of_a_fast_clock_happens_now(desk: Desk) -> None:
+def test_an_old_event_is_taken_and_one_of_a_fast_clock_happens_now(desk: Any) -> None:
     desk.events(view(sentAt=1_553_631_760), view(sentAt=NOW / SECOND + 3600), userId="u1")
     assert desk.stored("ts") == [(1_553_631_760 * SECOND,), (NOW,)]
 
 
-def test_an_item_shows_at_once_and_keeps_what_is_not_named(desk: Desk) -> None:
+def test_an_item_shows_at_once_and_keeps_what_is_not_named(desk: Any) -> None:
     made = 1_700_000_000
     desk.items({"itemId": "i1", "properties": text(price=3, categoryL1="a|b", inStock="true")})
     desk.items({"itemId": "i1", "properties": text(PRICE="2.5", creationTimestamp=made)})
@@ -204,13 +114,13 @@ def test_an_item_shows_at_once_and_keeps_what_is_not_named(desk: Desk) -> None:
     assert state.item_attributes(state.items.row("i2")) == {"created": NOW}
 
 
-def test_a_user_shows_at_once(desk: Desk) -> None:
+def test_a_user_shows_at_once(desk: Any) -> None:
     desk.users({"userId": "u1", "properties": text(age=41)}, {"userId": "u2"})
     assert desk.shop.now.state.user_attributes("u1") == {"age": 41}
     assert desk.stored("user_id, age", "users") == [("u1", 41), ("u2", None)]
 
 
-def test_without_a_dataset_every_property_is_kept(desk: Desk) -> None:
+def test_without_a_dataset_every_property_is_kept(desk: Any) -> None:
     desk.registry.documents.delete(DATASET, "123456789012/us-east-1/mine/INTERACTIONS")
     desk.events(view(properties=text(deviceType="web", itemId="i2", depth=2, ok=True)), userId="u1")
     ((item, told),) = desk.stored("item_id, attributes")
@@ -256,7 +166,7 @@ REFUSED_PROPERTIES: list[tuple[str, str, str]] = [
 
 
 @pytest.mark.parametrize(("call", "code", "field"), REFUSED_EVENTS)
-def test_a_bad_call_is_refused(desk: Desk, call: dict[str, Any], code: str, field: str) -> None:
+def test_a_bad_call_is_refused(desk: Any, call: dict[str, Any], code: str, field: str) -> None:
     call = {"eventList": [view()], "userId": "u1", **call}
     with pytest.raises(InvalidInput) as refused:
         desk.events(*call.pop("eventList"), **call)
@@ -265,7 +175,7 @@ def test_a_bad_call_is_refused(desk: Desk, call: dict[str, Any], code: str, fiel
 
 
 @pytest.mark.parametrize(("properties", "code", "member"), REFUSED_PROPERTIES)
-def test_bad_properties_are_refused(desk: Desk, properties: str, code: str, member: str) -> None:
+def test_bad_properties_are_refused(desk: Any, properties: str, code: str, member: str) -> None:
     event = {"eventType": "View", "sentAt": 1, "properties": properties}
     if "itemId" not in properties:
         event["itemId"] = "i1"
@@ -275,7 +185,7 @@ def test_bad_properties_are_refused(desk: Desk, properties: str, code: str, memb
     assert refused.value.field == f"eventList[0].properties{member}"
 
 
-def test_only_an_active_dataset_of_the_right_type_takes_entries(desk: Desk) -> None:
+def test_only_an_active_dataset_of_the_right_type_takes_entries(desk: Any) -> None:
     cases: list[tuple[str, type[EndcapError], str]] = [
         ("USERS", InvalidInput, "dataset_of_other_type"),
         ("ACTIONS", NotFound, "no_resource"),
@@ -289,14 +199,14 @@ def test_only_an_active_dataset_of_the_right_type_takes_entries(desk: Desk) -> N
         desk.items({"itemId": "i1"})
 
 
-def test_a_tracker_that_goes_takes_nothing(desk: Desk) -> None:
+def test_a_tracker_that_goes_takes_nothing(desk: Any) -> None:
     desk.events(view())
     desk.registry.move(Tracker, desk.registry.arn(TRACKER, "mine"), NOW, DELETING)
     with pytest.raises(InvalidInput, match="no event tracker"):
         desk.events(view())
 
 
-def test_a_tracker_is_of_one_region(desk: Desk) -> None:
+def test_a_tracker_is_of_one_region(desk: Any) -> None:
     elsewhere = desk.registry.elsewhere(Place("eu-west-1"))
     given = {"trackingId": "t1", "sessionId": "s1", "eventList": [view()]}
     with pytest.raises(InvalidInput, match="eu-west-1"):

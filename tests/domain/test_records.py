@@ -11,6 +11,7 @@ from endcap.domain.records import (
     AnyRecord,
     EventsPosted,
     ItemsPut,
+    Linked,
     Pointed,
     Record,
     Submitted,
@@ -18,6 +19,7 @@ from endcap.domain.records import (
     UsersPut,
     content_id,
     decode,
+    decode_known,
     digest,
     encode,
     encode_without,
@@ -55,6 +57,7 @@ records = st.one_of(
     st.builds(UsersPut, users=st.lists(users, max_size=3).map(tuple), **header),
     st.builds(UserErased, user_id=texts, **header),
     st.builds(Pointed, name=texts, value=texts, **header),
+    st.builds(Linked, session=texts, user_id=texts, **header),
 )
 
 
@@ -129,6 +132,7 @@ owned = st.one_of(
     ),
     st.builds(UserErased, user_id=owners, **header),
     st.builds(Submitted, user_id=owners, **header),
+    st.builds(Linked, session=owners, user_id=owners, **header),
 )
 
 
@@ -156,3 +160,36 @@ def test_an_id_of_any_length_leaves_no_byte(length: int) -> None:
     for payload in (erased, encode_without(posted, {name})):
         assert name.encode() not in payload[2:]
         assert decode(payload).at == 7
+
+
+# As they were written first: logs outlive releases.
+WRITTEN = {
+    "95a16507c4016bc401629298a175a169a47669657705a165c0c0c098a175a169a47669657705a165"
+    "cb4004000000000000a17381a6646576696365a3776562": EventsPosted(
+        7,
+        b"k",
+        b"b",
+        (
+            Event("u", "i", "view", 5, "e"),
+            Event("u", "i", "view", 5, "e", 2.5, "s", {"device": "web"}),
+        ),
+    ),
+    "95a16907c400c4009192a16981a57072696365cb3ff8000000000000": ItemsPut(
+        7, items=(Item("i", {"price": 1.5}),)
+    ),
+    "95a17507c400c4009192a17581a361676504": UsersPut(7, users=(User("u", {"age": 4}),)),
+    "95a17807c400c400a175": UserErased(7, user_id="u"),
+    "96a17007c400c400a46b657973a131": Pointed(7, name="keys", value="1"),
+    "95a17307c400c400a175": Submitted(7, user_id="u"),
+    "96a16c07c400c400a973657373696f6e3a73a175": Linked(7, session="session:s", user_id="u"),
+}
+
+
+@pytest.mark.parametrize(("written", "record"), WRITTEN.items())
+def test_what_was_written_once_can_be_read(written: str, record: AnyRecord) -> None:
+    assert decode(bytes.fromhex(written)) == record
+    assert encode(record).hex() == written
+
+
+def test_a_record_of_a_later_release_is_passed_over() -> None:
+    assert decode_known(bytes.fromhex("94a17a07c400c400")) is None

@@ -19,7 +19,8 @@ from msgspec.structs import replace
 from endcap.app.shop import Shop
 from endcap.app.syncing import SyncThread
 from endcap.domain.errors import InvalidInput, Mismatch, Unavailable
-from endcap.domain.records import AnyRecord, EventsPosted, ItemsPut, encode
+from endcap.domain.records import AnyRecord, EventsPosted, ItemsPut, Linked, encode
+from endcap.domain.sessions import is_session
 from endcap.domain.values import Event, Item
 from endcap.engine.state import MOST_EVENT_TYPES, LiveState, event_hash
 from endcap.telemetry import SPANS, Histogram, Spans
@@ -43,6 +44,7 @@ class Group:
     keys: dict[bytes, bytes] = field(default_factory=dict)
     event_ids: set[int] = field(default_factory=set)  # hashes
     event_types: set[str] = field(default_factory=set)  # those that the shop did not have
+    sessions: set[str] = field(default_factory=set)  # users of anonymous sessions with new events
 
     def add(self, record: AnyRecord, new: Sequence[int] | None = None) -> None:
         """To be written. Raises, before anything is noted, if it cannot be encoded."""
@@ -74,6 +76,8 @@ def decide(shop: Shop, group: Group, record: AnyRecord) -> Outcome:
             return repeat_of(record)
     if isinstance(record, EventsPosted):
         return decide_events(shop, group, record)
+    if isinstance(record, Linked):
+        return decide_link(shop, group, record)
     if isinstance(record, ItemsPut):
         record = replace(record, items=tuple(dated(shop, i, record.at) for i in record.items))
     group.add(record)
@@ -98,8 +102,21 @@ def decide_events(shop: Shop, group: Group, record: EventsPosted) -> Outcome:
     if fresh or record.key:  # a key is remembered even when its events were known
         group.add(record, tuple(fresh))
     taken.update(fresh)
+    if fresh and is_session(record.events[0].user_id):
+        group.sessions.add(record.events[0].user_id)
     group.event_types |= types
     return Outcome(len(fresh), repeats)
+
+
+def decide_link(shop: Shop, group: Group, record: Linked) -> Outcome:
+    """Written only where the session has events that nobody has a name for yet."""
+    session, state = record.session, shop.now.state
+    known = session in group.sessions or state.has_events(session)
+    if not known or session == record.user_id:
+        return Outcome()
+    group.sessions.discard(session)
+    group.add(record)
+    return Outcome(stored=1)
 
 
 def new_types(state: LiveState, group: Group, events: Iterable[Event]) -> set[str]:

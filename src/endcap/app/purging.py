@@ -17,7 +17,8 @@ from endcap.app.reloading import SNAPSHOTS
 from endcap.app.shop import Shop
 from endcap.app.written_files import erase_from_written
 from endcap.data.etl.erasing import erase_from_tables
-from endcap.domain.records import UserErased, decode_known, encode_without, users_of
+from endcap.domain.records import Linked, UserErased, decode_known, encode_without, users_of
+from endcap.domain.sessions import session_user
 from endcap.ports import Document
 
 FEW = 64  # names that are looked for byte by byte before a record is decoded
@@ -36,9 +37,21 @@ def forget_physically(shop: Shop, snapshot: str, offset: int) -> dict[str, int]:
     gone["rows of tables"] = erase_from_tables(shop.tables, erasures)
     gone["written files"] = erase_from_written(shop, erasures)
     away = [name for name in erasures if users.row(name) < 0]  # who came back keeps what came since
-    gone.update(erase_places(shop, away))
+    gone.update(erase_places(shop, [*away, *sessions_of(shop, erasures)]))
     shop.documents.scrub()
     return gone
+
+
+def sessions_of(shop: Shop, users: Collection[str]) -> list[str]:
+    """Under whom these users' events stood before anybody knew whose they were."""
+    whole = msgspec.structs.replace(shop.lake.manifest(), erasures=())
+    with shop.lake.connect(whole) as connection:
+        found = connection.execute(
+            "SELECT DISTINCT session_id FROM events "
+            "WHERE session_id IS NOT NULL AND user_id IN (SELECT unnest($users))",
+            {"users": sorted(users)},
+        ).fetchall()
+    return sorted(session_user(session_id) for (session_id,) in found)
 
 
 def drop_other_snapshots(shop: Shop, name: str) -> int:
@@ -56,10 +69,16 @@ def purge_log(shop: Shop, gone: Collection[str], before: int) -> int:
     if not gone or start >= before:
         return 0
     erased_at: dict[str, int] = {}  # the offset behind the last erasure
+    linked: list[tuple[int, Linked]] = []
     for end, payload in shop.log.read(start, before):
         record = decode_known(payload)
         if isinstance(record, UserErased) and record.user_id in gone:
             erased_at[record.user_id] = end
+        elif isinstance(record, Linked) and record.user_id in gone:
+            linked.append((end, record))
+    for end, link in linked:  # what they did before anybody knew them
+        if end <= erased_at.get(link.user_id, -1):
+            erased_at[link.session] = max(end, erased_at.get(link.session, -1))
     return shop.log.rewrite(before, without(erased_at))
 
 

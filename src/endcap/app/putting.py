@@ -6,6 +6,7 @@ the next answer on.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -25,7 +26,14 @@ from endcap.domain.avro import OF_EVENTS, Column
 from endcap.domain.columns import EVENT_TYPE, ITEM_ID, SESSION_ID, TS, USER_ID, VALUE
 from endcap.domain.errors import InvalidInput
 from endcap.domain.event_types import event_type_of
-from endcap.domain.records import AnyRecord, EventsPosted, ItemsPut, UsersPut, content_id
+from endcap.domain.records import (
+    AnyRecord,
+    EventsPosted,
+    ItemsPut,
+    Linked,
+    UsersPut,
+    content_id,
+)
 from endcap.domain.sessions import session_user
 from endcap.domain.times import iso
 from endcap.domain.values import Attributes, Event, Item, User
@@ -67,7 +75,8 @@ class Groups(Protocol):
 async def put_events(
     shops: Groups, registry: Registry, given: Mapping[str, Any], at: int
 ) -> dict[str, Any]:
-    """PutEvents. Durable when it returns; an event whose id came before changes nothing.
+    """PutEvents. Durable when it returns; an event whose id came before changes nothing. With a
+    user, what the session did anonymously becomes that user's.
 
     Raises InvalidInput, and what the intake raises.
     """
@@ -76,8 +85,13 @@ async def put_events(
         _event(each, given, target.columns, f"eventList[{place}]", at)
         for place, each in enumerate(counted(given["eventList"], "eventList"))
     )
-    opened = await shops.get(target.group)
-    await opened.intake.submit(EventsPosted(at=at, events=events), _size(given["eventList"]))
+    take = (await shops.get(target.group)).intake.submit
+    told = [take(EventsPosted(at=at, events=events), _size(given["eventList"]))]
+    if given.get("userId"):  # what the session did until now was this user
+        told.append(
+            take(Linked(at, session=session_user(given["sessionId"]), user_id=given["userId"]))
+        )
+    await asyncio.gather(*told)
     return {}
 
 

@@ -13,8 +13,16 @@ from msgspec.structs import replace
 
 from endcap.app.shop import Shop
 from endcap.data.lake import UNFIT
-from endcap.domain.records import AnyRecord, EventsPosted, ItemsPut, UsersPut, encode, users_of
-from endcap.domain.values import LEAST_TS, MOST_TS
+from endcap.domain.records import (
+    AnyRecord,
+    EventsPosted,
+    ItemsPut,
+    Linked,
+    UsersPut,
+    encode,
+    users_of,
+)
+from endcap.domain.values import LEAST_TS, MOST_TS, Event
 from endcap.ports import DeadLetter
 
 BAD_TIME = "the time of an event lies outside the years 1 to 9999"
@@ -38,11 +46,11 @@ def store(shop: Shop, chunk: Sequence[Stored], at: int, erased: Mapping[str, int
     goes with each half, so that no offset is published without the erasures before it.
     """
     records = [stored.record for stored in chunk]
-    events = [event for r in records if isinstance(r, EventsPosted) for event in r.events]
+    events, linked = by_owner(records)
     items = [item for r in records if isinstance(r, ItemsPut) for item in r.items]
     users = [user for r in records if isinstance(r, UsersPut) for user in r.users]
     try:
-        shop.lake.append(events, items, users, erased, chunk[-1].end)
+        shop.lake.append(events, items, users, erased, chunk[-1].end, linked)
     except UNFIT as error:
         if len(chunk) > 1:
             middle = len(chunk) // 2
@@ -54,6 +62,29 @@ def store(shop: Shop, chunk: Sequence[Stored], at: int, erased: Mapping[str, int
         for user_id in set(users_of(one.record)).intersection(erased):
             shop.dead.erase(user_id)
         shop.lake.append((), (), (), erased, one.end)
+
+
+def by_owner(records: Sequence[AnyRecord]) -> tuple[list[Event], dict[str, str]]:
+    """The events of the records, each with the user whose it is behind the last of them; and by
+    session, whose all is that came before the first."""
+    events: list[Event] = []
+    linked: dict[str, str] = {}
+    begun = 0  # where a session's events can begin that no link has taken yet
+    sessions = {record.session for record in records if isinstance(record, Linked)}
+    anonymous: dict[str, list[int]] = {session: [] for session in sessions}
+    for record in records:
+        if isinstance(record, EventsPosted):
+            events += record.events
+            for place in range(begun, len(events)) if sessions else ():
+                if events[place].user_id in anonymous:
+                    anonymous[events[place].user_id].append(place)
+            begun = len(events)
+        elif isinstance(record, Linked) and record.session and record.user_id:
+            for place in anonymous[record.session]:
+                events[place] = replace(events[place], user_id=record.user_id)
+            anonymous[record.session] = []
+            linked.setdefault(record.session, record.user_id)
+    return events, linked
 
 
 def without_unfit(shop: Shop, stored: Stored, at: int) -> Stored:

@@ -38,7 +38,7 @@ def merge_crowded(
         last = base.sequence + 1
         fresh = [msgspec.structs.replace(part, sequence=last) for part in fresh]
         sql = events_sql(where, msgspec.structs.replace(base, events=(*parts, *fresh)))
-        new += _write_events(connection, root, sql, date, name=name, source="log", sequence=0)
+        new += write_events(connection, root, sql, date, name=name, source="log", sequence=0)
     return kept, new
 
 
@@ -56,7 +56,7 @@ def rewritten(
             events.append(part)
             continue
         stem = f"purged-{base.version + 1:020d}"  # a name that no part of the base has
-        events += _write_events(
+        events += write_events(
             connection,
             root,
             sql,
@@ -84,7 +84,7 @@ def _users_without_erased(
     return (Part(str(path.relative_to(root)), rows, 0, 0, base.sequence, "purge"),)
 
 
-def _write_events(
+def write_events(
     connection: duckdb.DuckDBPyConnection,
     root: Path,
     sql: str,

@@ -24,6 +24,7 @@ from endcap.data.forgetting import remember
 from endcap.data.lake_files import FolderFiles, LakeFiles
 from endcap.data.manifest import Erasure, Manifest, Part
 from endcap.data.merge import merge_events
+from endcap.data.owners import taken_over
 from endcap.data.staging import STAGING, discard_all
 from endcap.data.views import create_views
 from endcap.domain.columns import ITEM_ID, USER_ID
@@ -149,20 +150,26 @@ class Lake:
         users: Iterable[User],
         erased: Iterable[str] | Mapping[str, int],
         log_offset: int,
+        linked: Mapping[str, str] | None = None,
     ) -> Manifest:
         """Add the log's tail up to ``log_offset``; a tail that is in the lake changes nothing.
 
         The erasures (a mapping also says when each was asked for, in µs) come after the rows: they
         hide what this call brings too. Repeats are dropped; upserts merge attributes, an explicit
-        None takes one away.
+        None takes one away. ``linked``: by user, whose all of their events in the lake are from
+        now on; the ``events`` have the users that they shall have.
         """
-        staged, puts = _staged(events), ([*items], [*users])
+        fresh, puts = _staged(events), ([*items], [*users])
         gone = {**erased} if isinstance(erased, Mapping) else dict.fromkeys(erased, 0)
         while True:
             base = self.manifest()
             if log_offset <= base.log_offset and base.version > 0:
                 return base
             name = f"log-{log_offset:020d}"
+            with self.connect(base) as connection:
+                base, staged = taken_over(
+                    connection, self.root, base, linked or {}, fresh, name, self.where
+                )
             with self.connect(base) as connection:
                 connection.register("staged", staged)
                 parts = merge_events(connection, self.root, name, "log").parts if staged else []

@@ -55,7 +55,15 @@ class Submitted(Record, frozen=True, array_like=True, tag="s"):
     user_id: str = ""
 
 
-AnyRecord = EventsPosted | ItemsPut | UsersPut | UserErased | Pointed | Submitted
+class Linked(Record, frozen=True, array_like=True, tag="l"):
+    """Whoever was anonymous is known: all events that are ``session``'s (a user of ``sessions``)
+    where this record stands are ``user_id``'s from here on. Later ones are the session's again."""
+
+    session: str = ""
+    user_id: str = ""
+
+
+AnyRecord = EventsPosted | ItemsPut | UsersPut | UserErased | Pointed | Submitted | Linked
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[AnyRecord] = msgspec.msgpack.Decoder(AnyRecord)
@@ -84,6 +92,8 @@ def users_of(record: AnyRecord | None) -> tuple[str, ...]:
         return tuple(dict.fromkeys(event.user_id for event in record.events))
     if isinstance(record, UsersPut):
         return tuple(user.user_id for user in record.users)
+    if isinstance(record, Linked):
+        return (record.session, record.user_id)
     return (record.user_id,) if isinstance(record, UserErased | Submitted) else ()
 
 
@@ -98,6 +108,9 @@ def encode_without(record: AnyRecord, gone: Container[str]) -> bytes:
         record = replace(record, users=tuple(u for u in record.users if u.user_id not in gone))
     elif isinstance(record, UserErased | Submitted) and record.user_id in gone:
         record = replace(record, user_id="")
+    elif isinstance(record, Linked):
+        session, user_id = ("" if name in gone else name for name in users_of(record))
+        record = replace(record, session=session, user_id=user_id)
     return _lengthened(encode(record), size)
 
 

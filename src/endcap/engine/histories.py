@@ -124,6 +124,16 @@ class Histories:
             grown = self._grown[row] = _Grown(self._of_base(row))
         grown.add(item, code, ts, self.limit)
 
+    def move(self, row: int, to: int) -> None:
+        """All that snapshot and log have of one user is another's from here on."""
+        items, types, ts = self.own(row)
+        grown = self._grown.get(to)
+        if grown is None:
+            grown = self._grown[to] = _Grown(self._of_base(to))
+        for item, code, at in zip(items.tolist(), types.tolist(), ts.tolist(), strict=True):
+            grown.add(item, code, at, self.limit)
+        self._grown[row] = _Grown(NO_HISTORY)
+
     def drop(self, row: int) -> None:
         self._grown[row] = _Grown(NO_HISTORY)
         self.recalled.rows.pop(row, None)

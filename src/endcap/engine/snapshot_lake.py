@@ -18,6 +18,7 @@ from endcap.data.lake import Lake, Manifest
 from endcap.domain.arrays import Int64s
 from endcap.domain.errors import Conflict, InvalidInput
 from endcap.domain.records import AnyRecord
+from endcap.domain.sessions import is_session
 from endcap.domain.values import Attributes
 from endcap.engine.attributes import pack
 from endcap.engine.ids import IdTable
@@ -124,7 +125,9 @@ def _write_ids(
         .to_pylist()
     )
     ids = old.ids(range(len(old)))
-    for text in gone.difference(found):
+    # A session that has a user by now has no events of its own, and no name.
+    linked = {text for text in ids if is_session(text)} if kind == "user" else set()
+    for text in (gone | linked).difference(found):
         if (row := old.row(text)) >= 0:
             ids[row] = ""
     rows = old.locate(found)

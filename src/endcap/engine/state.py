@@ -15,6 +15,7 @@ from endcap.domain.records import (
     AnyRecord,
     EventsPosted,
     ItemsPut,
+    Linked,
     UserErased,
     UsersPut,
     decode,
@@ -99,6 +100,8 @@ class LiveState:
         elif isinstance(record, UserErased) and record.user_id:  # "": purged from the log
             self.erased_at = self.erased_at or record.at
             self._erase(record.user_id, record.at)
+        elif isinstance(record, Linked) and record.session and record.user_id:
+            self._link(record.session, record.user_id)
 
     def fold(self, payload: bytes, end: int) -> AnyRecord | None:
         """``apply`` a record as the log has it. None: it cannot be understood (a later version
@@ -191,6 +194,19 @@ class LiveState:
             self.counts.take_back(self.histories.own(row), at)
             self.histories.drop(row)
             self.of_users.drop(row)
+
+    def _link(self, session: str, user_id: str) -> None:
+        """The counts stay: it is the same events. Of the session no name is left."""
+        row = self.users.row(session)
+        if session == user_id or not len(self.histories.own(row).ts):
+            return
+        self.histories.move(row, self.users.add(user_id))
+        if not self.of_users.get(row):
+            self.users.erase(session)
+
+    def has_events(self, user_id: str) -> bool:
+        """Whether the log or the snapshot brought any event of this user that is kept."""
+        return len(self.histories.own(self.users.row(user_id)).ts) > 0
 
     def history(self, user_id: str) -> History:
         """The newest ``limits.history_events`` events, oldest first; none for an unknown user."""
