@@ -105,4 +105,3 @@ def test_what_was_asked_while_no_server_ran_is_done_by_the_next(serve: Any, tmp_
     arn = ask(control, "one", write(tmp_path / "one.csv", 10))
     serve(home, workers=1, ENDCAP_IMPORT_ROOTS=str(tmp_path))
     assert until(control, ImportJob, arn, settled).status == ACTIVE
-
