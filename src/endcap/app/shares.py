@@ -14,6 +14,7 @@ import numpy as np
 from endcap.domain.arrays import Float64s
 
 SHARPNESS = 8.0
+LEAST_UNIT = 1e-30  # smaller ones would make others infinite
 
 
 class Shares(NamedTuple):
@@ -49,7 +50,7 @@ def over_list(scores: Sequence[float]) -> Shares:
 def _scale(scores: Sequence[float]) -> tuple[float, float]:
     best = max(scores)
     unit = best if best > 0 else -min(scores)
-    return best, unit or 1.0
+    return best, max(unit, LEAST_UNIT) if unit else 1.0
 
 
 def _weights(scores: Sequence[float], best: float, unit: float) -> Float64s:
