@@ -172,4 +172,5 @@ CONTROL_MESSAGES: dict[str, str] = {
     "batch_names_clash": "{field}: two files are called {value!r}, and their answers would be too",
     "batch_line": "{field}: {reason}; each line must be one JSON object",
     "batch_member": "{field} must be {permitted}",
+    "unknown_recipe": "{field}: there is no recipe {value!r}; ListRecipes names them",
 }
