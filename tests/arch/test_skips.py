@@ -25,6 +25,7 @@ def test_two(): pass
 )
 def test_a_skip_must_be_permitted(tmp_path: Path, permitted: str, code: int) -> None:
     shutil.copy(TESTS / "conftest.py", tmp_path)
+    (tmp_path / "longest.txt").touch()
     (tmp_path / "permitted_skips.txt").write_text("# why\n" + permitted)
     (tmp_path / "test_it.py").write_text(PROGRAM)
     done = subprocess.run(
