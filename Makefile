@@ -18,7 +18,7 @@ HOST ?= 127.0.0.1
 CODE := src tests infra $(wildcard bench examples)
 PYTEST ?= $(BIN)/python -m pytest -q
 
-.PHONY: help setup setup-dev setup-browsers setup-databases setup-spark setup-checkov demo serve test test-fast check bench bench-serving bench-peers docs openapi package glue deploy destroy plan costs execute-step-function update-api-url deploy-webapp lock clean
+.PHONY: help setup setup-dev setup-browsers setup-databases setup-spark setup-checkov demo serve test test-fast check style bench bench-serving bench-peers docs openapi package glue deploy destroy plan costs execute-step-function update-api-url deploy-webapp lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,12 +77,14 @@ test: setup-dev ## all tests, also those that start servers
 test-fast: setup-dev ## the tests for the loop: no servers
 	$(PYTEST) -n 2 -m "not server" $(TESTS)
 
-check: setup-dev ## style, types, import contracts, sizes, documentation
+check: style ## style, types, import contracts, sizes, documentation
+	$(PYTEST) tests/arch tests/docs
+
+style: setup-dev ## style, types, import contracts
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(PYTEST) tests/arch tests/docs
 
 bench: setup ## time and memory of every offline step on a generated shop
 	$(BIN)/python bench/run.py

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from fcntl import LOCK_EX, flock
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -183,6 +184,28 @@ def beside(name: str) -> ModuleType:
     return sys.modules[known]
 
 
+Make = Callable[[Path], None]
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Make], Path]:
+    """``once(name, make)``: what ``make(path)`` writes there, a file or a folder: made by the first
+    process of this test run that asks for it, for all. Nobody may change it."""
+    own = tmp_path_factory.getbasetemp()
+    root = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def made(name: str, make: Make) -> Path:
+        path, unfinished = root / name, root / f"{name}.unfinished"
+        with (root / f"{name}.lock").open("w") as lock:
+            flock(lock, LOCK_EX)
+            if not path.exists():
+                make(unfinished)
+                unfinished.rename(path)
+        return path
+
+    return made
+
+
 @pytest.fixture(scope="session")
 def put_desk() -> ModuleType:
     """``tests/app/put_desk.py``: a group of the Personalize API that things are put into."""
@@ -209,10 +232,14 @@ def terraform_tools() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def terraform(terraform_tools: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def terraform(
+    terraform_tools: ModuleType, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Any]:
     """``tests/infra/terraform.py: Terraform``: a copy of ``infra/`` for the whole session. Tests
     that take it are marked ``server``."""
-    return terraform_tools.Terraform(tmp_path_factory.mktemp("terraform"))
+    made = terraform_tools.Terraform(tmp_path_factory.mktemp("terraform"))
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]  # Terraform starts 
 HERE = Path(__file__).parent
 TESTS = HERE.parent
 WITHOUT_AWS = {
+    "GOGC": "400",  # as in tests/infra/terraform.py
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,

@@ -26,19 +26,13 @@ def test_everything_is_formatted(terraform: Any) -> None:
 
 
 @pytest.mark.server
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_it_is_valid(terraform: Any, folder: str) -> None:
-    terraform.validate(folder)
-
-
-@pytest.mark.server
 @pytest.mark.parametrize("folder", TESTED)
-def test_its_plans(terraform: Any, folder: str) -> None:
+def test_it_is_valid_and_its_plans_are_as_they_should(terraform: Any, folder: str) -> None:
     assert terraform.test(folder) >= 1
 
 
-def test_every_module_has_plans() -> None:
-    assert [f for f in FOLDERS if f.startswith("modules/") and f not in TESTED] == []
+def test_every_module_and_environment_has_plans() -> None:
+    assert [folder for folder in FOLDERS if folder not in TESTED] == []
 
 
 @pytest.mark.server
@@ -54,6 +48,19 @@ def test_a_plan_that_fails_is_seen(terraform: Any) -> None:
     )
     (place / "tests" / "one.tftest.hcl").write_text(expectation)
     with pytest.raises(AssertionError, match="one is not two"):
+        terraform.test(folder)
+
+
+@pytest.mark.server
+def test_what_is_not_valid_is_seen_though_no_plan_has_it(terraform: Any) -> None:
+    """Without ``terraform validate``: each plan is checked like that first."""
+    folder = "modules/not-valid"
+    place = terraform.infra / folder
+    (place / "tests").mkdir(parents=True)
+    resource = 'resource "terraform_data" "never" {\n  count = 0\n  nothing = 1\n}\n'
+    (place / "main.tf").write_text(resource)
+    (place / "tests" / "one.tftest.hcl").write_text('run "one" {\n  command = plan\n}\n')
+    with pytest.raises(AssertionError, match=r'argument named "nothing" is not\s+expected'):
         terraform.test(folder)
 
 
