@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
+NO_COMPILER = "raise ModuleNotFoundError(__name__, name='numba')\n"  # a function has none
 
 
 def loaded(name: str, path: Path) -> Any:
@@ -49,7 +50,7 @@ def packaging() -> Any:
 def as_in_lambda(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Variables for a function that is run from the sources: without a compiler, as in its zip."""
     hidden = tmp_path_factory.mktemp("no-compiler")
-    (hidden / "numba.py").write_text("raise ModuleNotFoundError(__name__, name='numba')\n")
+    (hidden / "numba.py").write_text(NO_COMPILER)
     own = str(HERE.parents[1] / "infra" / "functions")  # app.py
     path = [str(hidden), own, os.environ.get("PYTHONPATH", "")]
     return {"PYTHONPATH": os.pathsep.join(path)}
@@ -84,10 +85,11 @@ def output() -> Any:
 
 @pytest.fixture(scope="session")
 def functions_code(functions_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What that zip holds, as Lambda unpacks it."""
+    """What that zip holds, as Lambda unpacks it; this Python's compiler is out of sight."""
     folder = tmp_path_factory.mktemp("package") / "code"
     with zipfile.ZipFile(functions_zip) as file:
         file.extractall(folder)
+    (folder / "numba.py").write_text(NO_COMPILER)
     return folder
 
 
@@ -112,11 +114,9 @@ def xray() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def functions_zip(packaging: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def functions_zip(packaging: Any, once: Callable[..., Path]) -> Path:
     """The zip of the functions for this machine."""
-    out: Path = tmp_path_factory.mktemp("package") / "functions.zip"
-    packaging.package(out, installed=True)
-    return out
+    return once("functions.zip", lambda out: packaging.package(out, installed=True))
 
 
 @pytest.fixture(scope="session")

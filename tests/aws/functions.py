@@ -1,5 +1,5 @@
-"""The functions of an emulator: each zip is unpacked once and run by ``LambdaHost``; an image is
-this checkout with the packages of this Python.
+"""The functions of an emulator: each zip is unpacked once and run by ``LambdaHost``, without a
+compiler as in Lambda; an image is this checkout with the packages of this Python.
 
 Part of the emulator's own process. One call of a function at a time, as one environment of Lambda
 has it; several functions at once. Each signs with an access key of its own name (``calls.py``), and
@@ -86,6 +86,8 @@ class Functions:
         if not folder.exists():
             with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as file:
                 file.extractall(folder)
+            # A function has no compiler, and compiling would take longer than all else here.
+            (folder / "numba.py").write_text("raise ModuleNotFoundError(__name__, name='numba')\n")
         return folder
 
     def _started(self, function: Any, code: Path, given: dict[str, str]) -> Any:
