@@ -21,6 +21,7 @@ from endcap.control.registry.recipes import (
     ALSO,
     POPULAR,
     RELATED,
+    SEGMENTATION,
     SEMANTIC,
     TOGETHER,
     TRENDING,
@@ -34,6 +35,12 @@ from endcap.evaluation.personalize_metrics import (
     measures,
     nothing_measured,
     split,
+)
+from endcap.evaluation.segment_metrics import (
+    SegmentExam,
+    no_segments_measured,
+    segment_measures,
+    split_each,
 )
 from endcap.models.content import ContentIndex
 from endcap.models.holdout import excluded
@@ -138,7 +145,8 @@ def _learnt(
     shop: Shop, recipe: RecipeInfo, given: Lesson, budget_s: float, progress: Progress
 ) -> Fitted:
     settings, data, catalogue = shop.settings, given.data, given.catalogue
-    exam = split(data, settings.seed)
+    of_users = recipe.type == SEGMENTATION
+    exam = split_each(data, settings.seed) if of_users else split(data, settings.seed)
     model = Recipe.fit(
         data if exam is None else exam.fitting,
         catalogue,
@@ -148,10 +156,10 @@ def _learnt(
         progress=lambda stage, share: progress(stage, 0.8 * share),
         memory_mb=settings.memory_mb,
     )
-    metrics = nothing_measured()
+    metrics = no_segments_measured() if of_users else nothing_measured()
     if exam is not None:
         progress("measuring", 0.8)
-        metrics = measures(exam, _recommended(recipe, exam, model), given.n_items)
+        metrics = _measured(recipe, exam, model, given.n_items)
         progress("fitting on everybody", 0.85)
         model = model.refitted(
             data, catalogue, threads=settings.cores, memory_mb=settings.memory_mb
@@ -167,6 +175,18 @@ def _learnt(
         write_model(folder, model, data, catalogue, newcomers=newcomers)
 
     return Fitted(write, metrics, tuned_of(model.info), model.info)
+
+
+def _measured(
+    recipe: RecipeInfo, exam: Exam | SegmentExam, model: Recipe, n_items: int
+) -> dict[str, float]:
+    if isinstance(exam, Exam):
+        return measures(exam, _recommended(recipe, exam, model), n_items)
+    starts = np.arange(exam.queries.size + 1, dtype=np.int64) * len(exam.items)
+    every = np.tile(exam.items, exam.queries.size)
+    scores = model.mixture.linear_scores(exam.queries, starts, every)
+    scores = np.nan_to_num(scores, nan=-np.inf).reshape(exam.queries.size, len(exam.items))
+    return segment_measures(exam, scores)
 
 
 def _recommended(recipe: RecipeInfo, exam: Exam, model: Recipe) -> Int32s:

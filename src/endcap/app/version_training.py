@@ -25,7 +25,7 @@ from endcap.control.registry.statuses import ACTIVE, FAILED, IN_PROGRESS, PENDIN
 from endcap.control.registry.store import Registry
 from endcap.control.registry.versions import Version
 from endcap.control.solution_versions import SolutionVersion
-from endcap.domain.errors import EndcapError, InvalidInput
+from endcap.domain.errors import EndcapError, InvalidInput, Unavailable
 
 # How often a solution says that trends are looked for, in days.
 FREQUENCIES = {"30 minutes": 1 / 48, "1 hour": 1 / 24, "3 hours": 1 / 8, "1 day": 1.0}
@@ -56,13 +56,16 @@ def train_version(
     ``elapsed``: seconds since ``at``.
 
     A second call after a killed one begins anew under the same model name. What was stopped or
-    deleted meanwhile stays so, and its model goes. Raises NotFound (no_resource) and, once the
-    resource says that it failed, whatever is no error of Endcap's own.
+    deleted meanwhile stays so, and its model goes. Raises NotFound (no_resource), Unavailable (then
+    it is to be tried again) and, once the resource says that it failed, whatever is no error of
+    Endcap's own.
     """
     shape = shape_of(arn)
     registry.change(shape, arn, lambda now: _begun(now, at))
     try:
         made, found = _train(shop, _order(shop, registry.find(shape, arn)), at, progress)
+    except Unavailable:
+        raise
     except EndcapError as error:
         reason = str(error)
         _end(registry, shape, arn, at, elapsed, lambda now: _failed(now, reason))

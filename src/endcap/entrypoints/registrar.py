@@ -22,6 +22,7 @@ from endcap.bootstrap.control import open_control, wake_file
 from endcap.bootstrap.jobs import control_jobs_of
 from endcap.bootstrap.places import lease
 from endcap.domain.errors import EndcapError
+from endcap.entrypoints import compiling
 from endcap.entrypoints.bonds import Bonds, end_with_supervisor, tell
 from endcap.entrypoints.logs import log_to_stderr
 from endcap.entrypoints.preload import Preloaded
@@ -84,7 +85,11 @@ def run(settings: Settings, bonds: Bonds, preloaded: Preloaded | None = None) ->
             signal.signal(signal.SIGTERM, lambda *_: stop.set())
             tell(bonds.status, ready=True)
             rota = Rota(control.registry, control_jobs_of(settings), settings.jobs_at_once)
-            watch(rota, mark, stop)
+            compiler = compiling.begin(settings)
+            try:
+                watch(rota, mark, stop)
+            finally:
+                compiling.end(compiler)
     except EndcapError as error:
         log.error("cannot start", extra={"facts": {"code": error.code}})
         tell(bonds.status, ready=False, why=str(error))
