@@ -11,6 +11,7 @@ from msgspec.structs import replace as changed
 from endcap.control.registry.arns import CAMPAIGN, Place
 from endcap.control.registry.campaigns import Campaign
 from endcap.domain.errors import InvalidInput, NotFound
+from endcap.domain.sessions import session_user
 
 PERSONAL, RANKING = "aws-user-personalization", "aws-personalized-ranking"
 
@@ -39,6 +40,15 @@ def test_a_click_changes_the_next_answer(wire: Any, board: Any) -> None:
     after = wire.ids(arn, userId="nobody", numResults=5)
     assert after != before
     assert not any(black(after))
+
+
+def test_a_session_without_a_user_asks_by_its_own_id(wire: Any, board: Any) -> None:
+    arn = wire.campaign(wire.group("g"), PERSONAL)
+    session = session_user("visit-1")
+    board.post((session, "white-3", "view"), (session, "white-5", "view"))
+    found = wire.ids(arn, userId="visit-1", numResults=5)
+    assert found == wire.ids(arn, userId=session, numResults=5)
+    assert not any(black(found))
 
 
 @pytest.mark.parametrize(("asked", "expected"), [(None, 24), (1, 1), (7, 7), (500, 24), (0, 24)])

@@ -16,6 +16,7 @@ from endcap.app.backing import Backing, backing_of
 from endcap.app.metadata import metadata_of, wanted_columns
 from endcap.app.promotions import Promotion, mixed, promotion_of
 from endcap.app.shops import Opened, Shops
+from endcap.app.visitors import asker
 from endcap.control.registry.recipes import RANKING, SEGMENTATION
 from endcap.control.registry.store import Registry
 from endcap.domain.avro import Column
@@ -46,7 +47,9 @@ class Asked(NamedTuple):
             about_item=item_id is not None,
         )  # fmt: skip
         context = context_of(self.given.get("context") or {})
-        return Question(n, self.given.get("userId"), item_id, items, filtering, context)
+        user_id = self.given.get("userId")
+        user_id = asker(self.opened.shop, user_id) if user_id else None
+        return Question(n, user_id, item_id, items, filtering, context)
 
     def answer(self, question: Question, avoid: frozenset[str] = frozenset()) -> list[Found]:
         return items_for(
@@ -148,6 +151,7 @@ async def asked_of(
     opened = await shops.get(backing.group_arn)
     if not backing.model and not opened.shop.now.serving.version:
         raise NotFound("no_resource", field="campaignArn", value=backing.arn, kind="campaign")
+    catch_up(opened.shop, given.get("userId"))
     columns = wanted_columns(registry, opened, backing.group_arn, backing.config, given, at)
     deadline = None
     if clock is not None:
