@@ -7,7 +7,8 @@ from pathlib import Path
 
 from endcap.cli.error_reference import MADE
 from endcap.control.registry.operations import OPERATIONS
-from endcap.control.registry.recipes import RECIPES, REFUSED as REFUSED_RECIPES
+from endcap.control.registry.recipes import RECIPES
+from endcap.control.registry.recipes import REFUSED as REFUSED_RECIPES
 from endcap.serving.personalize.desk import RUNTIME
 from endcap.serving.personalize.refused import REFUSED
 from endcap.serving.personalize.shapes import operations
