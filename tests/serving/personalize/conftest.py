@@ -87,9 +87,11 @@ def made(folder: Path, conformity: Any) -> Iterator[Callable[..., Wire]]:
     operations answer."""
     wires: list[Wire] = []
 
-    def make(answers: Any = None, runtime: Any = None, **settings: Any) -> Wire:
+    def make(
+        answers: Any = None, runtime: Any = None, home: Path = folder / "home", **settings: Any
+    ) -> Wire:
         table = Table({**(answers or {}), **(runtime or {})})
-        read = load_settings({"ENDCAP_HOME": str(folder / "home")}, **settings)
+        read = load_settings({"ENDCAP_HOME": str(home)}, **settings)
         shop = open_shop(read)
         own = Opened(shop, Intake(shop))
         found = desk_of(own, now)
