@@ -18,6 +18,7 @@ from endcap.cli.feature_reference import features_page
 from endcap.cli.function_reference import functions_page
 from endcap.cli.main import VERBS, cli
 from endcap.cli.metric_reference import metrics_page
+from endcap.cli.personalize_reference import personalize_page
 from endcap.cli.role_reference import aws_page
 from endcap.settings import FORMS, SETTINGS
 
@@ -140,6 +141,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/metrics.md": metrics_page,
     "docs/functions.md": functions_page,
     "docs/aws.md": aws_page,
+    "docs/personalize.md": personalize_page,
     "tests/golden/errors.txt": errors_golden,
     "docs/index.md": index_page,  # last: it quotes the others
 }

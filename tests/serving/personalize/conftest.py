@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +87,11 @@ def made(folder: Path, conformity: Any) -> Iterator[Callable[..., Wire]]:
     operations answer."""
     wires: list[Wire] = []
 
-    def make(answers: Any = None, runtime: Any = None, **settings: Any) -> Wire:
+    def make(
+        answers: Any = None, runtime: Any = None, home: Path = folder / "home", **settings: Any
+    ) -> Wire:
         table = Table({**(answers or {}), **(runtime or {})})
-        read = load_settings({"ENDCAP_HOME": str(folder / "home")}, **settings)
+        read = load_settings({"ENDCAP_HOME": str(home)}, **settings)
         shop = open_shop(read)
         own = Opened(shop, Intake(shop))
         found = desk_of(own, now)
@@ -109,3 +113,16 @@ def made(folder: Path, conformity: Any) -> Iterator[Callable[..., Wire]]:
     for wire in wires:
         wire.bridge.close()
         wire.desk.threads.shutdown()
+
+
+@pytest.fixture(scope="session")
+def make_world() -> Callable[..., Any]:
+    """``world.World(wire)``."""
+    spec = spec_from_file_location("personalize_world", Path(__file__).with_name("world.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module  # for its dataclasses
+    spec.loader.exec_module(module)
+    world: Callable[..., Any] = module.World
+    return world

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from endcap.app.putting import put_events, put_items, put_users
+from endcap.app.recommending import recommend, rerank
 from endcap.app.shops import Shops
 from endcap.control.registry.arns import Place
 from endcap.control.registry.control import Control, Operation
@@ -30,6 +32,8 @@ DESCRIBE = "Describe"
 
 # Recommendations and events, by the wire's name.
 RUNTIME: Mapping[str, Runtime] = {
+    "GetPersonalizedRanking": partial(rerank, clock=time.monotonic),
+    "GetRecommendations": partial(recommend, clock=time.monotonic),
     "PutEvents": put_events,
     "PutItems": put_items,
     "PutUsers": put_users,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 _ATTRIBUTION = "metric attributions are not kept; experiments and reports measure what answers earn"
 _ACTIONS = "actions are not kept, items alone"
-_EXPORT = "nothing is exported by jobs; the lake's Parquet files are there to read"
-_DELETION = "data goes by `endcap erase` for a user, or with its dataset"
+_EXPORT = "`endcap export` writes the lake's tables to files"
+_DELETION = "`endcap erase-user` forgets users, and DeleteDataset a dataset's rows"
 
 REFUSED = {
     "CreateMetricAttribution": _ATTRIBUTION,
