@@ -44,7 +44,7 @@ def backing_of(shops: Shops, registry: Registry, given: Mapping[str, Any]) -> Ba
 
 
 def of_campaign(shops: Shops, registry: Registry, arn: Any) -> Backing:
-    if registry.get(Campaign, arn) is None:
+    if registry.written(Campaign, arn) is None:
         of_shop = read_through(shops, registry, arn)
         if of_shop is not None:
             return of_shop

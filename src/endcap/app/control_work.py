@@ -16,6 +16,7 @@ import msgspec
 from endcap.app.shop import Shop
 from endcap.control.registry import arns
 from endcap.control.registry.kinds import SHAPES, shop_of
+from endcap.control.registry.removal import forget
 from endcap.control.registry.resource import CREATE, DELETE, START, STOP, Resource, Work
 from endcap.control.registry.statuses import (
     ACTIVE,
@@ -101,7 +102,7 @@ def at_once(registry: Registry, work: Work, at: int) -> bool:
         settled = STOPPED
     try:
         if settled is None:
-            registry.remove(registry.find(SHAPES[kind], work.arn))
+            forget(registry, registry.find(SHAPES[kind], work.arn))
         else:
             _settle(registry, work.arn, at, settled)
     except NotFound:

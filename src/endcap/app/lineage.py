@@ -20,7 +20,6 @@ from endcap.control import campaigns
 Lineage = dict[str, Any]
 # What says in which lake a version was trained: of another shop, it means nothing here.
 OF_LAKE = ("lake_version", "log_offset", "tables_version")
-RESOURCE = "resource"  # of a version: the ARN in the registry of resources that it was trained for
 HERE: Mapping[str, str] = {"by": "endcap"}
 
 

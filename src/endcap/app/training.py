@@ -12,14 +12,14 @@ from msgspec.structs import replace
 
 from endcap.app.compaction import settle
 from endcap.app.gating import drift_of, judge_version, may_serve
-from endcap.app.lineage import HERE, RESOURCE, common
+from endcap.app.lineage import HERE, common
 from endcap.app.newcomers import train_newcomers
 from endcap.app.rankers import RANKERS, train_ranker
 from endcap.app.reloading import CONTENT, EMBEDDINGS, MODELS, NEWCOMERS, RECIPE
 from endcap.app.shop import Shop
 from endcap.app.versions import promote
 from endcap.control import campaigns, solution_versions
-from endcap.control.solution_versions import SolutionVersion
+from endcap.control.solution_versions import RESOURCE, SolutionVersion
 from endcap.data.interactions import Interactions
 from endcap.data.manifest import Manifest
 from endcap.data.training import load_catalogue, load_interactions

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from endcap.app.compaction import settle
-from endcap.app.lineage import HERE, RESOURCE, common
+from endcap.app.lineage import HERE, common
 from endcap.app.reloading import MODELS
 from endcap.app.shop import Shop
 from endcap.app.training import SEARCH_S, failing
@@ -19,12 +19,13 @@ from endcap.app.version_data import Lesson, lesson
 from endcap.app.version_fitting import Fitted, Progress, fitted
 from endcap.control import solution_versions
 from endcap.control.registry.arns import RECOMMENDER, parse
+from endcap.control.registry.following import follow_latest
 from endcap.control.registry.recipes import RECIPES, RecipeInfo
 from endcap.control.registry.recommenders import Recommender
 from endcap.control.registry.statuses import ACTIVE, FAILED, IN_PROGRESS, PENDING
 from endcap.control.registry.store import Registry
 from endcap.control.registry.versions import Version
-from endcap.control.solution_versions import SolutionVersion
+from endcap.control.solution_versions import RESOURCE, SolutionVersion
 from endcap.domain.errors import EndcapError, InvalidInput, Unavailable
 
 # How often a solution says that trends are looked for, in days.
@@ -81,6 +82,8 @@ def train_version(
         shop.artifacts.delete(MODELS, made.name)
         gone = replace(made, status="failed", reason="stopped or deleted while it was trained")
         solution_versions.save(shop.documents, gone)
+    elif isinstance(told, Version):
+        follow_latest(registry, told, told.updated_at)
 
 
 def shape_of(arn: str) -> type[Trainee]:

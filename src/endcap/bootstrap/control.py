@@ -11,12 +11,15 @@ from endcap.bootstrap.places import make
 from endcap.control.dataset_groups import folder, groups
 from endcap.control.registry.arns import Place
 from endcap.control.registry.control import Control
+from endcap.control.registry.standing import ShopsStanding
 from endcap.control.registry.store import Registry
 from endcap.ports import Documents
 from endcap.settings import Settings
 
 # Of no shop: the names of groups begin with a letter or digit.
 NO_GROUP = "_control"
+# One of these is in the folder of a shop that was given data or a model.
+_MARKS = ("lake/manifest/*.json", "artifacts/models/*", "log/*.log")
 
 
 def open_control(settings: Settings) -> Control:
@@ -26,17 +29,26 @@ def open_control(settings: Settings) -> Control:
     Raises InvalidInput (home_not_writable, aws_extra_missing, bad_setting) and what the documents
     raise.
     """
+
+    def shops() -> list[str]:
+        return [name for name in groups(settings.home) if is_used(folder(settings.home, name))]
+
+    def documents(shop: str) -> Documents:
+        return documents_of(settings, shop, folder(settings.home, shop))
+
     registry = Registry(
         documents=registry_documents(settings),
         place=Place(settings.arn_region, settings.arn_account),
         draw=hex_digits,
+        standing=ShopsStanding(shops, documents),
     )
-    mark = wake_file(settings)
-    return Control(
-        registry=registry,
-        shops=lambda: groups(settings.home),
-        wake=mark.touch,
-        documents=lambda shop: documents_of(settings, shop, folder(settings.home, shop)),
+    return Control(registry, shops, wake_file(settings).touch, documents)
+
+
+def is_used(root: Path) -> bool:
+    """Whether there is anything in a shop's folder: a server makes an empty one for itself."""
+    return any(
+        path.stat().st_size > 0 or path.is_dir() for mark in _MARKS for path in root.glob(mark)
     )
 
 

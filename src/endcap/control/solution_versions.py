@@ -12,6 +12,7 @@ from endcap.evaluation.results import Verdict
 from endcap.ports import Documents
 
 KIND = "solution_version"
+RESOURCE = "resource"  # in a lineage: the ARN of what it was trained for, where that has one
 
 
 class SolutionVersion(Struct, frozen=True):

@@ -72,11 +72,12 @@ class Plane:
         return str(made["datasetArn"])
 
 
-@pytest.fixture
-def plane(tmp_path: Path) -> Plane:
-    numbers, woken, shops = count(1), [], []
+def plane_in(folder: Path) -> Plane:
+    numbers = count(1)
+    woken: list[int] = []
+    shops: list[str] = []
     registry = Registry(
-        SqliteDocuments(tmp_path / "control.sqlite"),
+        SqliteDocuments(folder / "control.sqlite"),
         Place(),
         lambda digits: f"{next(numbers):0{digits}x}",
     )
@@ -84,6 +85,17 @@ def plane(tmp_path: Path) -> Plane:
         registry,
         shops=lambda: shops,
         wake=lambda: woken.append(1),
-        documents=lambda shop: SqliteDocuments(tmp_path / f"{shop}.sqlite"),
+        documents=lambda shop: SqliteDocuments(folder / f"{shop}.sqlite"),
     )
     return Plane(control, woken, shops)
+
+
+@pytest.fixture
+def plane(tmp_path: Path) -> Plane:
+    return plane_in(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Plane:
+    """One for all tests of a module that change nothing."""
+    return plane_in(tmp_path_factory.mktemp("plane"))

@@ -26,7 +26,9 @@ groups = st.dictionaries(
 ).map(lambda made: [group(name, at) for name, at in made.items()])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50
+)
 @given(groups, st.integers(1, 7), st.data())
 def test_pages_hold_everything_once(plane: Any, found: Any, most: int, data: Any) -> None:
     got: list[str] = []

@@ -44,17 +44,24 @@ class Registry:
 
     def get(self, shape: type[R], arn: str) -> R | None:
         """None where there is none of that kind, region and account."""
+        found = self.written(shape, arn)
+        if found is not None:
+            return found
+        at = parse(arn)
+        if (at.kind, at.place) != (shape.KIND, self.place):
+            return None
+        return next((r for r in self._standing(shape, at.key) if r.key == at.key), None)
+
+    def written(self, shape: type[R], arn: str) -> R | None:
+        """As ``get``, of those alone that were made here and can be changed."""
         at = parse(arn)
         if (at.kind, at.place) != (shape.KIND, self.place):
             return None
         document = self.documents.get(shape.KIND, self._key(at.key))
-        if document is not None:
-            return msgspec.convert(document.body, shape)
-        return next((r for r in self._standing(shape, at.key) if r.key == at.key), None)
+        return None if document is None else msgspec.convert(document.body, shape)
 
     def wrote(self, resource: Resource) -> bool:
-        """Whether it was made here, and can be changed."""
-        return self.documents.get(resource.KIND, self._key(resource.key)) is not None
+        return self.written(type(resource), resource.arn) is not None
 
     def find(self, shape: type[R], arn: str, field: str = "arn") -> R:
         """Raises NotFound (no_resource), InvalidInput (bad_arn, arn_of_other_kind)."""

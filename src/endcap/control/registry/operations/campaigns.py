@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec.structs import replace as changed
-
 from endcap.control.registry.answers import shown, state
 from endcap.control.registry.arns import CAMPAIGN
 from endcap.control.registry.campaigns import Campaign
 from endcap.control.registry.control import Control
+from endcap.control.registry.following import moved
 from endcap.control.registry.operations.recipes import recipe_of
 from endcap.control.registry.operations.versions import active_version
 from endcap.control.registry.paging import listed
@@ -24,7 +23,6 @@ from endcap.control.registry.versions import Version
 from endcap.domain.errors import InUse, InvalidInput
 
 FIELD = "campaignArn"
-FOLLOWS = "syncWithLatestSolutionVersion"
 _UPDATED = ("solutionVersionArn", "minProvisionedTPS", "campaignConfig")
 
 
@@ -82,7 +80,7 @@ def update_campaign(control: Control, given: Mapping[str, Any], at: int) -> dict
 
     def updated(now: Campaign) -> Campaign:
         check_settled(now)
-        return _updated(now, asked, at)
+        return moved(now, asked, at)
 
     registry.change(Campaign, arn, updated)
     return {FIELD: arn}
@@ -92,21 +90,6 @@ def delete_campaign(control: Control, given: Mapping[str, Any], at: int) -> dict
     control.registry.find(Campaign, given[FIELD], FIELD)
     remove_now(control.registry, Campaign, given[FIELD])
     return {}
-
-
-def follow_latest(registry: Registry, version: Version, at: int) -> list[str]:
-    """Let a version that became active answer in the campaigns that ask for the newest of its
-    solution; their ARNs."""
-    followers = [
-        campaign.arn
-        for campaign in registry.all(Campaign)
-        if campaign.version_arn.startswith(f"{version.solution_arn}/")
-        and (campaign.config or {}).get(FOLLOWS, False)
-    ]
-    for arn in followers:
-        asked = {"solutionVersionArn": version.arn}
-        registry.change(Campaign, arn, lambda now: _updated(now, asked, at))  # noqa: B023
-    return followers
 
 
 def _servable(registry: Registry, arn: str) -> Version:
@@ -122,18 +105,6 @@ def _servable(registry: Registry, arn: str) -> Version:
             permitted=ACTIVE,
         )  # fmt: skip
     return version
-
-
-def _updated(now: Campaign, asked: Mapping[str, Any], at: int) -> Campaign:
-    state = {"status": ACTIVE, "creationDateTime": at, "lastUpdatedDateTime": at}
-    return changed(
-        now,
-        version_arn=asked.get("solutionVersionArn", now.version_arn),
-        min_tps=asked.get("minProvisionedTPS", now.min_tps),
-        config=asked.get("campaignConfig", now.config),
-        latest_update={**asked, **state},
-        updated_at=at,
-    )
 
 
 def _summary(campaign: Campaign) -> dict[str, Any]:
