@@ -44,7 +44,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--items", str(data / "items.jsonl"),
         "--interactions", str(data / "interactions.jsonl"),
     )  # fmt: skip
-    endcap("train", "--budget", "20")
+    endcap("train", "--budget", "5")
     return root
 
 
