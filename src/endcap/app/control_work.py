@@ -16,6 +16,7 @@ import msgspec
 from endcap.app.shop import Shop
 from endcap.control.registry import arns
 from endcap.control.registry.kinds import SHAPES, shop_of
+from endcap.control.registry.removal import forget
 from endcap.control.registry.resource import CREATE, DELETE, START, STOP, Resource, Work
 from endcap.control.registry.statuses import (
     ACTIVE,
@@ -101,7 +102,7 @@ def at_once(registry: Registry, work: Work, at: int) -> bool:
         settled = STOPPED
     try:
         if settled is None:
-            registry.remove(registry.find(SHAPES[kind], work.arn))
+            forget(registry, registry.find(SHAPES[kind], work.arn))
         else:
             _settle(registry, work.arn, at, settled)
     except NotFound:
@@ -177,12 +178,40 @@ def _batch(task: Task) -> None:
         run_batch(task.shop, task.registry, task.arn, task.means.now(), task.progress)
 
 
+def _delete_dataset(task: Task) -> None:
+    from endcap.app.deletions import delete_dataset
+
+    delete_dataset(task.shop, task.registry, task.arn, task.means.now())
+
+
+def _delete_solution(task: Task) -> None:
+    from endcap.app.deletions import delete_solution
+
+    delete_solution(task.shop, task.registry, task.arn)
+
+
+def _delete_recommender(task: Task) -> None:
+    from endcap.app.deletions import delete_recommender
+
+    delete_recommender(task.shop, task.registry, task.arn)
+
+
+def _delete_group(task: Task) -> None:
+    from endcap.app.deletions import delete_group
+
+    delete_group(task.means.remove, task.registry, task.arn)
+
+
 TASKS: dict[tuple[str, str], Callable[[Task], None]] = {
     (CREATE, arns.IMPORT): _import,
     (CREATE, arns.VERSION): _train,
     (CREATE, arns.RECOMMENDER): _train,
     (CREATE, arns.BATCH_INFERENCE): _batch,
     (CREATE, arns.BATCH_SEGMENT): _batch,
+    (DELETE, arns.DATASET): _delete_dataset,
+    (DELETE, arns.SOLUTION): _delete_solution,
+    (DELETE, arns.RECOMMENDER): _delete_recommender,
+    (DELETE, arns.GROUP): _delete_group,
 }
 # Work of which one group can bear one piece at a time: it writes the lake or the models.
 ALONE = frozenset({arns.IMPORT, arns.VERSION, arns.RECOMMENDER, arns.DATASET, arns.GROUP,
