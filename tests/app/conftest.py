@@ -7,6 +7,9 @@ import json
 import random
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +19,13 @@ import xgboost
 from msgspec.structs import replace
 
 from endcap.adapters.sqlite import SqliteDocuments
+from endcap.app.control_work import Means, run
 from endcap.app.rankers import RANKERS
 from endcap.app.recommending import recommend, rerank
 from endcap.app.reloading import MODELS
+from endcap.app.shop import Shop
+from endcap.bootstrap import open_shop
+from endcap.bootstrap.removal import remove_group
 from endcap.bootstrap.shops import shops_of
 from endcap.control import solution_versions
 from endcap.control.registry.arns import (
@@ -26,6 +33,7 @@ from endcap.control.registry.arns import (
     DATASET,
     FILTER,
     GROUP,
+    IMPORT,
     RECIPE,
     RECOMMENDER,
     SCHEMA,
@@ -33,11 +41,14 @@ from endcap.control.registry.arns import (
     Place,
 )
 from endcap.control.registry.campaigns import Campaign
-from endcap.control.registry.datasets import Dataset
+from endcap.control.registry.datasets import INTERACTIONS, ITEMS, USERS, Dataset
 from endcap.control.registry.filters import Filter
 from endcap.control.registry.groups import Group
+from endcap.control.registry.imports import FULL, ImportJob
 from endcap.control.registry.recommenders import Recommender
+from endcap.control.registry.resource import CREATE, Work
 from endcap.control.registry.schemas import Schema
+from endcap.control.registry.statuses import PENDING
 from endcap.control.registry.store import Registry
 from endcap.control.registry.versions import Version
 from endcap.data.training import load_catalogue, load_interactions
@@ -372,7 +383,7 @@ def plane(tmp_path: Path) -> Plane:
         fetch=fetch,
         drop=lambda _location, _lake: None,
         sent=lambda target: nullcontext(Path(target)),
-        remove=lambda _name: None,
+        remove=partial(remove_group, settings),
         now=lambda: NOW,
     )
     group = registry.arn(GROUP, "shop")

@@ -5,30 +5,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from endcap.adapters.sqlite import SqliteDocuments
 from endcap.app.answers import answer
-from endcap.app.control_work import Means, run
-from endcap.app.shop import Shop
-from endcap.bootstrap import open_shop
-from endcap.control.registry.arns import DATASET, GROUP, IMPORT, SCHEMA, Place
-from endcap.control.registry.datasets import INTERACTIONS, ITEMS, USERS, Dataset
-from endcap.control.registry.groups import Group
-from endcap.control.registry.imports import FULL, INCREMENTAL, ImportJob
+from endcap.control.registry.datasets import INTERACTIONS, ITEMS, USERS
+from endcap.control.registry.imports import FULL, INCREMENTAL
 from endcap.control.registry.resource import CREATE, Work
-from endcap.control.registry.schemas import Schema
-from endcap.control.registry.statuses import ACTIVE, FAILED, PENDING
-from endcap.control.registry.store import Registry
+from endcap.control.registry.statuses import ACTIVE, FAILED
 from endcap.domain.values import Query
-from endcap.settings import load_settings
 
 NOW = 1_700_000_000_000_000
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -173,9 +172,14 @@ def _train(task: Task) -> None:
 
 
 def _batch(task: Task) -> None:
-    if _under_way(task):
-        run_batch = import_module("endcap.app.batch_jobs").run_batch
-        run_batch(task.shop, task.registry, task.arn, task.means.now(), task.progress)
+    from endcap.app.batch_jobs import Files, run_batch, shape_of
+
+    if not _under_way(task):
+        return
+    shop, means = task.shop, task.means
+    files = Files(means.fetch, means.sent)
+    run_batch(shop, task.registry, task.arn, means.now(), task.progress, files)
+    means.drop(task.registry.find(shape_of(task.arn), task.arn).input, shop.lake.root)
 
 
 def _delete_dataset(task: Task) -> None:
