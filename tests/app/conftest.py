@@ -7,6 +7,9 @@ import json
 import random
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +19,13 @@ import xgboost
 from msgspec.structs import replace
 
 from endcap.adapters.sqlite import SqliteDocuments
+from endcap.app.control_work import Means, run
 from endcap.app.rankers import RANKERS
 from endcap.app.recommending import recommend, rerank
 from endcap.app.reloading import MODELS
+from endcap.app.shop import Shop
+from endcap.bootstrap import open_shop
+from endcap.bootstrap.removal import remove_group
 from endcap.bootstrap.shops import shops_of
 from endcap.control import solution_versions
 from endcap.control.registry.arns import (
@@ -26,6 +33,7 @@ from endcap.control.registry.arns import (
     DATASET,
     FILTER,
     GROUP,
+    IMPORT,
     RECIPE,
     RECOMMENDER,
     SCHEMA,
@@ -33,11 +41,14 @@ from endcap.control.registry.arns import (
     Place,
 )
 from endcap.control.registry.campaigns import Campaign
-from endcap.control.registry.datasets import Dataset
+from endcap.control.registry.datasets import INTERACTIONS, ITEMS, USERS, Dataset
 from endcap.control.registry.filters import Filter
 from endcap.control.registry.groups import Group
+from endcap.control.registry.imports import FULL, ImportJob
 from endcap.control.registry.recommenders import Recommender
+from endcap.control.registry.resource import CREATE, Work
 from endcap.control.registry.schemas import Schema
+from endcap.control.registry.statuses import PENDING
 from endcap.control.registry.store import Registry
 from endcap.control.registry.versions import Version
 from endcap.data.training import load_catalogue, load_interactions
@@ -280,3 +291,109 @@ def wire(board: Any) -> Wire:
 @pytest.fixture(scope="session")
 def make_wire() -> type[Wire]:
     return Wire
+
+
+NOW = 1_700_000_000_000_000
+Fields = list[dict[str, Any]]
+
+EVENTS: Fields = [
+    {"name": "USER_ID", "type": "string"},
+    {"name": "ITEM_ID", "type": "string"},
+    {"name": "TIMESTAMP", "type": "long"},
+    {"name": "EVENT_TYPE", "type": ["null", "string"]},
+    {"name": "EVENT_VALUE", "type": ["float", "null"]},
+    {"name": "DEVICE", "type": ["string", "null"], "categorical": True},
+]
+GOODS: Fields = [
+    {"name": "ITEM_ID", "type": "string"},
+    {"name": "PRICE", "type": ["float", "null"]},
+    {"name": "GENRES", "type": ["string", "null"], "categorical": True},
+    {"name": "CREATION_TIMESTAMP", "type": ["long", "null"]},
+    {"name": "PAGES", "type": "int"},
+]
+PEOPLE: Fields = [
+    {"name": "USER_ID", "type": "string"},
+    {"name": "AGE", "type": "int"},
+    {"name": "MEMBER", "type": ["boolean", "null"]},
+]
+FIELDS = {INTERACTIONS: EVENTS, ITEMS: GOODS, USERS: PEOPLE}
+
+
+@dataclass
+class Plane:
+    """A home with one dataset group and its three datasets."""
+
+    home: Path
+    registry: Registry
+    means: Means
+    jobs: int = 0
+
+    @property
+    def roots(self) -> Path:
+        return self.home / "files"
+
+    def shop(self) -> Shop:
+        return self.means.open_shop("shop")
+
+    def write(self, name: str, *lines: str) -> str:
+        path = self.roots / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(f"{line}\n" for line in lines))
+        return f"file://{path}"
+
+    def ask(self, kind: str, location: str, mode: str = FULL) -> str:
+        self.jobs += 1
+        arn = self.registry.arn(IMPORT, f"job-{self.jobs}")
+        dataset = self.registry.arn(DATASET, f"shop/{kind}")
+        job = ImportJob(
+            arn=arn, name=f"job-{self.jobs}", status=PENDING, dataset_arn=dataset,
+            location=location, mode=mode,
+        )  # fmt: skip
+        self.registry.create(job)
+        self.registry.ask(Work(arn, CREATE, NOW))
+        return arn
+
+    def done(self, arn: str) -> ImportJob:
+        run(self.means, self.registry, arn, lambda _stage, _share: None)
+        return self.registry.find(ImportJob, arn)
+
+    def bring(self, kind: str, location: str, mode: str = FULL) -> ImportJob:
+        return self.done(self.ask(kind, location, mode))
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        with self.shop().lake.connect() as connection:
+            found = connection.sql(f"SELECT * FROM {table} ORDER BY ALL").to_arrow_table()
+        rows: list[dict[str, Any]] = found.to_pylist()
+        return rows
+
+
+@pytest.fixture
+def plane(tmp_path: Path) -> Plane:
+    settings = load_settings(
+        {"ENDCAP_HOME": str(tmp_path), "ENDCAP_IMPORT_ROOTS": str(tmp_path / "files")}
+    )
+    (tmp_path / "files").mkdir()
+    registry = Registry(SqliteDocuments(tmp_path / "control.sqlite"), Place(), lambda n: "0" * n)
+
+    def fetch(location: str, _lake: Path) -> str:
+        raise AssertionError(location)
+
+    means = Means(
+        open_shop=lambda name: open_shop(settings, name),
+        fetch=fetch,
+        drop=lambda _location, _lake: None,
+        sent=lambda target: nullcontext(Path(target)),
+        remove=partial(remove_group, settings),
+        now=lambda: NOW,
+    )
+    group = registry.arn(GROUP, "shop")
+    registry.create(Group(arn=group, name="shop", shop="shop"))
+    for kind, fields in FIELDS.items():
+        text = json.dumps({"type": "record", "name": kind, "fields": fields, "version": "1.0"})
+        schema = registry.arn(SCHEMA, kind)
+        registry.create(Schema(arn=schema, name=kind, schema=text))
+        dataset = registry.arn(DATASET, f"shop/{kind}")
+        registry.create(
+            Dataset(arn=dataset, name=kind, group_arn=group, type=kind, schema_arn=schema)
+        )
+    return Plane(tmp_path, registry, means)

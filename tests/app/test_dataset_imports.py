@@ -5,138 +5,23 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from endcap.adapters.sqlite import SqliteDocuments
 from endcap.app.answers import answer
-from endcap.app.control_work import Means, run
-from endcap.app.shop import Shop
-from endcap.bootstrap import open_shop
-from endcap.control.registry.arns import DATASET, GROUP, IMPORT, SCHEMA, Place
-from endcap.control.registry.datasets import INTERACTIONS, ITEMS, USERS, Dataset
-from endcap.control.registry.groups import Group
-from endcap.control.registry.imports import FULL, INCREMENTAL, ImportJob
+from endcap.control.registry.datasets import INTERACTIONS, ITEMS, USERS
+from endcap.control.registry.imports import FULL, INCREMENTAL
 from endcap.control.registry.resource import CREATE, Work
-from endcap.control.registry.schemas import Schema
-from endcap.control.registry.statuses import ACTIVE, FAILED, PENDING
-from endcap.control.registry.store import Registry
+from endcap.control.registry.statuses import ACTIVE, FAILED
 from endcap.domain.values import Query
-from endcap.settings import load_settings
 
 NOW = 1_700_000_000_000_000
-Fields = list[dict[str, Any]]
-
-EVENTS: Fields = [
-    {"name": "USER_ID", "type": "string"},
-    {"name": "ITEM_ID", "type": "string"},
-    {"name": "TIMESTAMP", "type": "long"},
-    {"name": "EVENT_TYPE", "type": ["null", "string"]},
-    {"name": "EVENT_VALUE", "type": ["float", "null"]},
-    {"name": "DEVICE", "type": ["string", "null"], "categorical": True},
-]
-GOODS: Fields = [
-    {"name": "ITEM_ID", "type": "string"},
-    {"name": "PRICE", "type": ["float", "null"]},
-    {"name": "GENRES", "type": ["string", "null"], "categorical": True},
-    {"name": "CREATION_TIMESTAMP", "type": ["long", "null"]},
-    {"name": "PAGES", "type": "int"},
-]
-PEOPLE: Fields = [
-    {"name": "USER_ID", "type": "string"},
-    {"name": "AGE", "type": "int"},
-    {"name": "MEMBER", "type": ["boolean", "null"]},
-]
-FIELDS = {INTERACTIONS: EVENTS, ITEMS: GOODS, USERS: PEOPLE}
 
 
-@dataclass
-class Plane:
-    """A home with one dataset group and its three datasets."""
-
-    home: Path
-    registry: Registry
-    means: Means
-    jobs: int = 0
-
-    @property
-    def roots(self) -> Path:
-        return self.home / "files"
-
-    def shop(self) -> Shop:
-        return self.means.open_shop("shop")
-
-    def write(self, name: str, *lines: str) -> str:
-        path = self.roots / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(f"{line}\n" for line in lines))
-        return f"file://{path}"
-
-    def ask(self, kind: str, location: str, mode: str = FULL) -> str:
-        self.jobs += 1
-        arn = self.registry.arn(IMPORT, f"job-{self.jobs}")
-        dataset = self.registry.arn(DATASET, f"shop/{kind}")
-        job = ImportJob(
-            arn=arn, name=f"job-{self.jobs}", status=PENDING, dataset_arn=dataset,
-            location=location, mode=mode,
-        )  # fmt: skip
-        self.registry.create(job)
-        self.registry.ask(Work(arn, CREATE, NOW))
-        return arn
-
-    def done(self, arn: str) -> ImportJob:
-        run(self.means, self.registry, arn, lambda _stage, _share: None)
-        return self.registry.find(ImportJob, arn)
-
-    def bring(self, kind: str, location: str, mode: str = FULL) -> ImportJob:
-        return self.done(self.ask(kind, location, mode))
-
-    def rows(self, table: str) -> list[dict[str, Any]]:
-        with self.shop().lake.connect() as connection:
-            found = connection.sql(f"SELECT * FROM {table} ORDER BY ALL").to_arrow_table()
-        rows: list[dict[str, Any]] = found.to_pylist()
-        return rows
-
-
-@pytest.fixture
-def plane(tmp_path: Path) -> Plane:
-    settings = load_settings(
-        {"ENDCAP_HOME": str(tmp_path), "ENDCAP_IMPORT_ROOTS": str(tmp_path / "files")}
-    )
-    (tmp_path / "files").mkdir()
-    registry = Registry(SqliteDocuments(tmp_path / "control.sqlite"), Place(), lambda n: "0" * n)
-
-    def fetch(location: str, _lake: Path) -> str:
-        raise AssertionError(location)
-
-    means = Means(
-        open_shop=lambda name: open_shop(settings, name),
-        fetch=fetch,
-        drop=lambda _location, _lake: None,
-        sent=lambda target: nullcontext(Path(target)),
-        remove=lambda _name: None,
-        now=lambda: NOW,
-    )
-    group = registry.arn(GROUP, "shop")
-    registry.create(Group(arn=group, name="shop", shop="shop"))
-    for kind, fields in FIELDS.items():
-        text = json.dumps({"type": "record", "name": kind, "fields": fields, "version": "1.0"})
-        schema = registry.arn(SCHEMA, kind)
-        registry.create(Schema(arn=schema, name=kind, schema=text))
-        dataset = registry.arn(DATASET, f"shop/{kind}")
-        registry.create(
-            Dataset(arn=dataset, name=kind, group_arn=group, type=kind, schema_arn=schema)
-        )
-    return Plane(tmp_path, registry, means)
-
-
-def test_interactions_of_a_file_count_in_the_next_answer(plane: Plane) -> None:
+def test_interactions_of_a_file_count_in_the_next_answer(plane: Any) -> None:
     lines = [f"u{n},i{n % 3},{1_600_000_000 + n},View,,web|app" for n in range(30)]
     header = "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE,EVENT_VALUE,DEVICE"
     done = plane.bring(INTERACTIONS, plane.write("events.csv", header, *lines, "u1,i1,,View,,"))
@@ -150,7 +35,7 @@ def test_interactions_of_a_file_count_in_the_next_answer(plane: Plane) -> None:
     assert {item.id for item in found.items} == {"i0", "i1", "i2"}
 
 
-def test_event_types_stay_the_clients_own_words_but_for_the_three_known(plane: Plane) -> None:
+def test_event_types_stay_the_clients_own_words_but_for_the_three_known(plane: Any) -> None:
     header = "user_id,item_id,timestamp,event_type"
     lines = ["u,a,1600000000,Watch", "u,b,1600000001,AddToCart", "u,c,1600000002,"]
     assert plane.bring(INTERACTIONS, plane.write("e.csv", header, *lines)).status == ACTIVE
@@ -158,7 +43,7 @@ def test_event_types_stay_the_clients_own_words_but_for_the_three_known(plane: P
     assert types == {"a": "Watch", "b": "add_to_cart", "c": "view"}
 
 
-def test_items_have_the_types_that_the_schema_says(plane: Plane) -> None:
+def test_items_have_the_types_that_the_schema_says(plane: Any) -> None:
     where = plane.write(
         "items.csv",
         "PAGES,ITEM_ID,GENRES,PRICE,CREATION_TIMESTAMP,EXTRA",
@@ -176,7 +61,7 @@ def test_items_have_the_types_that_the_schema_says(plane: Plane) -> None:
     ]  # fmt: skip
 
 
-def test_parquet_gives_the_same_as_csv(plane: Plane) -> None:
+def test_parquet_gives_the_same_as_csv(plane: Any) -> None:
     table = pa.table(
         {
             "USER_ID": ["u1", "u2", "u3"],
@@ -193,7 +78,7 @@ def test_parquet_gives_the_same_as_csv(plane: Plane) -> None:
     ]
 
 
-def test_full_replaces_what_imports_brought_and_incremental_adds(plane: Plane) -> None:
+def test_full_replaces_what_imports_brought_and_incremental_adds(plane: Any) -> None:
     header = "USER_ID,ITEM_ID,TIMESTAMP"
     one = plane.write("one.csv", header, "u,a,1600000000", "u,b,1600000001")
     two = plane.write("two.csv", header, "u,b,1600000001", "u,c,1600000002")
@@ -206,7 +91,7 @@ def test_full_replaces_what_imports_brought_and_incremental_adds(plane: Plane) -
     assert {item.id for item in found.items} == {"b", "c"}
 
 
-def test_all_files_of_a_folder_go_in(plane: Plane) -> None:
+def test_all_files_of_a_folder_go_in(plane: Any) -> None:
     header = "USER_ID,AGE"
     plane.write("people/part-1.csv", header, "a,1")
     plane.write("people/part-2.csv", header, "b,2")
@@ -233,7 +118,7 @@ BAD: Mapping[str, tuple[str, list[str], str]] = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_what_is_wrong_with_a_file_is_the_failure_reason(plane: Plane, case: str) -> None:
+def test_what_is_wrong_with_a_file_is_the_failure_reason(plane: Any, case: str) -> None:
     kind, lines, reason = BAD[case]
     name = "bad.json" if case == "json" else "bad.csv"
     done = plane.bring(kind, plane.write(name, *lines))
@@ -243,7 +128,7 @@ def test_what_is_wrong_with_a_file_is_the_failure_reason(plane: Plane, case: str
     assert plane.rows("events") == []
 
 
-def test_only_files_below_the_import_roots_are_read(plane: Plane) -> None:
+def test_only_files_below_the_import_roots_are_read(plane: Any) -> None:
     outside = plane.home / "outside.csv"
     outside.write_text("USER_ID,AGE\nu,1\n")
     (plane.roots / "link.csv").symlink_to(outside)
@@ -259,7 +144,7 @@ def test_only_files_below_the_import_roots_are_read(plane: Plane) -> None:
     assert "must be s3:" in plane.bring(USERS, "https://example.com/a").failure_reason
 
 
-def test_a_job_that_was_done_before_changes_nothing(plane: Plane) -> None:
+def test_a_job_that_was_done_before_changes_nothing(plane: Any) -> None:
     where = plane.write("users.csv", "USER_ID,AGE", "a,1")
     arn = plane.ask(USERS, where)
     plane.done(arn)

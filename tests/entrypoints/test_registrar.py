@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ from endcap.control.registry.groups import Group
 from endcap.control.registry.imports import ImportJob
 from endcap.control.registry.resource import CREATE, Resource, Work
 from endcap.control.registry.schemas import Schema
-from endcap.control.registry.statuses import ACTIVE, FAILED, PENDING, SETTLED
+from endcap.control.registry.statuses import ACTIVE, FAILED, IN_PROGRESS, PENDING, SETTLED
 from endcap.settings import load_settings
 
 pytestmark = pytest.mark.server
@@ -105,3 +108,81 @@ def test_what_was_asked_while_no_server_ran_is_done_by_the_next(serve: Any, tmp_
     arn = ask(control, "one", write(tmp_path / "one.csv", 10))
     serve(home, workers=1, ENDCAP_IMPORT_ROOTS=str(tmp_path))
     assert until(control, ImportJob, arn, settled).status == ACTIVE
+
+
+def job_processes(arn: str) -> list[int]:
+    """Processes that are at the work for this ARN, with those that watch over them."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            words = (entry / "cmdline").read_bytes().decode().split("\0")
+        except (OSError, UnicodeDecodeError):
+            continue
+        if arn in words:
+            found.append(int(entry.name))
+    return found
+
+
+def kill_job(arn: str) -> int:
+    """SIGKILL to the job's processes; how many there were."""
+    found = job_processes(arn)
+    for pid in found:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return len(found)
+
+
+def at_work(job: ImportJob) -> bool:
+    return job.status == IN_PROGRESS
+
+
+@pytest.mark.parametrize("pause_s", [0.0, 0.4, 0.8])
+def test_an_import_whose_process_is_killed_is_done_by_another(
+    serve: Any, tmp_path: Path, pause_s: float
+) -> None:
+    home = tmp_path / "home"
+    serve(home, workers=1, ENDCAP_IMPORT_ROOTS=str(tmp_path))
+    control = plane(home)
+    arn = ask(control, "one", write(tmp_path / "one.csv", 100_000))
+    until(control, ImportJob, arn, at_work)
+    time.sleep(pause_s)
+    assert kill_job(arn)
+    done = until(control, ImportJob, arn, settled)
+    assert (done.status, done.rows) == (ACTIVE, 100_000)
+    assert events(home) == 100_000
+
+
+def test_after_everything_is_killed_the_next_server_ends_the_import(
+    serve: Any, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    server = serve(home, workers=1, ENDCAP_IMPORT_ROOTS=str(tmp_path))
+    control = plane(home)
+    arn = ask(control, "one", write(tmp_path / "one.csv", 100_000))
+    until(control, ImportJob, arn, at_work)
+    server.kill_everything()
+    kill_job(arn)
+    serve(home, workers=1, ENDCAP_IMPORT_ROOTS=str(tmp_path))
+    done = until(control, ImportJob, arn, settled)
+    assert (done.status, done.rows) == (ACTIVE, 100_000)
+    assert events(home) == 100_000
+
+
+def test_work_that_kills_its_process_fails_with_a_reason(serve: Any, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    serve(home, workers=1, ENDCAP_IMPORT_ROOTS=str(tmp_path))
+    control = plane(home)
+    arn = ask(control, "one", write(tmp_path / "one.csv", 200_000))
+    killed, deadline = 0, time.monotonic() + 60
+    while killed < 3 and time.monotonic() < deadline:
+        works = control.registry.works()
+        if works and works[0].attempts > killed and kill_job(arn):
+            killed += 1
+        time.sleep(0.02)
+    failed = until(control, ImportJob, arn, settled)
+    assert failed.status == FAILED
+    assert "ended 3 times" in failed.failure_reason
+    assert events(home) == 0
+    again = ask(control, "two", f"file://{tmp_path}/one.csv")
+    assert until(control, ImportJob, again, settled).status == ACTIVE
+    assert events(home) == 200_000

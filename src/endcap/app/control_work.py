@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -173,9 +172,38 @@ def _train(task: Task) -> None:
 
 
 def _batch(task: Task) -> None:
-    if _under_way(task):
-        run_batch = import_module("endcap.app.batch_jobs").run_batch
-        run_batch(task.shop, task.registry, task.arn, task.means.now(), task.progress)
+    from endcap.app.batch_jobs import Files, run_batch, shape_of
+
+    if not _under_way(task):
+        return
+    shop, means = task.shop, task.means
+    files = Files(means.fetch, means.sent)
+    run_batch(shop, task.registry, task.arn, means.now(), task.progress, files)
+    means.drop(task.registry.find(shape_of(task.arn), task.arn).input, shop.lake.root)
+
+
+def _delete_dataset(task: Task) -> None:
+    from endcap.app.deletions import delete_dataset
+
+    delete_dataset(task.shop, task.registry, task.arn, task.means.now())
+
+
+def _delete_solution(task: Task) -> None:
+    from endcap.app.deletions import delete_solution
+
+    delete_solution(task.shop, task.registry, task.arn)
+
+
+def _delete_recommender(task: Task) -> None:
+    from endcap.app.deletions import delete_recommender
+
+    delete_recommender(task.shop, task.registry, task.arn)
+
+
+def _delete_group(task: Task) -> None:
+    from endcap.app.deletions import delete_group
+
+    delete_group(task.means.remove, task.registry, task.arn)
 
 
 TASKS: dict[tuple[str, str], Callable[[Task], None]] = {
@@ -184,6 +212,10 @@ TASKS: dict[tuple[str, str], Callable[[Task], None]] = {
     (CREATE, arns.RECOMMENDER): _train,
     (CREATE, arns.BATCH_INFERENCE): _batch,
     (CREATE, arns.BATCH_SEGMENT): _batch,
+    (DELETE, arns.DATASET): _delete_dataset,
+    (DELETE, arns.SOLUTION): _delete_solution,
+    (DELETE, arns.RECOMMENDER): _delete_recommender,
+    (DELETE, arns.GROUP): _delete_group,
 }
 # Work of which one group can bear one piece at a time: it writes the lake or the models.
 ALONE = frozenset({arns.IMPORT, arns.VERSION, arns.RECOMMENDER, arns.DATASET, arns.GROUP,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from functools import partial
@@ -26,7 +25,7 @@ def command(settings: Settings, arn: str) -> None:
     from endcap.bootstrap import open_shop, prepare_kernels
     from endcap.bootstrap.control import open_control, wake_file
     from endcap.bootstrap.places import lease
-    from endcap.control.dataset_groups import folder
+    from endcap.bootstrap.removal import remove_group
     from endcap.domain.records import digest
 
     prepare_kernels(settings)
@@ -35,7 +34,7 @@ def command(settings: Settings, arn: str) -> None:
         fetch=fetched,
         drop=drop_fetched,
         sent=sent,
-        remove=lambda shop: shutil.rmtree(folder(settings.home, shop)),
+        remove=partial(remove_group, settings),
         now=_now,
     )
     control, mark = open_control(settings), wake_file(settings)
