@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,10 +33,17 @@ ABOUT = {"name": "ABOUT", "type": "string", "textual": True}
 STOCK = {"name": "STOCK", "type": "int"}
 
 
-@pytest.fixture
-def shop(wire: Any, board: Any) -> Any:
-    """A group with a schema of items, some of which have prices."""
-    group = wire.group("g")
+@pytest.fixture(scope="module")
+def shop(
+    checkerboard_home: Path, make_board: Any, make_wire: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Any:  # fmt: skip
+    """A group with a schema of items, some of which have prices. For all tests together: each
+    changes users and items of its own alone."""
+    home = tmp_path_factory.mktemp("filters") / "home"
+    shutil.copytree(checkerboard_home, home)
+    board, wire = make_board(home), make_wire(home)
+    wire.board, group = board, wire.group("g")
     wire.dataset("g", "ITEMS", ITEM_ID, DEPARTMENT, PRICE, CREATION, ABOUT, STOCK)
     wire.of_group = group
     for place in range(12):
@@ -83,35 +92,37 @@ def test_values_come_as_clients_of_personalize_write_them(shop: Any) -> None:
 
 
 @pytest.mark.parametrize("word", ["Purchase", "PURCHASE", "purchase"])
-def test_what_the_user_bought_is_left_out_and_found(shop: Any, board: Any, word: str) -> None:
-    board.post(("x", "white-4", "purchase"), ("x", "white-5", "add_to_cart"))
+def test_what_the_user_bought_is_left_out_and_found(shop: Any, word: str) -> None:
+    x = f"buyer {word}"
+    shop.board.post((x, "white-4", "purchase"), (x, "white-5", "add_to_cart"))
     bought = f'INCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("{word}")'
-    assert ids(shop, bought, "x") == {"white-4"}
-    assert "white-4" not in ids(shop, bought.replace("INCLUDE", "EXCLUDE"), "x")
+    assert ids(shop, bought, x) == {"white-4"}
+    assert "white-4" not in ids(shop, bought.replace("INCLUDE", "EXCLUDE"), x)
     touched = 'INCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("*")'
-    assert ids(shop, touched, "x") == {"white-4", "white-5"}
+    assert ids(shop, touched, x) == {"white-4", "white-5"}
 
 
 @pytest.mark.parametrize("word", ["AddToCart", "add_to_cart", "Add To Cart"])
-def test_event_types_are_read_as_events_are(shop: Any, board: Any, word: str) -> None:
-    board.post(("x", "white-5", "add_to_cart"))
-    assert ids(shop, f'INCLUDE ItemID WHERE Interactions.EVENT_TYPE = "{word}"', "x") == {"white-5"}
+def test_event_types_are_read_as_events_are(shop: Any, word: str) -> None:
+    x = f"carrier {word}"
+    shop.board.post((x, "white-5", "add_to_cart"))
+    assert ids(shop, f'INCLUDE ItemID WHERE Interactions.EVENT_TYPE = "{word}"', x) == {"white-5"}
     by_value = "INCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ($T)"
-    assert ids(shop, by_value, "x", filterValues={"T": f'"{word}"'}) == {"white-5"}
+    assert ids(shop, by_value, x, filterValues={"T": f'"{word}"'}) == {"white-5"}
 
 
-def test_what_is_put_holds_from_the_next_answer_on(shop: Any, board: Any) -> None:
+def test_what_is_put_holds_from_the_next_answer_on(shop: Any) -> None:
     sold = "INCLUDE ItemID WHERE Items.STOCK > 10"
     assert ids(shop, sold) == blacks(11)
-    board.put("white-7", stock=40)
+    shop.board.put("white-7", stock=40)
     assert ids(shop, sold) == {"black-11", "white-7"}
 
 
-def test_a_condition_on_the_user_decides(shop: Any, board: Any) -> None:
+def test_a_condition_on_the_user_decides(shop: Any) -> None:
     adult = "EXCLUDE ItemID WHERE Items.PRICE > 0 IF CurrentUser.AGE < 18"
     assert blacks(5) <= ids(shop, adult)
-    write(board.shop, UsersPut(board.at, users=(User("s0", {"age": 12}),)))
-    assert not blacks(5) & ids(shop, adult)
+    write(shop.board.shop, UsersPut(shop.board.at, users=(User("young", {"age": 12}),)))
+    assert not blacks(5) & ids(shop, adult, "young")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +153,7 @@ def test_the_current_item_is_the_one_asked_about(shop: Any) -> None:
 
 
 def test_a_filter_must_be_there_active_and_of_the_group(shop: Any) -> None:
-    there = shop.filter(shop.group("other"), "INCLUDE ItemID WHERE Items.PRICE < 2")
+    there = shop.filter(shop.group("elsewhere"), "INCLUDE ItemID WHERE Items.PRICE < 2")
     made = shop.filter(shop.of_group, "INCLUDE ItemID WHERE Items.PRICE < 2")
     shop.registry.move(Filter, made, shop.at, "DELETE PENDING")
     gone = made + "-gone"
@@ -167,29 +178,20 @@ def test_values_without_a_filter_are_refused(shop: Any) -> None:
 
 def test_an_exchanged_schema_holds_soon(shop: Any) -> None:
     """What was a category may be one text."""
-    expression = 'INCLUDE ItemID WHERE Items.DEPARTMENT IN ("cheap")'
-    assert ids(shop, expression) == {"white-0"}
-    shop.registry.documents.put("schema", f"{_at(shop)}/plain", _plain(shop))
-    _use(shop, "plain")
+    group, column = shop.group("changing"), {"name": "DEPARTMENT", "type": "string"}
+    shop.dataset("changing", "ITEMS", ITEM_ID, DEPARTMENT)
+    shop.dataset("plain", "ITEMS", ITEM_ID, column)
+    arn = shop.campaign(group, PERSONAL)
+    only = shop.filter(group, 'INCLUDE ItemID WHERE Items.DEPARTMENT IN ("cheap")')
+    assert shop.ids(arn, userId="s0", filterArn=only) == ["white-0"]
+    schema = shop.registry.arn("schema", "plain-ITEMS")
+    shop.registry.change(
+        Dataset,
+        shop.registry.arn("dataset", "changing/ITEMS"),
+        lambda found: replace(found, schema_arn=schema),
+    )
     shop.at += 5_000_000
-    assert ids(shop, expression) == set()
-
-
-def _at(shop: Any) -> str:
-    return f"{shop.registry.place.account}/{shop.registry.place.region}"
-
-
-def _plain(shop: Any) -> dict[str, Any]:
-    columns = (ITEM_ID, {"name": "DEPARTMENT", "type": "string"}, PRICE)
-    shop.dataset("elsewhere", "ITEMS", *columns)
-    body = dict(shop.registry.documents.get("schema", f"{_at(shop)}/elsewhere-ITEMS").body)
-    return {**body, "arn": shop.registry.arn("schema", "plain"), "name": "plain"}
-
-
-def _use(shop: Any, schema: str) -> None:
-    arn = shop.registry.arn("dataset", "g/ITEMS")
-    new = shop.registry.arn("schema", schema)
-    shop.registry.change(Dataset, arn, lambda found: replace(found, schema_arn=new))
+    assert shop.ids(arn, userId="s0", filterArn=only) == []
 
 
 def promoted(shop: Any, percent: int, n: int, name: str = "sale") -> list[dict[str, Any]]:

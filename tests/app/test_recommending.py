@@ -261,3 +261,38 @@ def test_no_group_sees_another(wire: Any, make_board: Any) -> None:
     arn = wire.campaign(wire.group("theirs", "other"), PERSONAL, model="")
     with pytest.raises(NotFound):
         wire.recommend(arn, userId="s0")
+
+
+def test_a_damaged_version_is_answered_by_what_the_shop_serves(
+    wire: Any, board: Any, damage: Any, second_version: Any
+) -> None:
+    name = second_version(board)
+    arn = wire.campaign(wire.group("g"), PERSONAL, model=name)
+    expected = wire.ids(wire.campaign(wire.group("h"), PERSONAL, model="v0001"), userId="s0")
+    damage(board, "models", name)
+    assert wire.ids(arn, userId="s0") == expected
+
+
+@pytest.mark.parametrize("recipe", ["aws-popularity-count", "aws-sims"])
+def test_a_version_that_is_gone_is_answered_and_counted(wire: Any, recipe: str) -> None:
+    group = wire.group("g")
+    arn = wire.campaign(group, recipe, model="v0099")
+    assert len(wire.ids(arn, itemId="black-0", numResults=4)) == 4
+    (opened,) = wire.shops.held()
+    told = opened.shop.telemetry.reading().counters
+    assert any(name == "fallbacks_total" and ("stage", "load") in labels for name, labels in told)
+
+
+def test_versions_of_one_shop_share_what_filters_read(
+    wire: Any, board: Any, second_version: Any
+) -> None:
+    group, name = wire.group("g"), second_version(board)
+    only = wire.filter(group, 'INCLUDE ItemID WHERE Items.department = "white"')
+    arns = [wire.campaign(group, PERSONAL, model=model) for model in ("v0001", name)]
+    found = [wire.ids(arn, userId="s0", filterArn=only, numResults=500) for arn in arns]
+    assert found[0] == found[1]
+    assert len(found[0]) == 12
+    (opened,) = wire.shops.held()
+    versions = opened.kept["versions"]
+    version = versions.of(opened.shop, name, "personal")
+    assert version.live.masks.columns is opened.shop.now.masks.columns

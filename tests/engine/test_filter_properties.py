@@ -339,7 +339,7 @@ def test_only_so_much_is_kept(monkeypatch: Any) -> None:
             found = answer(now, Query("popular", NOW, k=20, seen="none", filter=asked))
             assert len(found.items) == sum(wanted)
     assert len(now.masks._kept) < 10
-    assert len(now.masks._columns._columns) == 1
+    assert len(now.masks.columns._columns) == 1
 
 
 def test_a_bitmap_that_is_kept_outlives_its_columns(monkeypatch: Any) -> None:

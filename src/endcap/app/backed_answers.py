@@ -55,8 +55,7 @@ def items_for(
     avoid: Collection[str] = (),
 ) -> list[Found]:
     """At most ``question.n`` items, best first, none of ``avoid``. ``kept``: what is held open of
-    the shop's versions. The caller has caught up with the log. Raises Damaged, NotFound: the
-    version's files are gone."""
+    the shop's versions. The caller has caught up with the log. Never raises."""
     family = backing.recipe.family
     version = version_of(shop, kept, backing.model, family)
     answer = answered(shop, version, query_of(backing, question, at, len(avoid)), deadline)

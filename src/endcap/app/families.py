@@ -19,6 +19,7 @@ from endcap.control.registry.recipes import (
     TOGETHER,
     TRENDING,
 )
+from endcap.domain.errors import Damaged, NotFound
 from endcap.domain.values import PERSONAL as OF_USER
 from endcap.domain.values import POPULAR as OF_ALL
 from endcap.domain.values import RELATED as OF_ITEM
@@ -45,7 +46,19 @@ def surface_of(family: str) -> str:
 
 def version_of(shop: Shop, kept: dict[str, object], model: str, family: str) -> Version:
     """The version on the state that the shop has now, kept in ``kept``; "": what the shop itself
-    serves. Raises Damaged, NotFound."""
+    serves. Where its files are damaged or gone, what the shop serves answers, and it is counted;
+    they are looked at again when the shop's state was taken up anew."""
+    mark = f"failed {model} {family}"
+    if kept.get(mark) is not shop.now.state:
+        try:
+            return _version(shop, kept, model, family)
+        except (Damaged, NotFound) as error:
+            note(shop, "load", error.code, error)
+            kept[mark] = shop.now.state
+    return Version("", family, shop.now)
+
+
+def _version(shop: Shop, kept: dict[str, object], model: str, family: str) -> Version:
     if not model or (family not in COUNTING and model == shop.now.serving.version):
         return Version(model, family, shop.now)
     versions = kept.setdefault("versions", OpenVersions())

@@ -13,7 +13,6 @@ from endcap.domain.avro import Column, columns_of
 from endcap.domain.filter_check import BOOLEAN, CATEGORIES, NUMBER, STRING, TEXTUAL
 
 FRESH_US = 2_000_000  # a schema that was exchanged may be read so much later
-_KEPT = "columns"
 
 
 class GroupColumns(NamedTuple):
@@ -26,14 +25,15 @@ class GroupColumns(NamedTuple):
 
 def group_columns(registry: Registry, opened: Opened, group_arn: str, at: int) -> GroupColumns:
     """As the registry had them at most ``FRESH_US`` before ``at`` (µs)."""
-    held = opened.kept.get(_KEPT)
+    mark = f"columns of {group_arn}"
+    held = opened.kept.get(mark)
     if isinstance(held, GroupColumns) and 0 <= at - held.read_at < FRESH_US:
         return held
     group = group_arn.rpartition("/")[2]
     items, users = (_columns(registry, f"{group}/{kind}") for kind in (ITEMS, USERS))
     if isinstance(held, GroupColumns) and (held.items, held.users) == (items, users):
         items, users = held.items, held.users  # the same objects: what hangs on them is kept
-    found = opened.kept[_KEPT] = GroupColumns(at, items, users)
+    found = opened.kept[mark] = GroupColumns(at, items, users)
     return found
 
 

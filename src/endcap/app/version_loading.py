@@ -89,14 +89,14 @@ def open_version(shop: Shop, model: str, family: str, held: Opened | None = None
         held = None
     if family not in COUNTING:
         if held is not None:
-            return replace(held, live=live(state, rebind(held.live.serving, state)))
+            return replace(held, live=live(state, rebind(held.live.serving, state), shop.now))
         serving = load_version(shop.artifacts, model, state)
-        return Opened(model, family, live(state, serving))
+        return Opened(model, family, live(state, serving, shop.now))
     if held is not None and held.counted is not None:
         tallies = held.counted.tallies
     else:
         tallies = Tallies.load(shop.artifacts.open(MODELS, model) / TALLIES)
-    return Opened(model, family, live(state, UNTRAINED), counted_on(tallies, state.items))
+    return Opened(model, family, live(state, UNTRAINED, shop.now), counted_on(tallies, state.items))
 
 
 def counted_on(tallies: Tallies, vocabulary: Vocabulary) -> Counted:

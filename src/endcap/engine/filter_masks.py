@@ -100,11 +100,17 @@ class Masks:
     """The filters of one shop while one state and one ``Serving`` are pinned. From one thread."""
 
     def __init__(
-        self, state: LiveState, sellable: Sellable, to_row: Int32s, to_model: Int32s
+        self,
+        state: LiveState,
+        sellable: Sellable,
+        to_row: Int32s,
+        to_model: Int32s,
+        columns: Columns | None = None,
     ) -> None:
+        """``columns``: of the same state, which others may use as well."""
         self._state, self._sellable = state, sellable
         self._to_row, self._to_model = to_row, to_model
-        self._columns = Columns(state.of_items, lambda: len(state.items))
+        self.columns = columns or Columns(state.of_items, lambda: len(state.items))
         self._bound: dict[Filtering, Condition] = {}
         self._kept: OrderedDict[Condition, Kept] = OrderedDict()
         self._bytes = 0
@@ -140,7 +146,7 @@ class Masks:
     def _refreshed(self, condition: Condition) -> Kept:
         kept = self._kept.pop(condition, None) or Kept(condition)
         self._bytes -= kept.size
-        self._columns.need(kept.columns)
+        self.columns.need(kept.columns)
         self._follow(kept)
         self._kept[condition] = kept
         self._bytes += kept.size
@@ -163,7 +169,7 @@ class Masks:
 
     def _rebuild(self, kept: Kept, items: int) -> None:
         kept.by_row = np.zeros(items + items // 8 + 64, np.bool_)
-        truths = evaluate(kept.condition, self._columns, None, items, nobody_did)
+        truths = evaluate(kept.condition, self.columns, None, items, nobody_did)
         sold = self._sellable.mask()
         kept.by_row[:items] = truths if sold is None else truths & sold
         known = self._to_row >= 0
@@ -174,7 +180,7 @@ class Masks:
             grown = np.zeros(items + items // 8 + 64, np.bool_)
             grown[: len(kept.by_row)] = kept.by_row
             kept.by_row = grown
-        truths = evaluate(kept.condition, self._columns, rows, items, nobody_did)
+        truths = evaluate(kept.condition, self.columns, rows, items, nobody_did)
         kept.by_row[rows] = truths = self.sold(rows, truths)
         model = self.to_model_rows(rows)
         kept.by_model[model[model >= 0]] = truths[model >= 0]
@@ -197,7 +203,7 @@ class Masks:
         """(n,) what the condition says of n rows for a user with this history; -1: of an item
         without attributes and events. ``known``: there is no -1."""
         if kept.columns:
-            self._columns.need(kept.columns)
+            self.columns.need(kept.columns)
         there = None if known else rows >= 0
         looked = rows if there is None else np.where(there, rows, 0).astype(np.int32)
 
@@ -205,7 +211,7 @@ class Masks:
             return self._did(leaf, history, at, asked, items)
 
         items = len(self._state.items)
-        return evaluate(kept.condition, self._columns, looked, items, did, there)
+        return evaluate(kept.condition, self.columns, looked, items, did, there)
 
     def _did(self, leaf: Did, history: History, at: int, rows: Int32s | None, items: int) -> Bools:
         """Whether the user has the events that a condition speaks of, by row."""

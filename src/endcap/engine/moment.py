@@ -78,20 +78,24 @@ class Live:
     type_codes: UInt8s  # (256,) the state's event type codes to the model's
 
 
-def live(state: LiveState, serving: Serving) -> Live:
+def live(state: LiveState, serving: Serving, beside: Live | None = None) -> Live:
+    """``beside``: other models on the same state, with which it shares what hangs on the state
+    alone; one on another state shares nothing."""
+    shared = beside if beside is not None and beside.state is state else None
     codes = np.zeros(256, np.uint8)  # a type that the model never saw counts as a view
     for code, name in enumerate(state.event_types):
         if name in serving.event_types:
             codes[code] = serving.event_types.index(name)
-    sellable = Sellable(state)
+    sellable = shared.sellable if shared else Sellable(state)
+    columns = shared.masks.columns if shared else None
     return Live(
         state=state,
         serving=serving,
         sellable=sellable,
         permitted=SellableByModel(sellable, serving.to_row),
         cold=ColdItems(state, serving, sellable),
-        shelves=Shelves(state),
-        masks=Masks(state, sellable, serving.to_row, serving.to_model),
+        shelves=shared.shelves if shared else Shelves(state),
+        masks=Masks(state, sellable, serving.to_row, serving.to_model, columns),
         type_codes=codes,
     )
 
