@@ -137,6 +137,8 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
      LENGTH + "1"),
     ("GetRecommendations", {"campaignArn": CAMPAIGN, "metadataColumns": {"A": [], "B": []}},
      "metadataColumns", LENGTH + "1"),
+    ("GetRecommendations", {"campaignArn": CAMPAIGN, "metadataColumns": {"{0}": ["c" * 151]}},
+     "metadataColumns.{0}.1.member", LENGTH + "150"),
     # ranges
     ("ListDatasets", {"maxResults": 0}, "maxResults", LEAST + "1"),
     ("ListDatasets", {"maxResults": 101}, "maxResults", MOST + "100"),

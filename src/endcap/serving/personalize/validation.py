@@ -87,8 +87,10 @@ def _check(shape: Shape, value: Any, path: str, problems: list[Problem]) -> Any:
         _refuse(problems, shape, path, value, constraint)
     if shape.type == "list":
         assert shape.member is not None  # noqa: S101 - every list has one
-        at = f"{path}.{{}}.member"
-        return [_check(shape.member, one, at.format(i), problems) for i, one in enumerate(value, 1)]
+        return [
+            _check(shape.member, one, f"{path}.{place}.member", problems)
+            for place, one in enumerate(value, 1)
+        ]
     if shape.type == "map":
         return _map(shape, value, path, problems)
     return int(value) if shape.type == "integer" else value
@@ -125,7 +127,10 @@ def _map(
         if broken := _broken(shape.key, key):
             text = f"Map keys must satisfy constraint: [{'; '.join(broken)}]"
             _refuse(problems, shape.key, path, key, text)
-    return {key: _check(shape.value, one, f"{path}.{key}", problems) for key, one in value.items()}
+    return {
+        key: _check(shape.value, one, f"{path}.{shorten(key)}", problems)
+        for key, one in value.items()
+    }
 
 
 def _broken(shape: Shape, value: Any) -> list[str]:
