@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from endcap.app.compaction import publish_built, settle
 from endcap.app.dataset_imports import TABLES
-from endcap.app.lineage import RESOURCE
 from endcap.app.reloading import MODELS
 from endcap.app.shop import Shop
 from endcap.control import campaigns, solution_versions
@@ -22,6 +21,7 @@ from endcap.control.registry.recommenders import Recommender
 from endcap.control.registry.removal import forget
 from endcap.control.registry.solutions import Solution
 from endcap.control.registry.store import Registry
+from endcap.control.solution_versions import RESOURCE
 from endcap.data.manifest import Manifest
 
 DELETED = "deleted"
