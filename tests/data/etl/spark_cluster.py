@@ -21,12 +21,13 @@ WORKER_MB, EXECUTOR_MB = 900, 700
 READY_S, STOP_S = 90.0, 15.0
 TAIL = 1500  # characters of each log that a failure tells
 DEPLOY = "org.apache.spark.deploy"
-# Small data: compiling for speed would take most of the time, and so would many threads.
+# Small data: compiling for speed would take most of the time, and so would many threads and files.
 JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Djava.net.preferIPv4Stack=true"
 DEFAULTS = f"""\
 spark.executor.memory {EXECUTOR_MB}m
 spark.network.timeout 300s
 spark.executor.heartbeatInterval 20s
+spark.sql.shuffle.partitions 4
 spark.local.dir {{folder}}/local
 """
 
