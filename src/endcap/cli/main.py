@@ -38,6 +38,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "pipeline": ("pipeline", "Run the offline steps in order, and look at past runs."),
     "versions": ("versions", "List the model versions and which one serves."),
     "rollback": ("rollback", "Put an earlier model version back into service."),
+    "resources": ("resources", "List and describe what stands behind the Personalize API."),
     "vectors": ("vectors", "Load embeddings into a vector database, and choose which answer."),
     "dynamodb": ("dynamodb", "Make the tables in DynamoDB that are missing."),
     "doctor": ("doctor", "Check the state on disk and say what to do."),

@@ -146,6 +146,7 @@ CONTROL_MESSAGES: dict[str, str] = {
     "too_many_tag_keys": "at most {most} keys may be named in one call, not {count}",
     "tag_twice": "the tag {value!r} is given twice",
     "tag_reserved": "the tag {value!r} begins with aws:, which is reserved",
+    "not_described": "{field} must be of one of these kinds: {permitted}; not {value!r}",
     "not_taggable": "{field}: a {kind} has no tags",
     # Recommendations and rankings.
     "one_of_two": "a request names either {field} or {permitted}, and exactly one of them",

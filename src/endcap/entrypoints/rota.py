@@ -11,6 +11,7 @@ from endcap.control.registry.arns import parse
 from endcap.control.registry.kinds import group_arn_of
 from endcap.control.registry.resource import Work
 from endcap.control.registry.store import Registry
+from endcap.control.registry.unasked import GRACE_US, ask_again
 from endcap.domain.errors import EndcapError, NotFound
 from endcap.ports import Jobs, JobState
 
@@ -31,9 +32,13 @@ class Rota:
         self._registry = registry
         self._jobs = jobs
         self._jobs_at_once = jobs_at_once
+        self._searched = 0  # µs
 
     def round(self, at: int) -> None:
         """See what has ended, then begin what can begin, oldest first. ``at``: now, µs."""
+        if at - self._searched >= GRACE_US:
+            self._searched = at
+            ask_again(self._registry, at)
         running, waiting = list[Work](), list[Work]()
         for work in self._registry.works():
             standing = self._look(work, at) if work.job else work

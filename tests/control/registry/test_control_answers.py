@@ -25,6 +25,7 @@ DATA = Path(botocore.__file__).parent / "data" / "personalize" / "2018-05-22"
 HERE = "arn:aws:personalize:us-east-1:123456789012:"
 RECIPE = "arn:aws:personalize:::recipe/"
 DEVICE = {"name": "DEVICE", "type": ["null", "string"]}
+KEY = "arn:aws:kms:us-east-1:123456789012:key/k"
 ROLE = "arn:aws:iam::123456789012:role/any"
 KINDS = {"string": str, "integer": int, "boolean": bool, "double": (int, float), "timestamp": int}
 REFUSED_FAMILIES = (
@@ -224,7 +225,7 @@ def serve(call: Any, version: str, group: str) -> None:
 
 def batches(call: Any, plane: Any, version: str) -> None:
     files = {
-        "jobInput": {"s3DataSource": {"path": "s3://b/in.json"}},
+        "jobInput": {"s3DataSource": {"path": "s3://b/in.json", "kmsKeyArn": KEY}},
         "jobOutput": {"s3DataDestination": {"path": "s3://b/out/"}},
         "roleArn": ROLE,
     }

@@ -12,6 +12,7 @@ class Batch(Resource, frozen=True, kw_only=True, omit_defaults=True):
     version_arn: str
     input: str  # s3://… or file://…
     output: str  # a folder there
+    files: dict[str, Any] = {}  # ``jobInput`` and ``jobOutput`` as they came
     role_arn: str = ""
     filter_arn: str = ""
     num_results: int = 0  # 0: as many as the API's default

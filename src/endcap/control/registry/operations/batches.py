@@ -98,6 +98,7 @@ def _members(
         "version_arn": version.arn,
         "input": check_location(source, "jobInput.s3DataSource.path"),
         "output": check_location(target, "jobOutput.s3DataDestination.path"),
+        "files": {name: given[name] for name in ("jobInput", "jobOutput")},
         "role_arn": given["roleArn"],
         "filter_arn": filter_arn,
         "num_results": given.get("numResults", 0),
@@ -139,7 +140,6 @@ def _files(job: Batch) -> dict[str, Any]:
     return shown(
         filterArn=job.filter_arn,
         numResults=job.num_results or None,
-        jobInput={"s3DataSource": {"path": job.input}},
-        jobOutput={"s3DataDestination": {"path": job.output}},
         roleArn=job.role_arn,
+        **job.files,
     )
