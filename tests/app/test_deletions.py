@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from endcap.app.answers import answer
 from endcap.app.control_work import run
-from endcap.app.lineage import RESOURCE
 from endcap.app.reloading import MODELS
 from endcap.bootstrap.removal import remove_group
 from endcap.control import campaigns, solution_versions
@@ -96,7 +95,7 @@ def test_a_solution_goes_with_its_models_but_not_with_what_serves(plane: Any) ->
     names = []
     for owner in (f"{solution}/00000001", f"{solution}/00000002", f"{solution}-too/00000003"):
         made = solution_versions.reserve(shop.documents, NOW)
-        made = replace(made, status="active", lineage={RESOURCE: owner})
+        made = replace(made, status="active", lineage={solution_versions.RESOURCE: owner})
         solution_versions.save(shop.documents, made)
         folder = shop.artifacts.staging(MODELS)
         (folder / "file").write_text("model")

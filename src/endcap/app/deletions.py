@@ -60,7 +60,10 @@ def drop_models(shop: Shop, trained_for: Callable[[str], bool]) -> None:
     served = campaigns.campaign(shop.documents)
     kept, published = {served.version, *served.history}, set(shop.artifacts.names(MODELS))
     for version in solution_versions.versions(shop.documents):
-        if not trained_for(str(version.lineage.get(RESOURCE, ""))) or version.name in kept:
+        if (
+            not trained_for(str(version.lineage.get(solution_versions.RESOURCE, "")))
+            or version.name in kept
+        ):
             continue
         if version.name in published:
             shop.artifacts.delete(MODELS, version.name)

@@ -1,8 +1,8 @@
 """The registrar: one process for each home that has the control plane's work done.
 
 It looks whether anything was asked for as often as a file's time can be read, begins a job process
-for each piece of long work, and begins it again when that vanished. It works under a lease, so that
-a second server on the same home only waits.
+for each piece of long work, and begins it again when that vanished. It also keeps the groups that
+have no keeper. It works under a lease, so that a second server on the same home only waits.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from pathlib import Path
 from threading import Event
 
 from endcap.adapters.parameters import resolved
+from endcap.bootstrap import prepare_kernels
 from endcap.bootstrap.control import open_control, wake_file
 from endcap.bootstrap.jobs import control_jobs_of
 from endcap.bootstrap.places import lease
 from endcap.domain.errors import EndcapError
 from endcap.entrypoints import compiling
 from endcap.entrypoints.bonds import Bonds, end_with_supervisor, tell
+from endcap.entrypoints.housekeeping import Housekeeping, begin_round
 from endcap.entrypoints.logs import log_to_stderr
 from endcap.entrypoints.preload import Preloaded
 from endcap.entrypoints.rota import Rota
@@ -36,7 +38,7 @@ EVEN_S = 1.0  # how often it looks without one
 LONGEST_PAUSE_S = 30.0
 
 
-def watch(rota: Rota, mark: Path, stop: Event) -> None:
+def watch(rota: Rota, housekeeping: Housekeeping, mark: Path, stop: Event) -> None:
     """Rounds until ``stop``: at each wake, and now and then; a failed one is tried again later."""
     failures, due, seen = 0, 0.0, -1
     while not stop.wait(LOOK_S):
@@ -45,12 +47,17 @@ def watch(rota: Rota, mark: Path, stop: Event) -> None:
             continue
         seen = stamp  # read before the round: what comes in its middle is not missed
         try:
-            rota.round(time.time_ns() // 1000)
+            rota.round(_now())
+            housekeeping.look(clock, rota.busy)
             failures = 0
         except Exception:
             failures = min(failures + 1, 10)
             log.exception("round failed")
         due = time.monotonic() + min(EVEN_S * 2**failures, LONGEST_PAUSE_S)
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
 
 
 def _stamp(mark: Path) -> int:
@@ -77,6 +84,7 @@ def run(settings: Settings, bonds: Bonds, preloaded: Preloaded | None = None) ->
     end_with_supervisor(bonds.lifeline)
     if preloaded:
         preloaded.take()
+    prepare_kernels(settings)
     stop = Event()
     try:
         control = open_control(settings)
@@ -86,8 +94,9 @@ def run(settings: Settings, bonds: Bonds, preloaded: Preloaded | None = None) ->
             tell(bonds.status, ready=True)
             rota = Rota(control.registry, control_jobs_of(settings), settings.jobs_at_once)
             compiler = compiling.begin(settings)
+            housekeeping = Housekeeping(settings, begin_round(settings, _now))
             try:
-                watch(rota, mark, stop)
+                watch(rota, housekeeping, mark, stop)
             finally:
                 compiling.end(compiler)
     except EndcapError as error:

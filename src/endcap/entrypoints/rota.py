@@ -8,6 +8,7 @@ import msgspec
 
 from endcap.app.control_work import ALONE, at_once, fail
 from endcap.control.registry.arns import parse
+from endcap.control.registry.groups import Group
 from endcap.control.registry.kinds import group_arn_of
 from endcap.control.registry.resource import Work
 from endcap.control.registry.store import Registry
@@ -33,6 +34,7 @@ class Rota:
         self._jobs = jobs
         self._jobs_at_once = jobs_at_once
         self._searched = 0  # µs
+        self.busy: frozenset[str] = frozenset()  # shops in which a job writes
 
     def round(self, at: int) -> None:
         """See what has ended, then begin what can begin, oldest first. ``at``: now, µs."""
@@ -56,6 +58,7 @@ class Rota:
             places -= 1
             if _alone(work):
                 busy.add(group)
+        self.busy = frozenset(map(self._shop, busy))
 
     def _look(self, work: Work, at: int) -> Work | None:
         """The work as it stands now: with its job while that runs; None where nothing is left."""
@@ -99,6 +102,10 @@ class Rota:
             return group_arn_of(registry, work.arn)
         except NotFound:  # its job says so
             return work.arn
+
+    def _shop(self, group: str) -> str:
+        found = self._registry.elsewhere(parse(group).place).get(Group, group)
+        return found.shop if found else ""
 
 
 def _alone(work: Work) -> bool:
