@@ -160,13 +160,10 @@ def test_trending_items_are_those_that_rise(studio: Studio) -> None:
     assert popular(studio, version)[0][0] == "white-11"
 
 
-@pytest.mark.parametrize("recipe", ["aws-user-personalization-v2", "aws-ecomm-recommended-for-you"])
-def test_a_personal_version_knows_the_tastes(
-    make_board: Any, board: Any, tmp_path: Path, recipe: str
-) -> None:
+def test_a_personal_version_knows_the_tastes(make_board: Any, board: Any, tmp_path: Path) -> None:
     quick = make_board(board.home, ENDCAP_SOLUTION_SEARCH_S="0.5")
     studio = Studio(quick, tmp_path / "control.sqlite")
-    version = studio.trained(recipe)
+    version = studio.trained("aws-ecomm-recommended-for-you")
     assert (version.status, version.failure_reason) == (ACTIVE, "")
     assert version.metrics.keys() == NAMES
     assert version.metrics["precision_at_5"] > 0.05

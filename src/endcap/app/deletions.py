@@ -21,7 +21,6 @@ from endcap.control.registry.recommenders import Recommender
 from endcap.control.registry.removal import forget
 from endcap.control.registry.solutions import Solution
 from endcap.control.registry.store import Registry
-from endcap.control.solution_versions import RESOURCE
 from endcap.data.manifest import Manifest
 
 DELETED = "deleted"

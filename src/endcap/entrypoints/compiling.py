@@ -1,7 +1,7 @@
 """A process beside the server that compiles what training needs, where nobody has yet.
 
-The first training of a new home would otherwise wait for the compiler. It runs at low priority
-and ends with whoever started it.
+The first training of a new home would otherwise wait for the compiler. It begins when somebody
+first asks the control plane for work, runs at low priority and ends with whoever started it.
 """
 
 from __future__ import annotations
@@ -19,25 +19,35 @@ NICE = 5
 PROGRAM = "from endcap.entrypoints.compiling import main; main()"
 
 
-def begin(settings: Settings) -> subprocess.Popen[bytes] | None:
-    """Start it; None where everything was compiled before, or nothing can be kept."""
-    prepare_kernels(settings)
-    cache = os.environ.get("NUMBA_CACHE_DIR", "")
-    if not cache or (Path(cache) / DONE).exists():
-        return None
-    return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+class Compiler:
+    """The process, from the first ``begin`` to ``end``."""
 
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._asked = False
+        self.process: subprocess.Popen[bytes] | None = None
 
-def end(process: subprocess.Popen[bytes] | None) -> None:
-    """Whether or not it is done."""
-    if process is not None:
-        process.kill()
-        process.communicate()
+    def begin(self) -> None:
+        """Once; nothing where everything was compiled before, or no code can be kept."""
+        if self._asked:
+            return
+        self._asked = True
+        prepare_kernels(self._settings)
+        cache = os.environ.get("NUMBA_CACHE_DIR", "")
+        if not cache or (Path(cache) / DONE).exists():
+            return
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def end(self) -> None:
+        """Whether or not it is done."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.communicate()
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event
 
@@ -23,8 +23,8 @@ from endcap.bootstrap.control import open_control, wake_file
 from endcap.bootstrap.jobs import control_jobs_of
 from endcap.bootstrap.places import lease
 from endcap.domain.errors import EndcapError
-from endcap.entrypoints import compiling
 from endcap.entrypoints.bonds import Bonds, end_with_supervisor, tell
+from endcap.entrypoints.compiling import Compiler
 from endcap.entrypoints.housekeeping import Housekeeping, begin_round
 from endcap.entrypoints.logs import log_to_stderr
 from endcap.entrypoints.preload import Preloaded
@@ -38,8 +38,15 @@ EVEN_S = 1.0  # how often it looks without one
 LONGEST_PAUSE_S = 30.0
 
 
-def watch(rota: Rota, housekeeping: Housekeeping, mark: Path, stop: Event) -> None:
-    """Rounds until ``stop``: at each wake, and now and then; a failed one is tried again later."""
+def watch(
+    rota: Rota,
+    housekeeping: Housekeeping,
+    mark: Path,
+    stop: Event,
+    woken: Callable[[], None],
+) -> None:
+    """Rounds until ``stop``: at each wake, and now and then; a failed one is tried again later.
+    ``woken`` is called before the rounds once anybody ever asked for work."""
     failures, due, seen = 0, 0.0, -1
     while not stop.wait(LOOK_S):
         stamp, clock = _stamp(mark), time.monotonic()
@@ -47,6 +54,8 @@ def watch(rota: Rota, housekeeping: Housekeeping, mark: Path, stop: Event) -> No
             continue
         seen = stamp  # read before the round: what comes in its middle is not missed
         try:
+            if stamp:
+                woken()
             rota.round(_now())
             housekeeping.look(clock, rota.busy)
             failures = 0
@@ -93,12 +102,12 @@ def run(settings: Settings, bonds: Bonds, preloaded: Preloaded | None = None) ->
             signal.signal(signal.SIGTERM, lambda *_: stop.set())
             tell(bonds.status, ready=True)
             rota = Rota(control.registry, control_jobs_of(settings), settings.jobs_at_once)
-            compiler = compiling.begin(settings)
+            compiler = Compiler(settings)
             housekeeping = Housekeeping(settings, begin_round(settings, _now))
             try:
-                watch(rota, housekeeping, mark, stop)
+                watch(rota, housekeeping, mark, stop, compiler.begin)
             finally:
-                compiling.end(compiler)
+                compiler.end()
     except EndcapError as error:
         log.error("cannot start", extra={"facts": {"code": error.code}})
         tell(bonds.status, ready=False, why=str(error))

@@ -131,12 +131,13 @@ def baskets_of(data: Interactions) -> Int64s:
 
 
 def distinct_items(group: Int64s, item: Int32s, n_items: int) -> tuple[Int64s, Int32s]:
-    """(starts (groups + 1,), items): the distinct items of each group, ascending. Groups without
-    an item do not count."""
-    keys = np.unique(group.astype(np.int64) * max(n_items, 1) + item)
-    groups, items = np.divmod(keys, max(n_items, 1))
-    ends = np.flatnonzero(np.append(groups[1:] != groups[:-1], len(groups) > 0)) + 1
-    return np.concatenate(([0], ends)).astype(np.int64), items.astype(np.int32)
+    """(starts (groups + 1,), items): the distinct items of each group, ascending."""
+    from scipy import sparse  # here: answers do without
+
+    shape = (int(group.max(initial=-1)) + 1, n_items)
+    held = sparse.coo_array((np.ones(len(item), np.bool_), (group, item)), shape=shape).tocsr()
+    held.sum_duplicates()
+    return held.indptr.astype(np.int64), held.indices.astype(np.int32)
 
 
 def _permitted(rows: Int32s, n: int, allowed: Bools | None, exclude: Int32s | None) -> Int32s:

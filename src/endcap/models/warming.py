@@ -23,7 +23,8 @@ def compile_training() -> Recipe:
     data, catalogue = toy_shop()
     recipe = Recipe.fit(data, catalogue, seed=0, threads=1, budget_s=BUDGET_S)
     Tallies.fit(data, USER)
-    ContentIndex.build(data.item_ids, catalogue, choose_fields(data, catalogue, 0))
+    content = ContentIndex.build(data.item_ids, catalogue, choose_fields(data, catalogue, 0))
+    content.similar(0, 5)
     return recipe
 
 
