@@ -198,6 +198,22 @@ def test_an_erasure_takes_the_sessions_events_as_well(
         assert holders(tmp_path / "groups", name) == set()
 
 
+def test_no_earlier_version_shows_an_erased_users_session(desk: Any) -> None:
+    desk.events(view("i1"))
+    desk.events(view("i2"), sessionId="other")
+    settle(desk.shop, NOW)
+    then = desk.shop.lake.manifest().version
+    desk.events(view("i3"), userId="u1")
+    settle(desk.shop, NOW)
+    for erased, expected in ((False, ["i1", "i2"]), (True, ["i2"])):
+        if erased:
+            erase_user(desk.shop, "u1", NOW)
+            settle(desk.shop, NOW)
+        with desk.shop.lake.at(then).connect() as sql:
+            rows = sql.execute("SELECT item_id FROM events ORDER BY 1").fetchall()
+        assert [item for (item,) in rows] == expected
+
+
 SESSIONS, USERS = ("a", "b"), ("u1", "u2")
 steps = st.one_of(
     st.tuples(st.just("anonymous"), st.sampled_from(SESSIONS)),
