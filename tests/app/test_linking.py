@@ -3,13 +3,15 @@ next answer as in the lake, however they are put together, and gone when the use
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,6 +20,7 @@ from hypothesis import strategies as st
 from endcap.app.answers import answer
 from endcap.app.compaction import compact, publish_built, settle
 from endcap.app.erasure import erase_user
+from endcap.app.putting import put_events
 from endcap.app.storing import by_owner
 from endcap.app.visitors import asker
 from endcap.data.training import load_interactions
@@ -57,6 +60,36 @@ def test_the_next_answer_knows_what_the_session_did(desk: Any) -> None:
     assert unseen() == {"i0", "i3"}
     assert desk.did("u1") == [("i1", "view"), ("i2", "view")]
     assert desk.did(session_user("s1")) == []
+
+
+def test_another_process_links_what_it_has_not_seen_yet(
+    desk: Any, put_desk: ModuleType, tmp_path: Path
+) -> None:
+    other = desk._replace(shop=put_desk.again(tmp_path))
+    desk.events(view("i1"))
+    other.events(view("i2"), userId="u1")
+    desk.shop.refresh()
+    assert desk.did("u1") == other.did("u1") == [("i2", "view"), ("i1", "view")]
+    desk.events(view("i3"), userId="u2")
+    assert links(desk) == [(session_user("s1"), "u1")]
+
+
+def test_both_may_come_in_one_commit(desk: Any) -> None:
+    calls = [
+        {"trackingId": "t1", "sessionId": "s1", "eventList": [view("i1")]},
+        {"trackingId": "t1", "sessionId": "s1", "eventList": [view("i2")], "userId": "u1"},
+        {"trackingId": "t1", "sessionId": "s1", "eventList": [view("i3")], "userId": "u2"},
+    ]
+
+    async def put() -> None:
+        opened = await desk.get("arn:aws:personalize:us-east-1:123456789012:dataset-group/mine")
+        desk_of_one = SimpleNamespace(get=AsyncMock(return_value=opened))
+        await asyncio.gather(*(put_events(desk_of_one, desk.registry, call, NOW) for call in calls))
+
+    asyncio.run(put())
+    assert desk.did("u1") == [("i2", "view"), ("i1", "view")]
+    assert desk.did("u2") == [("i3", "view")]
+    assert links(desk) == [(session_user("s1"), "u1")]
 
 
 def test_a_session_may_ask_by_its_own_id(desk: Any) -> None:
@@ -163,6 +196,22 @@ def test_an_erasure_takes_the_sessions_events_as_well(
     assert desk.stored("item_id") == [("i3",)]
     for name in ("told-session", "told-user", "told-anonymously"):
         assert holders(tmp_path / "groups", name) == set()
+
+
+def test_no_earlier_version_shows_an_erased_users_session(desk: Any) -> None:
+    desk.events(view("i1"))
+    desk.events(view("i2"), sessionId="other")
+    settle(desk.shop, NOW)
+    then = desk.shop.lake.manifest().version
+    desk.events(view("i3"), userId="u1")
+    settle(desk.shop, NOW)
+    for erased, expected in ((False, ["i1", "i2"]), (True, ["i2"])):
+        if erased:
+            erase_user(desk.shop, "u1", NOW)
+            settle(desk.shop, NOW)
+        with desk.shop.lake.at(then).connect() as sql:
+            rows = sql.execute("SELECT item_id FROM events ORDER BY 1").fetchall()
+        assert [item for (item,) in rows] == expected
 
 
 SESSIONS, USERS = ("a", "b"), ("u1", "u2")

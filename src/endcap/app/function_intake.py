@@ -17,7 +17,7 @@ from endcap.app.first_requests import arrivals_of, as_at_first
 from endcap.app.intake import Outcome, write
 from endcap.app.outgoing import event_record, submission_record
 from endcap.app.shop import Shop
-from endcap.domain.records import AnyRecord, EventsPosted, Submitted, content_id, digest
+from endcap.domain.records import AnyRecord, EventsPosted, Linked, Submitted, content_id, digest
 from endcap.domain.values import Event
 from endcap.ports import EventHistory, Stream
 
@@ -37,6 +37,8 @@ class FunctionIntake:
         the same request again completes it.
         """
         shop = self._shop
+        if isinstance(record, Linked) and not shop.now.state.has_events(record.session):
+            return Outcome()  # what does not come by the log is not linked
         if not isinstance(record, EventsPosted | Submitted):
             return write(shop, record)
         record = as_at_first(shop.documents, record, shop.limits.repeat_horizon)

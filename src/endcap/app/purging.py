@@ -17,8 +17,8 @@ from endcap.app.reloading import SNAPSHOTS
 from endcap.app.shop import Shop
 from endcap.app.written_files import erase_from_written
 from endcap.data.etl.erasing import erase_from_tables
+from endcap.data.owners import sessions_of
 from endcap.domain.records import Linked, UserErased, decode_known, encode_without, users_of
-from endcap.domain.sessions import session_user
 from endcap.ports import Document
 
 FEW = 64  # names that are looked for byte by byte before a record is decoded
@@ -37,21 +37,16 @@ def forget_physically(shop: Shop, snapshot: str, offset: int) -> dict[str, int]:
     gone["rows of tables"] = erase_from_tables(shop.tables, erasures)
     gone["written files"] = erase_from_written(shop, erasures)
     away = [name for name in erasures if users.row(name) < 0]  # who came back keeps what came since
-    gone.update(erase_places(shop, [*away, *sessions_of(shop, erasures)]))
+    gone.update(erase_places(shop, [*away, *former_names(shop, erasures)]))
     shop.documents.scrub()
     return gone
 
 
-def sessions_of(shop: Shop, users: Collection[str]) -> list[str]:
+def former_names(shop: Shop, users: Collection[str]) -> list[str]:
     """Under whom these users' events stood before anybody knew whose they were."""
     whole = msgspec.structs.replace(shop.lake.manifest(), erasures=())
     with shop.lake.connect(whole) as connection:
-        found = connection.execute(
-            "SELECT DISTINCT session_id FROM events "
-            "WHERE session_id IS NOT NULL AND user_id IN (SELECT unnest($users))",
-            {"users": sorted(users)},
-        ).fetchall()
-    return sorted(session_user(session_id) for (session_id,) in found)
+        return sessions_of(connection, users)
 
 
 def drop_other_snapshots(shop: Shop, name: str) -> int:

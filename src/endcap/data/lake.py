@@ -24,7 +24,7 @@ from endcap.data.forgetting import remember
 from endcap.data.lake_files import FolderFiles, LakeFiles
 from endcap.data.manifest import Erasure, Manifest, Part
 from endcap.data.merge import merge_events
-from endcap.data.owners import taken_over
+from endcap.data.owners import erased_before, taken_over
 from endcap.data.staging import STAGING, discard_all
 from endcap.data.views import create_views
 from endcap.domain.columns import ITEM_ID, USER_ID
@@ -95,7 +95,8 @@ class Lake:
             kept = ", ".join(map(str, self.files.versions()[-MOST_LISTED:])) or "none"
             raise NotFound("lake_version_gone", field="version", value=version, kept=kept) from None
         pinned = copy(self)
-        pinned._pinned = msgspec.structs.replace(then, erasures=newest.erasures)
+        gone = erased_before(newest, self.connect)
+        pinned._pinned = msgspec.structs.replace(then, erasures=gone)
         return pinned
 
     def limited(self, share: float) -> Lake:

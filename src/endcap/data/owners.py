@@ -6,7 +6,7 @@ the user that they have now. So each stands in the lake once, whatever comes lat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import duckdb
@@ -15,10 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from endcap.data.compact import write_events
-from endcap.data.manifest import Manifest, Part
+from endcap.data.manifest import Erasure, Manifest, Part
 from endcap.data.sql import listed, text
 from endcap.data.views import Where, events_sql
 from endcap.domain.columns import EVENTS, USER_ID
+from endcap.domain.sessions import session_user
 
 
 def taken_over(
@@ -51,6 +52,30 @@ def taken_over(
             sequence=part.sequence,
         )  # fmt: skip
     return msgspec.structs.replace(base, events=tuple(events)), _before(found, fresh)
+
+
+def sessions_of(connection: duckdb.DuckDBPyConnection, users: Collection[str]) -> list[str]:
+    """Under whom events of these users stood, or would have stood, before they had a user."""
+    found = connection.execute(
+        "SELECT DISTINCT session_id FROM events "
+        "WHERE session_id IS NOT NULL AND user_id IN (SELECT unnest($users))",
+        {"users": sorted(users)},
+    ).fetchall()
+    return sorted(session_user(session_id) for (session_id,) in found)
+
+
+def erased_before(
+    newest: Manifest, connect: Callable[[Manifest], duckdb.DuckDBPyConnection]
+) -> tuple[Erasure, ...]:
+    """What an earlier version must leave out: in it, events of an erased user may still stand
+    under their session."""
+    if not newest.erasures:
+        return ()
+    users = {erasure.user_id for erasure in newest.erasures}
+    with connect(msgspec.structs.replace(newest, erasures=())) as connection:
+        names = sessions_of(connection, users)
+    after = newest.sequence + 1
+    return (*newest.erasures, *(Erasure(name, after) for name in names if name not in users))
 
 
 def _links(linked: Mapping[str, str]) -> pa.Table:
