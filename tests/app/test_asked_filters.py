@@ -226,6 +226,23 @@ def test_promoted_items_are_in_their_own_order(shop: Any) -> None:
         assert scores == sorted(scores, reverse=True)
 
 
+def test_a_score_is_the_same_whatever_is_permitted(shop: Any) -> None:
+    """Also of what is promoted, and of what stands beside it."""
+
+    def scores(**more: Any) -> dict[str, float]:
+        asked = {"userId": "s0", "numResults": 24, **more}
+        items = shop.recommend(shop.campaign_arn, **asked)["itemList"]
+        return {item["itemId"]: item["score"] for item in items}
+
+    cheap = shop.filter(shop.of_group, "INCLUDE ItemID WHERE Items.PRICE < 6")
+    promotion = {"name": "p", "percentPromotedItems": 20, "filterArn": cheap}
+    whole = scores()
+    for found in (scores(filterArn=cheap), scores(promotions=[promotion])):
+        likely = [item for item in found if whole[item] > 1e-3]
+        assert len(likely) > 2
+        assert [found[item] for item in likely] == [pytest.approx(whole[item]) for item in likely]
+
+
 def test_everything_may_be_promoted(shop: Any) -> None:
     found = promoted(shop, 100, 5)
     assert [item["promotionName"] for item in found] == ["sale"] * 5

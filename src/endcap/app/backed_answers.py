@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from endcap.app.asked_filters import leaving_out, speaks_of_events
 from endcap.app.backing import Backing
 from endcap.app.families import answered, surface_of, version_of
@@ -58,15 +60,20 @@ def items_for(
     the shop's versions. The caller has caught up with the log. Never raises."""
     family = backing.recipe.family
     version = version_of(shop, kept, backing.model, family)
-    answer = answered(shop, version, query_of(backing, question, at, len(avoid)), deadline)
-    items = [item for item in answer.items if item.id not in avoid]
-    if not backing.recipe.scored:
-        return [Found(item.id, None) for item in items[: question.n]]
-    scores = [item.score for item in items]
+    query = query_of(backing, question, at, len(avoid))
+    answer = answered(shop, version, query, deadline)
     if family == RERANK:
         return ranked(shop, answer)
-    shares = over_catalogue(scores, len(version.live.state.items)).of(scores[: question.n])
-    return [Found(item.id, share) for item, share in zip(items, shares, strict=False)]
+    items = [item for item in answer.items if item.id not in avoid][: question.n]
+    if not backing.recipe.scored:
+        return [Found(item.id, None) for item in items]
+    whole = answer
+    if query.filter is not None:  # a share is the same whatever else is permitted
+        whole = answered(shop, version, replace(query, filter=None), deadline)
+        whole = whole if whole.strategy == answer.strategy else answer
+    scores = [item.score for item in whole.items]
+    shares = over_catalogue(scores, len(version.live.state.items)).of([i.score for i in items])
+    return [Found(item.id, share) for item, share in zip(items, shares, strict=True)]
 
 
 def ranked(shop: Shop, answer: Answer) -> list[Found]:

@@ -20,13 +20,15 @@ OF_SHOPS = RECIPES["aws-user-personalization"]  # what a shop that the API did n
 
 class Backing(NamedTuple):
     """``model``: in the shop's registry of models; "": whatever the shop itself serves.
-    ``config``: of campaign or recommender, as it came."""
+    ``config``: of campaign or recommender, as it came. ``shop``: of the group; "" where nobody
+    has looked."""
 
     arn: str
     group_arn: str
     recipe: RecipeInfo
     model: str
     config: Mapping[str, Any]
+    shop: str = ""
 
 
 def backing_of(shops: Shops, registry: Registry, given: Mapping[str, Any]) -> Backing:
@@ -44,11 +46,12 @@ def backing_of(shops: Shops, registry: Registry, given: Mapping[str, Any]) -> Ba
 
 
 def of_campaign(shops: Shops, registry: Registry, arn: Any) -> Backing:
-    if registry.written(Campaign, arn) is None:
+    found = registry.written(Campaign, arn)
+    if found is None:
         of_shop = read_through(shops, registry, arn)
         if of_shop is not None:
             return of_shop
-    found = registry.find(Campaign, arn, "campaignArn")
+        found = registry.find(Campaign, arn, "campaignArn")
     check_active(found.status, "campaignArn", arn)
     return of_version(registry, found.version_arn, arn, found.config or {})
 
@@ -79,10 +82,9 @@ def read_through(shops: Shops, registry: Registry, arn: str) -> Backing | None:
         return None
     group = registry.arn(GROUP, at.key)
     try:
-        shops.shop_of(group)
+        return Backing(arn, group, OF_SHOPS, "", {}, shops.shop_of(group))
     except NotFound:
         return None
-    return Backing(arn, group, OF_SHOPS, "", {})
 
 
 def recipe_of(arn: str) -> RecipeInfo:

@@ -148,7 +148,7 @@ async def asked_of(
     at: int,
     clock: Clock | None,
 ) -> Asked:
-    opened = await shops.get(backing.group_arn)
+    opened = await shops.get(backing.shop or backing.group_arn)
     if not backing.model and not opened.shop.now.serving.version:
         raise NotFound("no_resource", field="campaignArn", value=backing.arn, kind="campaign")
     catch_up(opened.shop, given.get("userId"))

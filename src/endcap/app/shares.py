@@ -55,4 +55,4 @@ def _scale(scores: Sequence[float]) -> tuple[float, float]:
 
 def _weights(scores: Sequence[float], best: float, unit: float) -> Float64s:
     told = (np.asarray(scores, np.float64) - best) / unit  # (n,) 0 for the best
-    return np.exp(SHARPNESS * np.maximum(told, -60.0))
+    return np.exp(SHARPNESS * np.clip(told, -60.0, 0.0))

@@ -89,7 +89,7 @@ class Shops:
         at = parse(arn, field)
         if at.kind != GROUP:
             raise InvalidInput("arn_of_other_kind", field=field, value=arn, permitted=GROUP)
-        found = self.registry.elsewhere(at.place).get(Group, arn)
+        found = self.registry.elsewhere(at.place).written(Group, arn)
         if found is not None and found.status not in (DELETE_PENDING, DELETING):
             return found.shop
         if "/" in at.key or self._standing(at.key) is None or self._is_of_api(at.key):
@@ -124,14 +124,18 @@ class Shops:
         opened = Opened(shop, Intake(shop), self._standing(name))
         self._attend(shop)
         self._held[name] = opened
-        self._close_some()
+        self._close_some(name)
         return opened
 
-    def _close_some(self) -> None:
-        """Down to ``most``, those asked longest ago first, but none in which somebody waits for a
-        write: opened anew, it would find the log locked."""
+    def _close_some(self, newest: str) -> None:
+        """Down to ``most``, those asked longest ago first; neither ``newest`` nor one in which
+        somebody waits for a write."""
         spare = len(self._held) - self._most
-        idle = [name for name, held in self._held.items() if not held.intake.waiting[0]]
+        idle = [
+            name
+            for name, held in self._held.items()
+            if name != newest and not held.intake.waiting[0]
+        ]
         for name in idle[: max(spare, 0)]:
             self._close(name)
 
