@@ -76,7 +76,7 @@ async def serve(
         Reloader(opened, loop)
 
     desk = partial(desk_of, Opened(shop, intake), now, attend)
-    personalize = Personalize(desk, shop.settings, now)
+    personalize = Personalize(desk, shop.settings, now, shop.rates)
     api = Api(shop, intake, now, prefix, personalize=personalize)
     config = uvicorn.Config(
         Traced(api, tracer) if tracer is not None else api,

@@ -104,7 +104,7 @@ def made(folder: Path, conformity: Any) -> Iterator[Callable[..., Wire]]:
             if runtime is not None
             else found.runtime,
         )
-        wired = Personalize(lambda: desk, read, now)
+        wired = Personalize(lambda: desk, read, now, shop.rates)
         api = Api(shop, own.intake, now, personalize=wired)
         wires.append(Wire(table, conformity.Bridge(api), read, desk))
         return wires[-1]
