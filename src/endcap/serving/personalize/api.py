@@ -90,6 +90,11 @@ class Personalize:
         if failures:
             raise failures[0]
 
+    def close(self) -> None:
+        """The server is about to end: nobody is kept waiting."""
+        if self._opened is not None:
+            self._opened.closing = True
+
     async def _answer(
         self, operation: Operation, scope: Message, receive: Receive
     ) -> dict[str, Any] | None:
