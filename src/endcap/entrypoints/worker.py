@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import FrameType
 
@@ -50,14 +50,15 @@ def now() -> int:
 
 
 class Worker(uvicorn.Server):
-    """Tells the supervisor when the socket is being served."""
+    """Tells the supervisor when the socket is being served, and ``closing`` when it is to end."""
 
-    def __init__(self, config: uvicorn.Config, status: int) -> None:
+    def __init__(self, config: uvicorn.Config, status: int, closing: Callable[[], None]) -> None:
         super().__init__(config)
-        self._status = status
+        self._status, self._closing = status, closing
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if sig == signal.SIGTERM:  # Ctrl-C reaches the whole group: the supervisor acts on it
+            self._closing()
             super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -76,7 +77,7 @@ async def serve(
         Reloader(opened, loop)
 
     desk = partial(desk_of, Opened(shop, intake), now, attend)
-    personalize = Personalize(desk, shop.settings, now)
+    personalize = Personalize(desk, shop.settings, now, shop.rates)
     api = Api(shop, intake, now, prefix, personalize=personalize)
     config = uvicorn.Config(
         Traced(api, tracer) if tracer is not None else api,
@@ -96,7 +97,7 @@ async def serve(
     gc.collect()
     gc.freeze()  # what was loaded at the start stays: later collections skip it
     try:
-        await Worker(config, status).serve(sockets=[sock])
+        await Worker(config, status, personalize.close).serve(sockets=[sock])
     finally:
         follower.cancel()
 

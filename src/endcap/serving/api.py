@@ -19,7 +19,7 @@ from endcap.serving.failures import note
 from endcap.serving.guard import Guard
 from endcap.serving.parameters import Parameters, decode_segment
 from endcap.serving.personalize.api import Personalize
-from endcap.serving.personalize.protocol import is_below
+from endcap.serving.personalize.protocol import is_below, pattern_of
 from endcap.serving.refusals import Internal, MethodNotPermitted
 from endcap.serving.requests import JSON, Desk, Headers, Reply, Request, Taker, error_reply
 from endcap.serving.routes import ROUTES, Route, twin_path
@@ -131,8 +131,11 @@ class Api:
 
     def pattern(self, scope: Message) -> str:
         """The path of the route that would answer, with its variables by name; "" for none."""
+        path = self._path(scope)
+        if self._personalize is not None and is_below(path):
+            return pattern_of(path)
         try:
-            return _route_of(self._find(self._path(scope)), scope["method"]).path
+            return _route_of(self._find(path), scope["method"]).path
         except EndcapError:
             return ""
 

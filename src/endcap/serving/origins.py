@@ -59,8 +59,11 @@ class Origins:
             _VARY,
         ]
 
-    def preflight(self, scope: Message, methods: Iterable[str]) -> Reply | None:
+    def preflight(
+        self, scope: Message, methods: Iterable[str], permitted: bytes = _ALLOWED
+    ) -> Reply | None:
         """The answer to a browser that asks before it sends; None: this is no such question.
+        ``permitted``: the headers that it may send.
 
         Raises Forbidden (origin_refused).
         """
@@ -70,7 +73,7 @@ class Origins:
         self.refuse_foreign(scope)
         headers = [
             (b"access-control-allow-methods", ", ".join(sorted(methods)).encode()),
-            (b"access-control-allow-headers", _ALLOWED),
+            (b"access-control-allow-headers", permitted),
             (b"access-control-max-age", b"%d" % MAX_AGE_S),
         ]
         return Reply(204, b"", headers)

@@ -63,6 +63,8 @@ class Wire:
     bridge: Any
     settings: Settings
     desk: Any
+    api: Any  # of ``personalize`` alone
+    whole: Any
 
     def client(self, service: str = "personalize", **options: Any) -> Any:
         return self.bridge.client(service, **options)
@@ -104,9 +106,9 @@ def made(folder: Path, conformity: Any) -> Iterator[Callable[..., Wire]]:
             if runtime is not None
             else found.runtime,
         )
-        wired = Personalize(lambda: desk, read, now)
+        wired = Personalize(lambda: desk, read, now, shop.rates)
         api = Api(shop, own.intake, now, personalize=wired)
-        wires.append(Wire(table, conformity.Bridge(api), read, desk))
+        wires.append(Wire(table, conformity.Bridge(api), read, desk, wired, api))
         return wires[-1]
 
     yield make

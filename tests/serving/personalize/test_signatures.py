@@ -202,6 +202,33 @@ def test_with_keys_asked_for_and_none_set_nobody_may_ask(make_wire: Any) -> None
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
 
 
+def test_an_access_key_may_not_ask_more_often_than_it_may(make_wire: Any) -> None:
+    wire = make_wire(
+        {"ListSchemas": {"schemas": []}}, personalize_keys=KEYS, rate_per_s=0.001, burst=2
+    )
+    kinds = [kind_of(wire, headers_of()) for _ in range(2)]
+    assert kinds == ["ok", "ok"]
+    wire.table.asked.clear()
+    assert kind_of(wire, headers_of()) == "ThrottlingException"
+    assert kind_of(wire, headers_of(key="AKIDONE", secret="first/secret+=")) == "ok"
+
+
+def test_a_page_of_a_listed_origin_may_ask(make_wire: Any) -> None:
+    ours = "https://shop.example"
+    wire = make_wire({}, {"PutEvents": None}, cors_origins=ours)
+    question = [(b"origin", ours.encode()), (b"access-control-request-method", b"POST")]
+    path = "/personalize/events"
+    status, told, _ = wire.bridge.ask("OPTIONS", path, question, b"")
+    assert status == 204
+    assert told["access-control-allow-methods"] == "POST"
+    assert "x-amz-date" in told["access-control-allow-headers"]
+    body = b'{"trackingId":"t","sessionId":"s","eventList":[{"eventType":"e","sentAt":1}]}'
+    status, told, _ = wire.bridge.ask("POST", path, question[:1], body)
+    assert (status, told["access-control-allow-origin"]) == (200, ours)
+    foreign = [(b"origin", b"https://evil.example"), *question[1:]]
+    assert wire.bridge.ask("OPTIONS", path, foreign, b"")[0] == 400
+
+
 def test_a_gateway_has_looked_before_us(make_wire: Any) -> None:
     wire = make_wire({"ListSchemas": {"schemas": []}}, auth="gateway")
     assert wire.client().list_schemas()["schemas"] == []

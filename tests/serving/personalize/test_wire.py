@@ -200,6 +200,27 @@ def test_a_describe_call_does_not_wait_for_ever(make_wire: Any) -> None:
     assert len(wire.table.asked) in (2, 3)
 
 
+def test_a_server_that_ends_keeps_nobody_waiting(make_wire: Any) -> None:
+    arn = f"{ARN}dataset-group/mine"
+    told = {"datasetGroup": GROUP | {"status": "CREATE IN_PROGRESS"}}
+    wire = make_wire({"DescribeDatasetGroup": told}, describe_wait_s=50)
+    with pytest.raises(ClientError):
+        wire.client().list_schemas()  # the first request opens what is to be closed
+    wire.api.close()
+    wire.client().describe_dataset_group(datasetGroupArn=arn)
+    assert len(wire.table.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern"),
+    [("/personalize", "/personalize"), ("/personalize/", "/personalize"),
+     ("/personalize/events", "/personalize/events"), ("/personalize/u1", "")],
+)  # fmt: skip
+def test_traces_name_the_path(path: str, pattern: str, make_wire: Any) -> None:
+    scope = {"type": "http", "method": "POST", "path": path, "headers": []}
+    assert make_wire({}).whole.pattern(scope) == pattern
+
+
 def test_a_describe_call_tells_when_it_is_gone(make_wire: Any) -> None:
     arn = f"{ARN}dataset-group/mine"
     gone = NotFound("no_resource", field="datasetGroupArn", value=arn, kind="dataset-group")

@@ -40,11 +40,11 @@ RUNTIME: Mapping[str, Runtime] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Desk:
     """``operations``, of the control plane, run in ``threads``; ``runtime`` in the loop. ``now``
     gives µs since 1970. ``wait_s``: how long a describe call waits for the end of what is under
-    way."""
+    way; once ``closing``, none does."""
 
     control: Control
     shops: Shops
@@ -53,6 +53,7 @@ class Desk:
     wait_s: float
     operations: Mapping[str, Operation] = field(default_factory=lambda: OPERATIONS)
     runtime: Mapping[str, Runtime] = field(default_factory=lambda: RUNTIME)
+    closing: bool = False
 
     async def ask(self, operation: Asked, given: Given, place: Place) -> Answer:
         """Raises what the operation raises, and InvalidInput (operation_refused)."""
@@ -76,7 +77,7 @@ class Desk:
         """The answer once nothing more happens by itself, or the newest when time is up."""
         loop = asyncio.get_running_loop()
         until, look = loop.time() + self.wait_s, FIRST_LOOK_S
-        while is_under_way(answer) and loop.time() + look <= until:
+        while is_under_way(answer) and not self.closing and loop.time() + look <= until:
             await asyncio.sleep(look)
             look = min(look * 1.5, LONGEST_LOOK_S)
             answer = await self._control(name, given, place)

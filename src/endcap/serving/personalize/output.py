@@ -9,6 +9,7 @@ from typing import Any
 from endcap.serving.personalize.shapes import Operation, Shape
 
 MICROSECONDS = 1_000_000
+PLAIN = frozenset({"string", "boolean", "integer"})
 
 
 def body_of(operation: Operation, answer: Mapping[str, Any] | None) -> Any:
@@ -20,10 +21,14 @@ def body_of(operation: Operation, answer: Mapping[str, Any] | None) -> Any:
 
 
 def _structure(shape: Shape, value: Mapping[str, Any]) -> dict[str, Any]:
-    found = {}
+    found, members = {}, shape.members
     for name, one in value.items():
-        below = shape.members.get(name)
-        if below is not None and not _is_lacking(one):
+        below = members.get(name)
+        if below is None or one is None:
+            continue
+        if below.type in PLAIN:  # most members are: no call for each
+            found[name] = one
+        elif not _is_lacking(one):
             found[name] = _value(below, one)
     return found
 

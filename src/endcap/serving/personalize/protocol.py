@@ -28,6 +28,12 @@ def is_below(path: bytes) -> bool:
     return path == BASE or path.startswith(BASE + b"/")
 
 
+def pattern_of(path: bytes) -> str:
+    """The path as a trace names it; "" for one that is not ours."""
+    below = path[len(BASE) :].rstrip(b"/").decode("latin-1")
+    return BASE.decode() + below if not below or below in by_path() else ""
+
+
 def operation_of(method: str, path: bytes, headers: RawHeaders) -> Operation:
     """Raises UnknownOperation (unknown_operation), UnknownPath (unknown_wire_path)."""
     below = path[len(BASE) :].rstrip(b"/").decode("latin-1")

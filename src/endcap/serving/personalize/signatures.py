@@ -8,6 +8,7 @@ import hmac
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
@@ -136,10 +137,17 @@ def signature(secret: str, sent: Sent, found: Signed, digest: str) -> str:
     scope = f"{found.day}/{found.region}/{found.service}/{END}"
     hashed = hashlib.sha256(canonical.encode()).hexdigest()
     text = "\n".join((ALGORITHM, header(sent.headers, DATE), scope, hashed))
-    key = f"AWS4{secret}".encode()
-    for part in (found.day, found.region, found.service, END):
-        key = hmac.digest(key, part.encode(), "sha256")
+    key = _signing_key(secret, found.day, found.region, found.service)
     return hmac.digest(key, text.encode(), "sha256").hex()
+
+
+@lru_cache(maxsize=64)
+def _signing_key(secret: str, day: str, region: str, service: str) -> bytes:
+    """The same for all requests of a day."""
+    key = f"AWS4{secret}".encode()
+    for part in (day, region, service, END):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key
 
 
 def _trimmed(value: str) -> str:
