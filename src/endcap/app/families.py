@@ -26,7 +26,7 @@ from endcap.domain.values import RELATED as OF_ITEM
 from endcap.domain.values import RERANK as OF_LIST
 from endcap.domain.values import Answer, Query
 from endcap.engine.answer import shown
-from endcap.engine.counted import fill
+from endcap.engine.counted import fill, trending
 from endcap.engine.fallback import fall_back, told
 from endcap.engine.guarding import CANDIDATES, SHOW, Deadline, reason_of
 from endcap.engine.moment import NOTHING, Moment, Ranked, observe
@@ -99,7 +99,7 @@ def source_of(version: Version) -> Source:
     if version.family in (TOGETHER, ALSO):
         return lambda moment: met_with(moment, counted)
     if version.family == TRENDING:
-        return lambda moment: fill(moment, most(moment, counted))
+        return lambda moment: fill(moment, rising(moment, counted))
     return lambda moment: most(moment, counted)
 
 
@@ -118,6 +118,13 @@ def semantic(moment: Moment) -> Ranked:
 def most(moment: Moment, counted: Counted) -> Ranked:
     """The items with the greatest counts; fewer where fewer have any."""
     return counted.popular(moment.query.k, moment.allowed, moment.left_out)
+
+
+def rising(moment: Moment, counted: Counted) -> Ranked:
+    """What is in demand right now, event by event; where the live counts say nothing, because all
+    is long past, what rose at the end of what the version was trained on."""
+    found = trending(moment)
+    return found if len(found.rows) else most(moment, counted)
 
 
 def met_with(moment: Moment, counted: Counted) -> Ranked:

@@ -6,12 +6,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from endcap.adapters.remote_files import drop_fetched, fetched, sent
+from endcap.app.control_work import Means, run
 from endcap.app.intake import Intake
 from endcap.app.shops import Opened
 from endcap.bootstrap import open_shop
@@ -115,6 +118,28 @@ def made(folder: Path, conformity: Any) -> Iterator[Callable[..., Wire]]:
     for wire in wires:
         wire.bridge.close()
         wire.desk.threads.shutdown()
+
+
+@pytest.fixture(scope="session")
+def do_work() -> Callable[[Wire], None]:
+    """``do_work(wire)`` does what the control plane waits for, as jobs do it in processes of their
+    own, until nothing is asked for any more."""
+
+    def run_all(wire: Wire) -> None:
+        registry = wire.desk.control.registry
+        means = Means(
+            open_shop=partial(open_shop, wire.settings),
+            fetch=fetched,
+            drop=drop_fetched,
+            sent=sent,
+            remove=lambda _shop: None,
+            now=now,
+        )
+        while works := registry.works():
+            for work in works:
+                run(means, registry, work.arn, lambda _stage, _share: None)
+
+    return run_all
 
 
 @pytest.fixture(scope="session")
