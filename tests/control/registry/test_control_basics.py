@@ -210,3 +210,34 @@ def test_nothing_is_made_in_a_group_that_goes(plane: Any) -> None:
     with pytest.raises(InUse) as caught:
         plane.dataset(group)
     assert caught.value.code == "not_ready"
+
+
+def test_of_two_who_make_one_at_once_one_is_refused(plane: Any, monkeypatch: Any) -> None:
+    documents = plane.control.registry.documents
+    put = documents.put
+
+    def raced(kind: str, key: str, body: Any, expected: int | None = None) -> int:
+        if kind == "schema":
+            put(kind, key, {**body, "created_at": 5}, expected)
+        return int(put(kind, key, body, expected))
+
+    monkeypatch.setattr(documents, "put", raced)
+    with pytest.raises(Conflict) as caught:
+        plane("CreateSchema", name="s", schema=plane.schema_text("Users"))
+    assert caught.value.code == "resource_exists"
+    assert plane("ListSchemas")["schemas"][0]["creationDateTime"] == 5
+
+
+def test_a_change_is_made_on_what_another_changed_meanwhile(plane: Any, monkeypatch: Any) -> None:
+    registry = plane.control.registry
+    arn = plane.group()
+    put, others = registry.documents.put, [1]
+
+    def raced(kind: str, key: str, body: Any, expected: int | None = None) -> int:
+        if others:
+            put(kind, key, {**body, "role_arn": "theirs", "status": "ACTIVE"}, others.pop())
+        return int(put(kind, key, body, expected))
+
+    monkeypatch.setattr(registry.documents, "put", raced)
+    moved = registry.move(Group, arn, 7, "DELETE PENDING")
+    assert (moved.role_arn, moved.status, moved.updated_at) == ("theirs", "DELETE PENDING", 7)

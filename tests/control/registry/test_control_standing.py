@@ -64,6 +64,18 @@ def test_a_shop_of_the_command_line_is_a_group_with_solution_and_campaign(contro
         call(control, "DescribeDatasetGroup", datasetGroupArn=f"{HERE}dataset-group/empty")
 
 
+def test_only_the_shop_that_is_asked_for_is_opened(control: Control, settings: Settings) -> None:
+    other = folder(settings.home, "other") / "lake" / "manifest"
+    other.mkdir(parents=True)
+    (other / "1.json").write_text("{}")
+    call(control, "DescribeSolution", solutionArn=f"{HERE}solution/demo")
+    call(control, "ListSolutionVersions", solutionArn=f"{HERE}solution/demo")
+    documents = other.parents[1] / "documents.sqlite"
+    assert not documents.exists()
+    call(control, "ListCampaigns")
+    assert documents.exists()
+
+
 def test_it_is_there_in_every_region_and_cannot_be_changed(control: Control) -> None:
     there = control.elsewhere(Place("eu-west-1"))
     arn = "arn:aws:personalize:eu-west-1:123456789012:dataset-group/demo"

@@ -123,7 +123,7 @@ class Registry:
                 written.add(resource.arn)
                 yield resource
             after = page[-1].key
-        for other in self._standing(shape):
+        for other in self._standing(shape, prefix if prefix.endswith("/") else ""):
             if other.arn not in written and other.key.startswith(prefix):
                 yield other
 
