@@ -15,6 +15,7 @@ from endcap.app.reloading import MODELS
 from endcap.app.training import drop_old_versions
 from endcap.app.version_loading import OpenVersions, open_version
 from endcap.app.version_training import train_version
+from endcap.app.versions import promote
 from endcap.control import solution_versions
 from endcap.control.campaigns import campaign
 from endcap.control.registry.arns import Place
@@ -23,7 +24,7 @@ from endcap.control.registry.recommenders import Recommender
 from endcap.control.registry.statuses import ACTIVE, FAILED, IN_PROGRESS, PENDING, STOPPED
 from endcap.control.registry.store import Registry
 from endcap.control.registry.versions import Version
-from endcap.domain.errors import EndcapError, NotFound, Unavailable
+from endcap.domain.errors import EndcapError, InvalidInput, NotFound, Unavailable
 
 NAMES = {
     "coverage", "mean_reciprocal_rank_at_25",
@@ -363,6 +364,14 @@ def test_models_of_resources_outlive_other_trainings(studio: Studio) -> None:
     left = studio.shop.artifacts.names(MODELS)
     assert version.model in left
     assert newer[0].name not in left
+
+
+def test_counts_cannot_serve_the_shop(studio: Studio) -> None:
+    version = studio.trained("aws-popularity-count")
+    with pytest.raises(InvalidInput) as caught:
+        promote(studio.shop, version.model, studio.board.at)
+    assert (caught.value.code, caught.value.value) == ("version_of_counts", version.model)
+    assert campaign(studio.shop.documents).version == "v0001"
 
 
 def test_versions_that_answered_are_held_and_follow_the_state(studio: Studio) -> None:

@@ -29,6 +29,7 @@ MODELS, SNAPSHOTS = "models", "snapshots"
 POINTERS = "pointer"
 # Folders of a model version.
 RECIPE, CONTENT, EMBEDDINGS, NEWCOMERS = "recipe", "content", "embeddings", "newcomers"
+TALLIES = "tallies"  # of a version that holds counts and nothing else
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from endcap.app.newcomers import train_newcomers
+from endcap.app.reloading import TALLIES
 from endcap.app.shop import Shop
 from endcap.app.training import write_model
 from endcap.app.version_data import Lesson
-from endcap.app.version_loading import TALLIES
 from endcap.control.registry.recipes import (
     ALSO,
+    PERSONAL,
     POPULAR,
     RELATED,
+    RERANK,
     SEGMENTATION,
     SEMANTIC,
     TOGETHER,
@@ -167,7 +169,7 @@ def _learnt(
     facts = {"events": len(data), "event_types": list(data.event_types)}
     model.info = {**model.info, **facts}
     newcomers = None
-    if given.people:
+    if given.people and recipe.family in (PERSONAL, RERANK):  # others are asked of no newcomer
         newcomers, found = train_newcomers(shop, data, progress)
         model.info["newcomers"] = found
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from endcap.app.reloading import MODELS, load_version, rebind
+from endcap.app.reloading import MODELS, TALLIES, load_version, rebind
 from endcap.app.shop import Shop
 from endcap.control.registry.recipes import ALSO, POPULAR, TOGETHER, TRENDING
 from endcap.domain.arrays import Bools, Int32s
@@ -18,7 +18,6 @@ from endcap.engine.serving import UNTRAINED
 from endcap.models.queries import Scored
 from endcap.models.tallies import Tallies
 
-TALLIES = "tallies"  # the folder of a model version that holds counts
 COUNTING = frozenset({POPULAR, TRENDING, TOGETHER, ALSO})  # families that keep nothing else
 
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from endcap.app.intake import write
-from endcap.app.reloading import MODELS
+from endcap.app.reloading import MODELS, TALLIES
 from endcap.app.shop import CAMPAIGN, Shop
 from endcap.control import campaigns
 from endcap.control.campaigns import Campaign
 from endcap.control.solution_versions import version as find_version
+from endcap.domain.errors import InvalidInput
 from endcap.domain.records import Pointed
 
 
 def promote(shop: Shop, version: str, at: int) -> Campaign:
     """Serve ``version`` from the next request on, in every worker.
 
-    Raises NotFound (unknown_version), Damaged (its files are not sound; nothing changes).
+    Raises NotFound (unknown_version), InvalidInput (version_of_counts), Damaged (its files are not
+    sound; nothing changes).
     """
     find_version(shop.documents, version)
-    shop.artifacts.open(MODELS, version)
+    if (shop.artifacts.open(MODELS, version) / TALLIES).is_dir():
+        raise InvalidInput("version_of_counts", field="version", value=version)
     return _announce(shop, campaigns.promote(shop.documents, version, at), at)
 
 

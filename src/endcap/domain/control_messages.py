@@ -79,6 +79,8 @@ CONTROL_MESSAGES: dict[str, str] = {
     "each: there is no interaction to learn from of the event type {value}, with the values that "
     "the solution asks for; import or send some, or choose another event type",
     "bad_event_value_threshold": "eventValueThreshold must be a number, not {value!r}",
+    "version_of_counts": "the version {value!r} holds counts for a recipe of the Personalize API; "
+    "only what was trained for personal answers can serve",
     "no_such_items": "no item that was learnt from is permitted by {value!r}",
     # What clients put: events, items, users.
     "unknown_tracker": "{field}: there is no event tracker with the id {value!r} in region "
