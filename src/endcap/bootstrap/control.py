@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from endcap.adapters.sqlite import SqliteDocuments
@@ -11,8 +12,10 @@ from endcap.bootstrap.places import make
 from endcap.control.dataset_groups import folder, groups
 from endcap.control.registry.arns import Place
 from endcap.control.registry.control import Control
+from endcap.control.registry.operations.groups import SHOP
 from endcap.control.registry.standing import ShopsStanding
 from endcap.control.registry.store import Registry
+from endcap.domain.errors import Conflict
 from endcap.ports import Documents
 from endcap.settings import Settings
 
@@ -42,6 +45,8 @@ def open_control(settings: Settings) -> Control:
         draw=hex_digits,
         standing=ShopsStanding(shops, documents),
     )
+    with suppress(Conflict):  # the server's own shop: a group of the API may not remove it
+        registry.documents.put(SHOP, settings.group, {"arn": ""}, expected=0)
     return Control(registry, shops, wake_file(settings).touch, documents)
 
 
