@@ -12,11 +12,11 @@ from endcap.app.answers import answer
 from endcap.app.explanations import explained
 from endcap.app.replaying import replay
 from endcap.app.submit import submission
+from endcap.app.warmth import warm
 from endcap.domain.values import Query
 from endcap.engine import rank
 from endcap.engine.guarding import Deadline
 from endcap.engine.probability import RANKER
-from endcap.entrypoints.warmth import warm
 from endcap.models.ranker import BY_RANKER, BY_RECIPE
 from endcap.models.trees import Trees
 

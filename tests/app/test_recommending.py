@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
 import pytest
 from msgspec.structs import replace as changed
 
+from endcap.app import families
+from endcap.app.recommending import recommend
 from endcap.control.registry.arns import CAMPAIGN, Place
 from endcap.control.registry.campaigns import Campaign
 from endcap.domain.errors import InvalidInput, NotFound
@@ -281,6 +284,33 @@ def test_a_version_that_is_gone_is_answered_and_counted(wire: Any, recipe: str) 
     (opened,) = wire.shops.held()
     told = opened.shop.telemetry.reading().counters
     assert any(name == "fallbacks_total" and ("stage", "load") in labels for name, labels in told)
+
+
+def test_an_answers_time_begins_when_its_version_is_open(
+    wire: Any, board: Any, second_version: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Opened once for all who ask, however long that takes."""
+    name, now, opened = second_version(board), [0.0], []
+    whole = families.open_apart
+
+    def slow(*given: Any) -> Any:
+        opened.append(given)
+        now[0] += 3600
+        return whole(*given)
+
+    monkeypatch.setattr(families, "open_apart", slow)
+    arn = wire.campaign(wire.group("g"), PERSONAL, model=name)
+    given = {"campaignArn": arn, "userId": "s0", "numResults": 6}
+
+    async def ask() -> list[Any]:
+        asked = [
+            recommend(wire.shops, wire.registry, given, wire.at, lambda: now[0]) for _ in range(4)
+        ]
+        return list(await asyncio.gather(*asked))
+
+    answers = asyncio.run(ask())
+    assert all(all(black([i["itemId"] for i in told["itemList"]])) for told in answers)
+    assert len(opened) == 1
 
 
 def test_versions_of_one_shop_share_what_filters_read(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import numpy as np
 
 from endcap.app.answers import count_answer, note, watch_of
 from endcap.app.shop import Shop
-from endcap.app.version_loading import COUNTING, Counted, OpenVersions
+from endcap.app.version_loading import COUNTING, Counted, OpenVersions, open_apart
 from endcap.app.version_loading import Opened as Version
 from endcap.control.registry.recipes import (
     ALSO,
@@ -19,7 +20,6 @@ from endcap.control.registry.recipes import (
     TOGETHER,
     TRENDING,
 )
-from endcap.domain.errors import Damaged, NotFound
 from endcap.domain.values import PERSONAL as OF_USER
 from endcap.domain.values import POPULAR as OF_ALL
 from endcap.domain.values import RELATED as OF_ITEM
@@ -44,26 +44,55 @@ def surface_of(family: str) -> str:
     return SURFACES.get(family, OF_ALL)
 
 
+async def made_ready(shop: Shop, kept: dict[str, object], model: str, family: str, at: int) -> None:
+    """Open a version that was not asked before, beside the loop: its files have to be read, and
+    its kernels compiled, before an answer is in time. Raises nothing."""
+    versions = versions_in(kept)
+    if not model or family in COUNTING or model == shop.now.serving.version:
+        return
+    mark = f"opening {model} {family}"
+    if versions.holds(model, family) or _failed(shop, kept, model, family):
+        return
+    task = kept.get(mark)
+    if not isinstance(task, asyncio.Task):
+        opening = asyncio.to_thread(open_apart, shop, model, family, at)
+        task = kept[mark] = asyncio.get_running_loop().create_task(opening)
+    try:
+        versions.hold(await asyncio.shield(task))
+    except Exception:
+        return  # who answers meets it again, and tells
+    finally:
+        if kept.get(mark) is task and task.done():
+            del kept[mark]
+
+
+def versions_in(kept: dict[str, object]) -> OpenVersions:
+    versions = kept.setdefault("versions", OpenVersions())
+    assert isinstance(versions, OpenVersions)  # noqa: S101 - nobody else writes there
+    return versions
+
+
+def _failed(shop: Shop, kept: dict[str, object], model: str, family: str) -> bool:
+    return kept.get(f"failed {model} {family}") is shop.now.state
+
+
 def version_of(shop: Shop, kept: dict[str, object], model: str, family: str) -> Version:
     """The version on the state that the shop has now, kept in ``kept``; "": what the shop itself
     serves. Where its files are damaged or gone, what the shop serves answers, and it is counted;
     they are looked at again when the shop's state was taken up anew."""
-    mark = f"failed {model} {family}"
-    if kept.get(mark) is not shop.now.state:
+    if not _failed(shop, kept, model, family):
         try:
             return _version(shop, kept, model, family)
-        except (Damaged, NotFound) as error:
-            note(shop, "load", error.code, error)
-            kept[mark] = shop.now.state
+        except Exception as error:
+            note(shop, "load", reason_of(error), error)
+            kept[f"failed {model} {family}"] = shop.now.state
     return Version("", family, shop.now)
 
 
 def _version(shop: Shop, kept: dict[str, object], model: str, family: str) -> Version:
     if not model or (family not in COUNTING and model == shop.now.serving.version):
         return Version(model, family, shop.now)
-    versions = kept.setdefault("versions", OpenVersions())
-    assert isinstance(versions, OpenVersions)  # noqa: S101 - nobody else writes there
-    return versions.of(shop, model, family)
+    return versions_in(kept).of(shop, model, family)
 
 
 def answered(

@@ -13,6 +13,7 @@ from endcap.app.answers import catch_up
 from endcap.app.asked_filters import filtering_of
 from endcap.app.backed_answers import Found, Question, items_for
 from endcap.app.backing import Backing, backing_of
+from endcap.app.families import made_ready
 from endcap.app.metadata import metadata_of, wanted_columns
 from endcap.app.promotions import Promotion, mixed, promotion_of
 from endcap.app.shops import Opened, Shops
@@ -153,7 +154,9 @@ async def asked_of(
         raise NotFound("no_resource", field="campaignArn", value=backing.arn, kind="campaign")
     catch_up(opened.shop, given.get("userId"))
     columns = wanted_columns(registry, opened, backing.group_arn, backing.config, given, at)
-    deadline = None
+    family = backing.recipe.family
+    await made_ready(opened.shop, opened.kept, backing.model, family, at)
+    deadline = None  # time begins with what is open
     if clock is not None:
         deadline = Deadline(clock, clock() + opened.shop.settings.deadline_ms / 1000)
     return Asked(registry, opened, backing, given, at, columns, deadline)

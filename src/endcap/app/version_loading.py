@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from endcap.app.reloading import MODELS, TALLIES, load_version, rebind
+from endcap.app.reloading import MODELS, TALLIES, load_state, load_version, rebind
 from endcap.app.shop import Shop
+from endcap.app.warmth import warm
 from endcap.control.registry.recipes import ALSO, POPULAR, TOGETHER, TRENDING
 from endcap.domain.arrays import Bools, Int32s
 from endcap.engine.ids import Vocabulary
@@ -98,6 +99,15 @@ def open_version(shop: Shop, model: str, family: str, held: Opened | None = None
     return Opened(model, family, live(state, UNTRAINED, shop.now), counted_on(tallies, state.items))
 
 
+def open_apart(shop: Shop, model: str, family: str, at: int) -> Opened:
+    """The version on a state of its own, with its first answers behind it: in another thread than
+    the one that serves. Raises Damaged, NotFound."""
+    state, _ = load_state(shop.log, shop.documents, shop.artifacts, shop.limits)
+    now = live(state, load_version(shop.artifacts, model, state))
+    warm(now, at)
+    return Opened(model, family, now)
+
+
 def counted_on(tallies: Tallies, vocabulary: Vocabulary) -> Counted:
     to_row = rows_of(tallies.item_ids, vocabulary)
     to_model = np.full(len(vocabulary), -1, np.int32)
@@ -112,6 +122,14 @@ class OpenVersions:
     def __init__(self, most: int = 8) -> None:
         self._most = most
         self._opened: OrderedDict[tuple[str, str], Opened] = OrderedDict()
+
+    def holds(self, model: str, family: str) -> bool:
+        """Whether the version's files are open."""
+        return (model, family) in self._opened
+
+    def hold(self, opened: Opened) -> None:
+        """Take what was opened on another state of the same shop."""
+        self._opened.setdefault((opened.model, opened.family), opened)
 
     def of(self, shop: Shop, model: str, family: str) -> Opened:
         """The version on the shop's present state. Raises Damaged, NotFound."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable
 from contextlib import suppress
 from pathlib import Path
 
 from endcap.app.shop import Shop
 from endcap.app.shops import Opened, Shops, unattended
+from endcap.app.warmth import warm
 from endcap.bootstrap import open_shop
 from endcap.control.dataset_groups import folder
 from endcap.control.registry.store import Registry
@@ -25,7 +27,9 @@ def shops_of(
     telemetry = own.shop.telemetry if own is not None else None
 
     def opener(name: str) -> Shop:
-        return open_shop(settings, name, telemetry=telemetry)
+        shop = open_shop(settings, name, telemetry=telemetry)
+        warm(shop.now, time.time_ns() // 1000)
+        return shop
 
     def standing(name: str) -> Hashable:
         return standing_of(settings.home, name)

@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 from endcap.app.reloading import Loaded, load
+from endcap.app.warmth import warm
 from endcap.bootstrap import prepare_kernels, stores_of
 from endcap.engine.limits import limits_of
-from endcap.entrypoints.warmth import warm
 from endcap.settings import Settings
 
 log = logging.getLogger("endcap.server")

@@ -8,8 +8,8 @@ import time
 
 from endcap.app.reloading import Loaded, prepare, take_up
 from endcap.app.shop import Shop
+from endcap.app.warmth import warm
 from endcap.entrypoints.heap import give_back
-from endcap.entrypoints.warmth import warm
 
 log = logging.getLogger("endcap.worker")
 

@@ -23,6 +23,7 @@ from endcap.app.intake import Intake
 from endcap.app.shop import Shop
 from endcap.app.shops import Opened
 from endcap.app.vitals import Vitals
+from endcap.app.warmth import warm
 from endcap.bootstrap import open_shop, prepare_kernels, tokens_of, tracer_of
 from endcap.bootstrap.vectors import close_servers
 from endcap.bootstrap.wire import desk_of
@@ -32,7 +33,6 @@ from endcap.entrypoints.logs import log_to_stderr
 from endcap.entrypoints.one_write import OneWrite
 from endcap.entrypoints.preload import Preloaded
 from endcap.entrypoints.reloader import Reloader
-from endcap.entrypoints.warmth import warm
 from endcap.serving.api import Api
 from endcap.serving.personalize.api import Personalize
 from endcap.serving.traced import Traced, Tracer

@@ -49,9 +49,9 @@ def opened() -> tuple[Gateway, Follower]:
 def built(shop_settings: Settings, registry: Telemetry) -> tuple[Gateway, Follower]:
     """What answers, and what is to look before each call. Raises as ``open_function_shop``."""
     from endcap.app.following import Follower
+    from endcap.app.warmth import warm
     from endcap.bootstrap.functions import open_function_shop
     from endcap.entrypoints.lambdas.gateway import Gateway, patterns_of
-    from endcap.entrypoints.warmth import warm
     from endcap.serving.api import Api
     from endcap.serving.routes import ROUTES
 

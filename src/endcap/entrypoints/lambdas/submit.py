@@ -60,8 +60,8 @@ def opened() -> tuple[Gateway, Follower]:
     from endcap.bootstrap import prepare_kernels
 
     prepare_kernels(behind_gateway(settings()))
+    from endcap.app.warmth import warm
     from endcap.bootstrap.functions import open_function_shop
-    from endcap.entrypoints.warmth import warm
 
     shop, _, names = open_function_shop(settings(), telemetry())
     warm(shop.now, now_us())

@@ -11,7 +11,7 @@ from endcap.domain.values import PERSONAL, POPULAR, RELATED, RERANK, TRENDING, Q
 from endcap.engine.answer import answer
 from endcap.engine.moment import Live
 
-log = logging.getLogger("endcap.worker")
+log = logging.getLogger("endcap.warmth")
 
 SAMPLE = 3
 
