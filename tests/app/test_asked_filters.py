@@ -243,6 +243,20 @@ def test_a_score_is_the_same_whatever_is_permitted(shop: Any) -> None:
         assert [found[item] for item in likely] == [pytest.approx(whole[item]) for item in likely]
 
 
+def test_an_answer_is_counted_once(shop: Any) -> None:
+    arn = shop.filter(shop.of_group, "INCLUDE ItemID WHERE Items.PRICE < 6")
+
+    def counted() -> float:
+        (opened,) = shop.shops.held()
+        found = opened.shop.telemetry.reading().counters
+        return sum(value for (name, _), value in found.items() if name == "answers_total")
+
+    shop.recommend(shop.campaign_arn, userId="s0")
+    before = counted()
+    shop.recommend(shop.campaign_arn, userId="s0", filterArn=arn)
+    assert counted() == before + 1
+
+
 def test_everything_may_be_promoted(shop: Any) -> None:
     found = promoted(shop, 100, 5)
     assert [item["promotionName"] for item in found] == ["sale"] * 5

@@ -69,7 +69,7 @@ def items_for(
         return [Found(item.id, None) for item in items]
     whole = answer
     if query.filter is not None:  # a share is the same whatever else is permitted
-        whole = answered(shop, version, replace(query, filter=None), deadline)
+        whole = answered(shop, version, replace(query, filter=None), deadline, counts=False)
         whole = whole if whole.strategy == answer.strategy else answer
     scores = [item.score for item in whole.items]
     shares = over_catalogue(scores, len(version.live.state.items)).of([i.score for i in items])

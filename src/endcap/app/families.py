@@ -96,10 +96,14 @@ def _version(shop: Shop, kept: dict[str, object], model: str, family: str) -> Ve
 
 
 def answered(
-    shop: Shop, version: Version, query: Query, deadline: Deadline | None = None
+    shop: Shop,
+    version: Version,
+    query: Query,
+    deadline: Deadline | None = None,
+    counts: bool = True,
 ) -> Answer:
     """Never raises: ``fallback`` of the answer says what failed, and popular items are answered
-    instead. The caller has caught up with the log (``catch_up``)."""
+    instead. The caller has caught up with the log. ``counts``: somebody gets this answer."""
     watch, now = watch_of(shop, deadline), version.live
 
     def failed(stage: str, reason: str, error: Exception) -> None:
@@ -115,7 +119,8 @@ def answered(
         reason = reason_of(error)
         failed(watch.stage, reason, error)
         answer = fall_back(now, query, f"{watch.stage}:{reason}")
-    count_answer(shop, query.surface, answer.strategy)
+    if counts:
+        count_answer(shop, query.surface, answer.strategy)
     return answer
 
 
