@@ -18,6 +18,7 @@ import pytest
 pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "personalize_client.py"
+CHECKED = ROOT / "tests" / "serving" / "personalize_conformity.py"  # each answer by its model
 ROLE = "arn:aws:iam::123456789012:role/any"
 
 
@@ -40,7 +41,7 @@ def client_environment(url: str) -> dict[str, str]:
 
 def example(server: Any, folder: Path, *words: str) -> str:
     done = subprocess.run(
-        [sys.executable, str(EXAMPLE), str(folder), *words],
+        [sys.executable, str(CHECKED), str(EXAMPLE), str(folder), *words],
         env=client_environment(server.url), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,7 +1,8 @@
 """Holds answers of the Personalize API to the service models that clients are made from.
 
 ``watch(client)`` checks every answer that an unmodified boto3 client gets, before it is parsed.
-``Bridge(app)`` makes such clients for an ASGI application, without a network.
+``Bridge(app)`` makes such clients for an ASGI application, without a network. As a program it runs
+another one, with its words, and checks the answers that that one gets.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import io
 import json
 import math
 import re
+import runpy
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from functools import cache
 from typing import Any
@@ -221,3 +224,15 @@ class _Raw(io.BytesIO):
 
     def stream(self, **_: Any) -> Iterator[bytes]:
         yield self.read()
+
+
+def main(words: list[str]) -> None:
+    """Run the program ``words``."""
+    boto3.setup_default_session()
+    boto3.DEFAULT_SESSION.events.register("before-parse", check)
+    sys.argv = words
+    runpy.run_path(words[0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
