@@ -17,7 +17,6 @@ from endcap.app.reloading import SNAPSHOTS
 from endcap.app.shop import Shop
 from endcap.app.written_files import erase_from_written
 from endcap.data.etl.erasing import erase_from_tables
-from endcap.data.owners import sessions_of
 from endcap.domain.records import Linked, UserErased, decode_known, encode_without, users_of
 from endcap.ports import Document
 
@@ -30,23 +29,18 @@ def forget_physically(shop: Shop, snapshot: str, offset: int) -> dict[str, int]:
     ``snapshot``: the one in force, without them, at the log's ``offset``; older ones go. The
     caller holds the maintenance lock.
     """
-    erasures = {erasure.user_id: erasure.at for erasure in shop.lake.manifest().erasures}
+    manifest = shop.lake.manifest()
+    erasures = {erasure.user_id: erasure.at for erasure in manifest.erasures}
+    former = {erasure.user_id for erasure in manifest.former}
     users = shop.now.state.users
     gone = {"snapshots": drop_other_snapshots(shop, snapshot)}
     gone["log records"] = purge_log(shop, erasures.keys(), offset)
     gone["rows of tables"] = erase_from_tables(shop.tables, erasures)
     gone["written files"] = erase_from_written(shop, erasures)
     away = [name for name in erasures if users.row(name) < 0]  # who came back keeps what came since
-    gone.update(erase_places(shop, [*away, *former_names(shop, erasures)]))
+    gone.update(erase_places(shop, [*away, *former]))
     shop.documents.scrub()
     return gone
-
-
-def former_names(shop: Shop, users: Collection[str]) -> list[str]:
-    """Under whom these users' events stood before anybody knew whose they were."""
-    whole = msgspec.structs.replace(shop.lake.manifest(), erasures=())
-    with shop.lake.connect(whole) as connection:
-        return sessions_of(connection, users)
 
 
 def drop_other_snapshots(shop: Shop, name: str) -> int:

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 import duckdb
 import msgspec
-import pyarrow as pa
 
 from endcap.data.compact import merge_crowded, rewritten
 from endcap.data.entities import upsert_rows
@@ -24,12 +23,12 @@ from endcap.data.forgetting import remember
 from endcap.data.lake_files import FolderFiles, LakeFiles
 from endcap.data.manifest import Erasure, Manifest, Part
 from endcap.data.merge import merge_events
-from endcap.data.owners import erased_before, taken_over
+from endcap.data.owners import former_names, taken_over
 from endcap.data.staging import STAGING, discard_all
+from endcap.data.tail import staged
 from endcap.data.views import create_views
 from endcap.domain.columns import ITEM_ID, USER_ID
 from endcap.domain.errors import NotFound
-from endcap.domain.records import content_id
 from endcap.domain.values import Event, Item, User
 
 __all__ = ["UNFIT", "Erasure", "Lake", "Manifest", "Part"]
@@ -41,14 +40,6 @@ LEAST_MB = 256
 MOST_LISTED = 20  # versions that an error names
 _ROWS = 10_000  # rows of a batch when items and users are streamed
 _connections = itertools.count()
-
-_STAGED = pa.schema(
-    [
-        ("user_id", pa.string()), ("item_id", pa.string()), ("event_type", pa.string()),
-        ("ts", pa.int64()), ("value", pa.float64()), ("event_id", pa.string()),
-        ("session_id", pa.string()), ("attributes", pa.string()), ("arrival", pa.int64()),
-    ]
-)  # fmt: skip
 
 
 class Purged(NamedTuple):
@@ -95,7 +86,7 @@ class Lake:
             kept = ", ".join(map(str, self.files.versions()[-MOST_LISTED:])) or "none"
             raise NotFound("lake_version_gone", field="version", value=version, kept=kept) from None
         pinned = copy(self)
-        gone = erased_before(newest, self.connect)
+        gone = (*newest.erasures, *newest.former)
         pinned._pinned = msgspec.structs.replace(then, erasures=gone)
         return pinned
 
@@ -160,7 +151,7 @@ class Lake:
         None takes one away. ``linked``: by user, whose all of their events in the lake are from
         now on; the ``events`` have the users that they shall have.
         """
-        fresh, puts = _staged(events), ([*items], [*users])
+        fresh, puts = staged(events), ([*items], [*users])
         gone = {**erased} if isinstance(erased, Mapping) else dict.fromkeys(erased, 0)
         while True:
             base = self.manifest()
@@ -168,19 +159,20 @@ class Lake:
                 return base
             name = f"log-{log_offset:020d}"
             with self.connect(base) as connection:
-                base, staged = taken_over(
+                base, tail = taken_over(
                     connection, self.root, base, linked or {}, fresh, name, self.where
                 )
             with self.connect(base) as connection:
-                connection.register("staged", staged)
-                parts = merge_events(connection, self.root, name, "log").parts if staged else []
+                former = former_names(connection, tail, gone, base.sequence + 2)
+                connection.register("staged", tail)
+                parts = merge_events(connection, self.root, name, "log").parts if tail else []
                 rows = [(item.item_id, item.attributes) for item in puts[0]]
                 new_items = upsert_rows(connection, self.root, base, "items", rows, name=name)
                 rows = [(user.user_id, user.attributes) for user in puts[1]]
                 new_users = upsert_rows(connection, self.root, base, "users", rows, name=name)
             with self.connect(base) as connection:
                 kept, parts = merge_crowded(connection, self.root, base, parts, name, self.where)
-            change = _Change(base, kept, parts, new_items, new_users, gone, log_offset)
+            change = _Change(base, kept, parts, new_items, new_users, gone, former, log_offset)
             try:
                 return self.publish(change.apply)
             except Moved:
@@ -218,7 +210,7 @@ class Lake:
             with self.connect(base) as connection:
                 clean, rows = rewritten(connection, self.root, base, self.where)
                 known = remember(connection, self.root, base, self.where, self.pepper)
-            clean = msgspec.structs.replace(clean, forgotten=known)
+            clean = msgspec.structs.replace(clean, forgotten=known, former=())
             try:
                 manifest = self.publish(partial(_purged, base=base, clean=clean))
             except Moved:
@@ -243,6 +235,7 @@ class _Change(NamedTuple):
     items: tuple[Part, ...]
     users: tuple[Part, ...]
     erased: dict[str, int]
+    former: tuple[Erasure, ...]
     log_offset: int
 
     def apply(self, now: Manifest) -> Manifest:
@@ -265,6 +258,7 @@ class _Change(NamedTuple):
             items=numbered(self.items),
             users=numbered(self.users),
             erasures=tuple(erasures),
+            former=(*now.former, *self.former),
         )
 
 
@@ -277,20 +271,3 @@ def _purged(now: Manifest, base: Manifest, clean: Manifest) -> Manifest:
     if now.version != base.version:
         raise Moved
     return clean
-
-
-def _staged(events: Iterable[Event]) -> pa.Table:
-    """Events as a table with their place of arrival. An id that only repeats the content is left
-    out, so that files and the log agree on what a repeat is."""
-    encode = msgspec.json.Encoder(order="sorted").encode
-    rows = []
-    for arrival, e in enumerate(events):
-        derived = e.event_id == content_id(e.user_id, e.item_id, e.event_type, e.ts, e.value)
-        extra = encode(e.attributes).decode() if e.attributes else None
-        value = None if e.value is None else e.value + 0.0
-        event_id = None if derived else e.event_id
-        said = (e.user_id, e.item_id, e.event_type, e.ts, value)
-        rows.append((*said, event_id, e.session_id, extra, arrival))
-    columns = [*zip(*rows, strict=True)] if rows else [()] * len(_STAGED)
-    arrays = [pa.array(c, kind) for c, kind in zip(columns, _STAGED.types, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=_STAGED)

@@ -67,6 +67,7 @@ class Manifest(Struct, frozen=True):
     erasures: tuple[Erasure, ...] = ()
     forgotten: tuple[Part, ...] = ()  # who was erased and purged: see forgetting.py
     marks: tuple[Mark, ...] = ()
+    former: tuple[Erasure, ...] = ()  # sessions of erased users: what earlier versions leave out
 
     def paths(self) -> set[str]:
         parts = (*self.events, *self.items, *self.users, *self.forgotten)

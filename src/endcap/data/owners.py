@@ -6,7 +6,7 @@ the user that they have now. So each stands in the lake once, whatever comes lat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
@@ -54,28 +54,26 @@ def taken_over(
     return msgspec.structs.replace(base, events=tuple(events)), _before(found, fresh)
 
 
-def sessions_of(connection: duckdb.DuckDBPyConnection, users: Collection[str]) -> list[str]:
-    """Under whom events of these users stood, or would have stood, before they had a user."""
-    found = connection.execute(
-        "SELECT DISTINCT session_id FROM events "
-        "WHERE session_id IS NOT NULL AND user_id IN (SELECT unnest($users))",
-        {"users": sorted(users)},
-    ).fetchall()
-    return sorted(session_user(session_id) for (session_id,) in found)
-
-
-def erased_before(
-    newest: Manifest, connect: Callable[[Manifest], duckdb.DuckDBPyConnection]
+def former_names(
+    connection: duckdb.DuckDBPyConnection,
+    tail: pa.Table,
+    erased: Mapping[str, int],
+    sequence: int,
 ) -> tuple[Erasure, ...]:
-    """What an earlier version must leave out: in it, events of an erased user may still stand
-    under their session."""
-    if not newest.erasures:
+    """For each session that events of the erased users have, in the lake or in ``tail``, the
+    erasure of the name that they stood under before they had a user: an earlier version of the
+    lake may show them so. Asked before anything of them is gone."""
+    if not erased:
         return ()
-    users = {erasure.user_id for erasure in newest.erasures}
-    with connect(msgspec.structs.replace(newest, erasures=())) as connection:
-        names = sessions_of(connection, users)
-    after = newest.sequence + 1
-    return (*newest.erasures, *(Erasure(name, after) for name in names if name not in users))
+    connection.register("tail", tail)
+    found = connection.execute(
+        "SELECT session_id, min(user_id) FROM (SELECT user_id, session_id FROM events "
+        "UNION ALL SELECT user_id, session_id FROM tail) "
+        "WHERE session_id IS NOT NULL AND user_id IN (SELECT unnest($users)) GROUP BY 1 ORDER BY 1",
+        {"users": sorted(erased)},
+    ).fetchall()
+    connection.unregister("tail")
+    return tuple(Erasure(session_user(name), sequence, erased[user]) for name, user in found)
 
 
 def _links(linked: Mapping[str, str]) -> pa.Table:
