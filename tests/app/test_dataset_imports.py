@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from endcap.adapters.remote_files import drop_fetched, fetched
 from endcap.app.answers import answer
 from endcap.control.registry.datasets import INTERACTIONS, ITEMS, USERS
 from endcap.control.registry.imports import FULL, INCREMENTAL
@@ -154,3 +155,19 @@ def test_a_job_that_was_done_before_changes_nothing(plane: Any) -> None:
     assert plane.done(arn).status == ACTIVE
     assert plane.shop().lake.manifest().version == version
     assert plane.registry.works() == []
+
+
+@pytest.mark.server
+def test_files_below_a_prefix_of_a_bucket_go_in(plane: Any, aws: Any, s3_url: str) -> None:
+    plane.means = plane.means._replace(fetch=fetched, drop=drop_fetched)
+    bucket, _, prefix = s3_url.removeprefix("s3://").partition("/")
+    for name, line in (("a.csv", "a,1"), ("b.csv", "b,2")):
+        body = f"USER_ID,AGE\n{line}\n".encode()
+        aws.client("s3").put_object(Bucket=bucket, Key=f"{prefix}/people/{name}", Body=body)
+    done = plane.bring(USERS, f"{s3_url}/people/")
+    assert (done.status, done.rows) == (ACTIVE, 2)
+    done = plane.bring(USERS, f"{s3_url}/people/b.csv")
+    assert (done.status, done.rows) == (ACTIVE, 1)
+    assert [row["user_id"] for row in plane.rows("users")] == ["b"]
+    assert "nothing" in plane.bring(USERS, f"{s3_url}/nothing").failure_reason
+    assert list((plane.shop().lake.root / "staging").iterdir()) == []

@@ -15,14 +15,24 @@ import pytest
 
 from endcap.bootstrap import open_shop
 from endcap.bootstrap.control import open_control
-from endcap.control.registry.arns import DATASET, GROUP, IMPORT, SCHEMA
+from endcap.control.registry.arns import DATASET, GROUP, IMPORT, RECIPE, SCHEMA, SOLUTION, VERSION
 from endcap.control.registry.control import Control
 from endcap.control.registry.datasets import INTERACTIONS, Dataset
 from endcap.control.registry.groups import Group
 from endcap.control.registry.imports import ImportJob
-from endcap.control.registry.resource import CREATE, Resource, Work
+from endcap.control.registry.resource import CREATE, STOP, Resource, Work
 from endcap.control.registry.schemas import Schema
-from endcap.control.registry.statuses import ACTIVE, FAILED, IN_PROGRESS, PENDING, SETTLED
+from endcap.control.registry.solutions import Solution
+from endcap.control.registry.statuses import (
+    ACTIVE,
+    FAILED,
+    IN_PROGRESS,
+    PENDING,
+    SETTLED,
+    STOPPED,
+    STOPPING,
+)
+from endcap.control.registry.versions import Version
 from endcap.settings import load_settings
 
 pytestmark = pytest.mark.server
@@ -110,6 +120,54 @@ def test_what_was_asked_while_no_server_ran_is_done_by_the_next(serve: Any, tmp_
     assert until(control, ImportJob, arn, settled).status == ACTIVE
 
 
+def train(control: Control, key: str) -> str:
+    """Ask for a version of a solution of ``other``; its ARN."""
+    registry = control.registry
+    solution, group = registry.arn(SOLUTION, "mine"), registry.arn(GROUP, "other")
+    recipe = registry.arn(RECIPE, "aws-user-personalization")
+    if registry.get(Solution, solution) is None:
+        registry.create(Solution(arn=solution, name="mine", group_arn=group, recipe_arn=recipe))
+    arn = registry.arn(VERSION, f"mine/{key}")
+    registry.create(
+        Version(
+            arn=arn,
+            name="",
+            status=PENDING,
+            solution_arn=solution,
+            group_arn=group,
+            recipe_arn=recipe,
+        )
+    )
+    registry.ask(Work(arn, CREATE, time.time_ns() // 1000))
+    control.wake()
+    return arn
+
+
+def test_training_that_is_killed_is_done_again_and_can_be_stopped(
+    serve: Any, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    serve(home, workers=1, ENDCAP_IMPORT_ROOTS=str(tmp_path), ENDCAP_SOLUTION_SEARCH_S="0")
+    control = plane(home)
+    first = ask(control, "one", write(tmp_path / "one.csv", 5000))
+    assert until(control, ImportJob, first, settled).status == ACTIVE
+    arn = train(control, "00000001")
+    until(control, Version, arn, lambda version: version.status == IN_PROGRESS)
+    assert kill_job(arn)
+    trained = until(control, Version, arn, settled, 200)
+    assert (trained.status, trained.failure_reason) == (ACTIVE, "")
+    shop = open_shop(load_settings({"ENDCAP_HOME": str(home)}), "other")
+    assert shop.artifacts.names("models") == [trained.model]
+    stopped = train(control, "00000002")
+    until(control, Version, stopped, lambda version: version.status == IN_PROGRESS)
+    control.registry.move(Version, stopped, 0, STOPPING)
+    control.registry.ask(Work(stopped, STOP, time.time_ns() // 1000))
+    control.wake()
+    assert until(control, Version, stopped, settled).status == STOPPED
+    assert job_processes(stopped) == []
+    assert shop.artifacts.names("models") == [trained.model]
+
+
 def job_processes(arn: str) -> list[int]:
     """Processes that are at the work for this ARN, with those that watch over them."""
     found = []
@@ -136,7 +194,7 @@ def at_work(job: ImportJob) -> bool:
     return job.status == IN_PROGRESS
 
 
-@pytest.mark.parametrize("pause_s", [0.0, 0.4, 0.8])
+@pytest.mark.parametrize("pause_s", [0.0, 0.6])
 def test_an_import_whose_process_is_killed_is_done_by_another(
     serve: Any, tmp_path: Path, pause_s: float
 ) -> None:

@@ -6,7 +6,7 @@ A job may be killed at any point and is then run again: each step looks at what 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ from endcap.control.registry.statuses import (
     STOPPED,
 )
 from endcap.control.registry.store import Registry
-from endcap.domain.errors import EndcapError, NotFound, Unavailable
+from endcap.domain.errors import EndcapError, InvalidInput, NotFound, Unavailable
 
 MOST_REASON = 1500  # characters
 Progress = Callable[[str, float], None]
@@ -99,24 +99,20 @@ def at_once(registry: Registry, work: Work, at: int) -> bool:
     settled = {CREATE: ACTIVE, START: ACTIVE, STOP: INACTIVE}.get(work.action)
     if work.action == STOP and kind == arns.VERSION:
         settled = STOPPED
-    try:
+    with suppress(NotFound, InvalidInput):  # somebody removed it
         if settled is None:
             forget(registry, registry.find(SHAPES[kind], work.arn))
         else:
             _settle(registry, work.arn, at, settled)
-    except NotFound:
-        pass  # somebody removed it
     registry.done(work)
     return True
 
 
 def fail(registry: Registry, arn: str, at: int, reason: str) -> None:
-    """Unless it has settled otherwise, or is gone."""
+    """Unless it has settled otherwise, is gone or was never to be changed."""
     registry = registry.elsewhere(arns.parse(arn).place)
-    try:
+    with suppress(NotFound, InvalidInput):
         _settle(registry, arn, at, FAILED, reason[:MOST_REASON])
-    except NotFound:
-        return
 
 
 def _settle(registry: Registry, arn: str, at: int, status: str, reason: str = "") -> None:

@@ -12,7 +12,17 @@ import duckdb
 import msgspec
 
 from endcap.data.chunks import ARRIVAL
-from endcap.data.entities import BOOLEAN, KEYS, NUMBER, TEXT, TEXTS, WHOLE, replace_rows, widen
+from endcap.data.entities import (
+    BOOLEAN,
+    KEYS,
+    NUMBER,
+    TEXT,
+    TEXTS,
+    WHOLE,
+    by_origin,
+    replace_rows,
+    widen,
+)
 from endcap.data.forgetting import NOT_FORGOTTEN, find_forgotten, keep_absent, left_out
 from endcap.data.lake import Lake
 from endcap.data.manifest import Manifest, Part
@@ -47,7 +57,11 @@ def merge_entities(lake: Lake, base: Manifest, staging: Staging, table: str) -> 
             if _same(connection, lake.root, table, part):
                 (lake.root / part.path).unlink()
             else:
-                manifest = _with(manifest, table, (part,))
+                standing = getattr(manifest, table)
+                parts = by_origin(
+                    connection, lake.root, table, standing, part, lake.where, came="incoming"
+                )
+                manifest = _with(manifest, table, parts)
     return Replaced(getattr(manifest, table), repeats, forgotten)
 
 

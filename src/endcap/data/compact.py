@@ -9,7 +9,8 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from endcap.data.manifest import Manifest, Part, fresh_file, sync_file, sync_folder
+from endcap.data.entities import by_origin
+from endcap.data.manifest import LOG, Manifest, Part, fresh_file, sync_file, sync_folder
 from endcap.data.sql import first_row, text
 from endcap.data.views import Where, events_sql
 
@@ -24,21 +25,22 @@ def merge_crowded(
     name: str,
     where: Where,
 ) -> tuple[tuple[Part, ...], list[Part]]:
-    """(base parts that stay, new parts): dates that would have too many parts get one.
+    """(base parts that stay, new parts): dates that would have too many parts of the log get one in
+    their place; what imports brought stays apart.
 
     ``connection``: views of ``base``. The new part has the rows of ``added`` at its end.
     """
-    count = Counter(_date(part) for part in (*base.events, *added))
+    count = Counter(_date(part) for part in (*base.events, *added) if part.source == LOG)
     crowded = {date for date in map(_date, added) if count[date] > MOST_PARTS}
-    kept = tuple(part for part in base.events if _date(part) not in crowded)
+    kept = tuple(p for p in base.events if _date(p) not in crowded or p.source != LOG)
     new = [part for part in added if _date(part) not in crowded]
     for date in sorted(crowded):
-        parts = [part for part in base.events if _date(part) == date]
+        parts = [p for p in base.events if _date(p) == date and p.source == LOG]
         fresh = [p for p in added if _date(p) == date]
         last = base.sequence + 1
         fresh = [msgspec.structs.replace(part, sequence=last) for part in fresh]
         sql = events_sql(where, msgspec.structs.replace(base, events=(*parts, *fresh)))
-        new += write_events(connection, root, sql, date, name=name, source="log", sequence=0)
+        new += write_events(connection, root, sql, date, name=name, source=LOG, sequence=0)
     return kept, new
 
 
@@ -65,13 +67,13 @@ def rewritten(
             source=part.source,
             sequence=part.sequence,
         )
-    users = _users_without_erased(connection, root, base)
+    users = _users_without_erased(connection, root, base, where)
     clean = msgspec.structs.replace(base, events=tuple(events), users=users, erasures=())
     return clean, _rows(base) - _rows(clean)
 
 
 def _users_without_erased(
-    connection: duckdb.DuckDBPyConnection, root: Path, base: Manifest
+    connection: duckdb.DuckDBPyConnection, root: Path, base: Manifest, where: Where
 ) -> tuple[Part, ...]:
     """One part instead of all when one of them holds an erased user, even under a later row."""
     gone = {erasure.user_id: erasure.sequence for erasure in base.erasures}
@@ -81,7 +83,8 @@ def _users_without_erased(
     path = fresh_file(root / "users", "purged", ".parquet")
     sql = "SELECT * FROM users ORDER BY user_id"
     rows = _copy(connection, sql, path)
-    return (Part(str(path.relative_to(root)), rows, 0, 0, base.sequence, "purge"),)
+    whole = Part(str(path.relative_to(root)), rows, 0, 0, base.sequence, "purge")
+    return by_origin(connection, root, "users", base.users, whole, where)
 
 
 def write_events(

@@ -7,14 +7,16 @@ have gathered, the table is written anew as one part.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
+import msgspec
 import pyarrow as pa
 
-from endcap.data.manifest import Manifest, Part, fresh_file, sync_file, sync_folder
+from endcap.data.manifest import LOG, Manifest, Part, fresh_file, sync_file, sync_folder
 from endcap.data.sql import first_row, quoted, text
+from endcap.data.views import Where, read_sql
 from endcap.domain.columns import ITEM_ID, USER_ID
 from endcap.domain.values import Attribute, Attributes
 
@@ -62,6 +64,7 @@ def upsert_rows(
     rows: Iterable[tuple[str, Attributes]],
     *,
     name: str,
+    where: Where,
 ) -> tuple[Part, ...]:
     """The table's parts after these upserts, in order. Attribute names are compared without
     regard to case; the spelling that came first stays."""
@@ -78,9 +81,10 @@ def upsert_rows(
     connection.register("incoming", incoming)
     compatible = all(known.get(column, kind) == kind for column, kind in types.items())
     if standing and compatible and len(standing) < MOST_PARTS:
-        part = _write(connection, root, table, "SELECT * FROM incoming", name=name, source="log")
+        part = _write(connection, root, table, "SELECT * FROM incoming", name=name, source=LOG)
         return (*standing, part)
-    return (replace_rows(connection, root, table, name, "log"),)
+    whole = replace_rows(connection, root, table, name, LOG)
+    return by_origin(connection, root, table, standing, whole, where, came="incoming")
 
 
 def replace_rows(
@@ -112,6 +116,45 @@ def replace_rows(
     return _write(
         connection, root, table, f"SELECT * FROM ({sql}) ORDER BY {key}", name=name, source=source
     )
+
+
+def by_origin(
+    connection: duckdb.DuckDBPyConnection,
+    root: Path,
+    table: str,
+    standing: Sequence[Part],
+    whole: Part,
+    where: Where,
+    came: str = "",
+) -> tuple[Part, ...]:
+    """``whole``, a table that replaces ``standing``, as two parts where imports brought some of its
+    rows and the log others: an import that replaces all earlier ones has to know. ``came``: a view
+    with the ids that have come from where ``whole`` did."""
+    origins = {part.source == LOG for part in standing} | ({whole.source == LOG} if came else set())
+    if len(origins) < 2:
+        return (whole,)
+    key, live = KEYS[table], whole.source == LOG
+    rows = " UNION ALL ".join(
+        f"SELECT {key}, {place} AS place, {part.source == LOG} AS live "
+        f"FROM {read_sql(where, [part])}"
+        for place, part in enumerate(standing)
+    )
+    coming = f"UNION ALL SELECT {key}, {len(standing)}, {live} FROM {came}" if came else ""
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE origin AS SELECT {key}, arg_max(live, place) AS live "
+        f"FROM ({rows} {coming}) GROUP BY {key}"
+    )
+    imported = next((p.source for p in reversed(standing) if p.source != LOG), whole.source)
+    parts = []
+    for source, condition in ((imported if live else whole.source, "NOT live"), (LOG, "live")):
+        sql = (
+            f"SELECT * FROM read_parquet([{text(root / whole.path)}]) SEMI JOIN "
+            f"(SELECT {key} FROM origin WHERE {condition}) USING ({key}) ORDER BY {key}"
+        )
+        part = _write(connection, root, table, sql, name=Path(whole.path).stem, source=source)
+        parts.append(msgspec.structs.replace(part, sequence=whole.sequence))
+    (root / whole.path).unlink()
+    return tuple(parts)
 
 
 def _merged(

@@ -166,10 +166,9 @@ class Lake:
                 former = former_names(connection, tail, gone, base.sequence + 2)
                 connection.register("staged", tail)
                 parts = merge_events(connection, self.root, name, "log").parts if tail else []
-                rows = [(item.item_id, item.attributes) for item in puts[0]]
-                new_items = upsert_rows(connection, self.root, base, "items", rows, name=name)
-                rows = [(user.user_id, user.attributes) for user in puts[1]]
-                new_users = upsert_rows(connection, self.root, base, "users", rows, name=name)
+                put = partial(upsert_rows, connection, self.root, base, name=name, where=self.where)
+                new_items = put("items", [(item.item_id, item.attributes) for item in puts[0]])
+                new_users = put("users", [(user.user_id, user.attributes) for user in puts[1]])
             with self.connect(base) as connection:
                 kept, parts = merge_crowded(connection, self.root, base, parts, name, self.where)
             change = _Change(base, kept, parts, new_items, new_users, gone, former, log_offset)

@@ -49,16 +49,25 @@ class Rota:
         busy = {self._group(work) for work in running if _alone(work)}
         places = self._jobs_at_once - len(running)
         for work in waiting:
-            if at_once(self._registry, work, at):
-                continue
-            group = self._group(work)
-            if places <= 0 or (_alone(work) and group in busy):
-                continue
-            self._start(work)
-            places -= 1
-            if _alone(work):
-                busy.add(group)
+            try:
+                places -= self._try(work, busy, places, at)
+            except EndcapError as error:  # it must not hold up the others
+                facts = {"arn": work.arn, "code": error.code}
+                log.error("work not begun", extra={"facts": facts})
         self.busy = frozenset(map(self._shop, busy))
+
+    def _try(self, work: Work, busy: set[str], places: int, at: int) -> bool:
+        """Whether a job was begun for it. ``busy``: groups in which nothing may begin that writes;
+        this one's is added."""
+        if at_once(self._registry, work, at):
+            return False
+        group, alone = self._group(work), _alone(work)
+        if places <= 0 or (alone and group in busy):
+            return False
+        self._start(work)
+        if alone:
+            busy.add(group)
+        return True
 
     def _look(self, work: Work, at: int) -> Work | None:
         """The work as it stands now: with its job while that runs; None where nothing is left."""
