@@ -14,11 +14,13 @@ from collections.abc import Iterator, Mapping
 from threading import Lock
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote
+from xml.sax.saxutils import unescape
 
 PATH = "/endcap/calls"
 OWN_KEY = "function."  # what the access key of a function begins with
 ACCOUNT = "123456789012"
 _SIGNED = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/aws4_request")
+_DELETED = re.compile(r"<Key>(.*?)</Key>", re.DOTALL)
 # Member of the request that names the resource → the ARN's part behind the service.
 _NAMING = {
     "dynamodb": (("TableName", "table/{}"),),
@@ -50,7 +52,7 @@ def calls_of(environ: Mapping[str, Any], body: bytes) -> Iterator[Call]:
         return
     function, region, service = signed[1].removeprefix(OWN_KEY), signed[2], signed[3]
     if service == "s3":
-        yield Call(function, *_of_s3(environ))
+        yield from (Call(function, *named) for named in _of_s3(environ, body))
         return
     action, given = _asked(environ, body)
     for named, resource in _named(service, action, given):
@@ -59,18 +61,19 @@ def calls_of(environ: Mapping[str, Any], body: bytes) -> Iterator[Call]:
         yield Call(function, f"{service}:{named}", whole)
 
 
-def _of_s3(environ: Mapping[str, Any]) -> tuple[str, str]:
-    """(action, ARN) of a request to a bucket in the path."""
+def _of_s3(environ: Mapping[str, Any], body: bytes) -> list[tuple[str, str]]:
+    """(action, ARN) of a request to a bucket in the path, for each object of several."""
     bucket, _, key = unquote(str(environ["PATH_INFO"])).lstrip("/").partition("/")
     method, query = str(environ["REQUEST_METHOD"]), str(environ.get("QUERY_STRING", ""))
     if not key:
+        if method == "POST" and "delete" in query:
+            names = [unescape(name) for name in _DELETED.findall(body.decode("utf-8", "replace"))]
+            return [("s3:DeleteObject", f"arn:aws:s3:::{bucket}/{name}") for name in names]
         listed = method in ("GET", "HEAD")
-        deleted = method == "POST" and "delete" in query
-        action = "ListBucket" if listed else "DeleteObject" if deleted else f"{method}Bucket"
-        return f"s3:{action}", f"arn:aws:s3:::{bucket}" + ("/*" if deleted else "")
+        return [(f"s3:{'ListBucket' if listed else method + 'Bucket'}", f"arn:aws:s3:::{bucket}")]
     if "uploadId" in query and method == "DELETE":
-        return "s3:AbortMultipartUpload", f"arn:aws:s3:::{bucket}/{key}"
-    return f"s3:{_IAM['s3', method]}", f"arn:aws:s3:::{bucket}/{key}"
+        return [("s3:AbortMultipartUpload", f"arn:aws:s3:::{bucket}/{key}")]
+    return [(f"s3:{_IAM['s3', method]}", f"arn:aws:s3:::{bucket}/{key}")]
 
 
 def _asked(environ: Mapping[str, Any], body: bytes) -> tuple[str, Any]:
@@ -112,7 +115,8 @@ class Recorder:
                 return [json.dumps(sorted(self._seen)).encode()]
         if OWN_KEY in str(environ.get("HTTP_AUTHORIZATION", "")):
             body = b""
-            if "/s3/" not in environ["HTTP_AUTHORIZATION"]:  # objects may be large
+            objects = "/s3/" in environ["HTTP_AUTHORIZATION"]  # which may be large
+            if not objects or str(environ.get("QUERY_STRING", "")).startswith("delete"):
                 body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
                 environ["wsgi.input"] = io.BytesIO(body)
             found = set(calls_of(environ, body))

@@ -158,11 +158,13 @@ def serve() -> None:
     from calls import Recorder
     from moto.core.config import default_user_config
     from moto.server import DomainDispatcherApplication, create_backend_app
+    from terraform_answers import answer_as_told
     from terraform_calls import answer_terraform
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     take_records_at_one_pace()
     answer_terraform()
+    answer_as_told()
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     default_user_config["lambda"] = {"use_docker": False}
     WSGIRequestHandler.protocol_version = "HTTP/1.1"  # clients keep their connections

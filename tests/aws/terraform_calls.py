@@ -23,6 +23,7 @@ def answer_terraform() -> None:
         _queries,
         _saved_queries,
         _jobs,
+        _old_versions,
     ):
         patch()
 
@@ -143,6 +144,28 @@ def _jobs() -> None:
         return {name: value for name, value in told(self).items() if name != "ExecutionClass"}
 
     FakeJob.as_dict = as_dict  # type: ignore[method-assign]
+
+
+def _old_versions() -> None:
+    """moto deletes no version where versioning was suspended, as it is before a bucket's end."""
+    from moto.s3.models import S3Backend
+
+    deleted = S3Backend.delete_object
+
+    def delete_object(
+        self: S3Backend, bucket_name: str, key_name: str, version_id: Any = None, **more: Any
+    ) -> tuple[bool, dict[str, Any]]:
+        bucket = self.get_bucket(bucket_name)
+        if version_id is None or bucket.versioning_status != "Suspended":
+            return deleted(self, bucket_name, key_name, version_id, **more)
+        standing = bucket.keys.getlist(key_name)
+        left = [key for key in standing if str(key.version_id) != str(version_id)]
+        bucket.keys.setlist(key_name, left)
+        if standing and not left:
+            bucket.keys.pop(key_name)
+        return True, {"version-id": version_id}
+
+    S3Backend.delete_object = delete_object  # type: ignore[method-assign]
 
 
 def listed(one_or_many: str | Iterable[str]) -> list[str]:

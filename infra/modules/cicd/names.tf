@@ -55,8 +55,8 @@ locals {
     scaling = ["${local.arn}:application-autoscaling:${local.here}:scalable-target/*"]
   }
 
-  # Files that Terraform itself uploads: programs of the Glue job. Nothing there is about people.
-  programs = ["${local.arn}:s3:::${var.name}-artifacts-${local.account}/glue/*"]
+  # Files that Terraform itself uploads: programs of the Glue job and of the functions. Nothing there is about people.
+  programs = [for folder in ["code", "glue"] : "${local.arn}:s3:::${var.name}-artifacts-${local.account}/${folder}/*"]
   page     = ["${local.arn}:s3:::${var.name}-web-${local.account}/*"] # the page, public by nature
 
   tags    = { project = var.project, environment = var.environment }

@@ -36,6 +36,8 @@ resource "aws_db_instance" "this" {
   #checkov:skip=CKV_AWS_293:Deletion protection is a variable, on by default
   #checkov:skip=CKV_AWS_353:Performance Insights is a variable, on by default
   #checkov:skip=CKV2_AWS_69:Who uses this module forces TLS by the parameters: rds.force_ssl, require_secure_transport
+  # Its certificate is of the authority that AWS has for new servers: one that is named would be set by a change
+  # after the server was made.
   identifier     = local.identifier
   engine         = var.engine
   engine_version = var.engine_version
@@ -58,7 +60,6 @@ resource "aws_db_instance" "this" {
   publicly_accessible    = false
   multi_az               = var.multi_az
   parameter_group_name   = aws_db_parameter_group.this.name
-  ca_cert_identifier     = "rds-ca-rsa2048-g1"
 
   backup_retention_period    = var.backup_days
   copy_tags_to_snapshot      = true

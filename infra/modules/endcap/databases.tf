@@ -54,6 +54,7 @@ module "streaming_inference" {
   environment        = local.environment
   vectors            = var.streaming_neighbours ? module.vector_db[0].vectors : null
   package_file       = var.functions_package
+  package_object     = local.package
   image_uri          = var.functions_image == "" ? null : var.functions_image
   architecture       = var.architecture
   runtime            = var.runtime

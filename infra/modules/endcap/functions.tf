@@ -35,8 +35,13 @@ locals {
     artifacts_bucket      = ["${local.shop_prefix}/*"]
     users_bucket          = ["${local.users_prefix}*"]
     runs_bucket           = ["${local.runs_prefix}/*"]
-    "Nightly.lake_bucket" = ["${local.shop_prefix}/*", "${local.events_prefix}*", "${local.nightly_prefix}*"]
+    "Nightly.lake_bucket" = ["${local.shop_prefix}/*"]
     "Stream.lake_bucket"  = ["${local.shop_prefix}/*/stream/*"]
+  }
+
+  # What a night imports stays as it came, until its time is over.
+  read_prefixes = {
+    "Nightly.lake_bucket" = ["${local.events_prefix}*", "${local.nightly_prefix}*"]
   }
 
   environment = merge(
@@ -73,6 +78,21 @@ locals {
   }
 }
 
+# The zip is uploaded once for all functions.
+resource "aws_s3_object" "package" {
+  count = var.functions_package != "" && max(local.on["pipeline"], local.on["application"], local.on["streaming-inference"]) == 1 ? 1 : 0
+
+  bucket      = module.lake.buckets["artifacts"].name
+  key         = "code/functions.zip"
+  source      = var.functions_package
+  source_hash = filemd5(var.functions_package)
+  kms_key_id  = module.security.kms_key_arn
+}
+
+locals {
+  package = one([for made in aws_s3_object.package : { bucket = made.bucket, key = made.key }])
+}
+
 module "pipeline_functions" {
   source = "../functions"
   count  = local.on["pipeline"]
@@ -84,11 +104,13 @@ module "pipeline_functions" {
     "NotifyCompletion", "Nightly",
   ]
   package_file         = var.functions_package
+  package_object       = local.package
   image_uri            = var.functions_image
   architecture         = var.architecture
   runtime              = var.runtime
   resources            = local.resources
   prefixes             = local.prefixes
+  read_prefixes        = local.read_prefixes
   environment          = local.environment
   function_environment = local.function_environment
   log_retention_days   = var.log_retention_days
@@ -102,10 +124,12 @@ module "application_functions" {
   kms_key_arn          = module.security.kms_key_arn
   only                 = ["api", "Submit", "RecordPreference", "Stream"]
   package_file         = var.functions_package
+  package_object       = local.package
   architecture         = var.architecture
   runtime              = var.runtime
   resources            = local.resources
   prefixes             = local.prefixes
+  read_prefixes        = local.read_prefixes
   environment          = local.environment
   function_environment = local.function_environment
   log_retention_days   = var.log_retention_days

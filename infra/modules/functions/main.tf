@@ -46,7 +46,9 @@ resource "aws_lambda_function" "this" {
   role          = aws_iam_role.this[each.key].arn
 
   package_type     = local.imaged[each.key] ? "Image" : "Zip"
-  filename         = local.imaged[each.key] ? null : var.package_file
+  filename         = local.imaged[each.key] || var.package_object != null ? null : var.package_file
+  s3_bucket        = local.imaged[each.key] ? null : try(var.package_object.bucket, null)
+  s3_key           = local.imaged[each.key] ? null : try(var.package_object.key, null)
   source_code_hash = local.imaged[each.key] ? null : try(filebase64sha256(var.package_file), null)
   runtime          = local.imaged[each.key] ? null : var.runtime
   handler          = local.imaged[each.key] ? null : each.value.handler
@@ -153,12 +155,7 @@ resource "aws_sqs_queue" "given_up" {
   name                      = "${local.names[each.key]}-given-up"
   message_retention_seconds = 14 * 24 * 3600
   kms_master_key_id         = var.kms_key_arn
-}
 
-resource "aws_sqs_queue_policy" "given_up" {
-  for_each = aws_sqs_queue.given_up
-
-  queue_url = each.value.id
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
@@ -166,7 +163,7 @@ resource "aws_sqs_queue_policy" "given_up" {
       Effect    = "Deny"
       Principal = "*"
       Action    = ["sqs:ReceiveMessage", "sqs:SendMessage"]
-      Resource  = [each.value.arn]
+      Resource  = ["arn:${local.partition}:sqs:${local.region}:${local.account}:${local.names[each.key]}-given-up"]
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
     }]
   })

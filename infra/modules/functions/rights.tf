@@ -55,6 +55,18 @@ locals {
         } if length(setintersection(actions, local.object_actions)) > 0
       ],
       [
+        for resource, actions in held : {
+          Sid    = "${local.sids[resource]}Reads"
+          Effect = "Allow"
+          Action = ["s3:GetObject"]
+          Resource = flatten([
+            for bucket in var.resources[resource] : [
+              for pattern in var.read_prefixes["${name}.${resource}"] : "${bucket}/${pattern}"
+            ]
+          ])
+        } if contains(actions, "s3:GetObject") && can(var.read_prefixes["${name}.${resource}"])
+      ],
+      [
         {
           Sid    = "Log"
           Effect = "Allow"

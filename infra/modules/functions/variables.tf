@@ -30,6 +30,21 @@ variable "package_file" {
   default     = null
 }
 
+variable "package_object" {
+  description = "Where package_file lies in S3, so that it is uploaded once for all functions; null: it is uploaded for each, one after the other."
+  type = object({
+    bucket = string
+    key    = string
+  })
+  default = null
+}
+
+variable "read_prefixes" {
+  description = "Patterns of keys beside those of prefixes that functions may only read, by FUNCTION.BUCKET."
+  type        = map(list(string))
+  default     = {}
+}
+
 variable "image_uri" {
   description = "Container image of the functions (infra/functions.Dockerfile) in ECR, by tag or digest. Needed for those that the zip has no room for, such as Nightly."
   type        = string

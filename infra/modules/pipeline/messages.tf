@@ -28,14 +28,17 @@ resource "aws_sns_topic_subscription" "email" {
   endpoint  = each.value
 }
 
-resource "aws_sqs_queue" "given_up" {
-  name                      = "${var.name}-runs-given-up"
-  message_retention_seconds = 14 * 24 * 3600
-  kms_master_key_id         = var.kms_key_arn
+locals {
+  given_up     = "${var.name}-runs-given-up"
+  given_up_arn = format(local.services, "sqs", local.given_up)
 }
 
-resource "aws_sqs_queue_policy" "given_up" {
-  queue_url = aws_sqs_queue.given_up.id
+# With its policy, since each of the two alone would be waited for.
+resource "aws_sqs_queue" "given_up" {
+  name                      = local.given_up
+  message_retention_seconds = 14 * 24 * 3600
+  kms_master_key_id         = var.kms_key_arn
+
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = concat(
@@ -44,7 +47,7 @@ resource "aws_sqs_queue_policy" "given_up" {
         Effect    = "Deny"
         Principal = "*"
         Action    = ["sqs:ReceiveMessage", "sqs:SendMessage"]
-        Resource  = [aws_sqs_queue.given_up.arn]
+        Resource  = [local.given_up_arn]
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
       }],
       [
@@ -53,7 +56,7 @@ resource "aws_sqs_queue_policy" "given_up" {
           Effect    = "Allow"
           Principal = { Service = "events.amazonaws.com" }
           Action    = ["sqs:SendMessage"]
-          Resource  = [aws_sqs_queue.given_up.arn]
+          Resource  = [local.given_up_arn]
           Condition = { ArnEquals = { "aws:SourceArn" = rules } }
         } if length(rules) > 0
       ],

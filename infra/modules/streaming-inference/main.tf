@@ -34,6 +34,7 @@ module "functions" {
   kms_key_arn          = var.kms_key_arn
   only                 = ["Firehose"]
   package_file         = var.package_file
+  package_object       = var.package_object
   image_uri            = var.image_uri
   image_functions      = var.vectors == null ? [] : ["Firehose"] # the zip holds no PostgreSQL client
   architecture         = var.architecture

@@ -102,6 +102,15 @@ variable "vpc" {
   default = null
 }
 
+variable "package_object" {
+  description = "Where that zip lies in S3; null: it is uploaded from here."
+  type = object({
+    bucket = string
+    key    = string
+  })
+  default = null
+}
+
 variable "package_file" {
   description = "Path of the zip of the functions (`make package`); not needed with vectors."
   type        = string

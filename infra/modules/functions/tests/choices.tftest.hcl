@@ -115,6 +115,25 @@ run "a_package_that_is_not_there" {
   expect_failures = [aws_lambda_function.this]
 }
 
+run "a_package_in_a_bucket" {
+  command = plan
+
+  variables {
+    only           = ["RecordPreference"]
+    package_object = { bucket = "endcap-test-artifacts", key = "code/functions.zip" }
+  }
+
+  assert {
+    condition     = aws_lambda_function.this["RecordPreference"].filename == null && aws_lambda_function.this["RecordPreference"].s3_bucket == "endcap-test-artifacts" && aws_lambda_function.this["RecordPreference"].s3_key == "code/functions.zip"
+    error_message = "It is taken from there."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this["RecordPreference"].source_code_hash == filebase64sha256(var.package_file)
+    error_message = "Another zip is another version."
+  }
+}
+
 run "an_image_that_is_not_named" {
   command = plan
 

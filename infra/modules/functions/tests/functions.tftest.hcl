@@ -153,3 +153,29 @@ run "all" {
     error_message = "No function is asynchronous or kept warm unless named."
   }
 }
+
+run "what_is_only_read" {
+  command = plan
+
+  variables {
+    only          = ["Nightly"]
+    prefixes      = { "Nightly.lake_bucket" = ["shop/*"] }
+    read_prefixes = { "Nightly.lake_bucket" = ["events/*"] }
+  }
+
+  assert {
+    condition = [
+      for s in jsondecode(aws_iam_role_policy.this["Nightly"].policy).Statement : s
+      if s.Sid == "LakeBucketReads"
+    ] == [{ Sid = "LakeBucketReads", Effect = "Allow", Action = ["s3:GetObject"], Resource = ["${var.resources.lake_bucket[0]}/events/*"] }]
+    error_message = "Below read_prefixes it may read."
+  }
+
+  assert {
+    condition = [
+      for s in jsondecode(aws_iam_role_policy.this["Nightly"].policy).Statement : s.Resource
+      if s.Sid == "LakeBucketObjects"
+    ] == [["${var.resources.lake_bucket[0]}/shop/*"]]
+    error_message = "It writes and removes below prefixes only."
+  }
+}

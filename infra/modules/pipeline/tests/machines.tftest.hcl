@@ -152,7 +152,7 @@ run "all" {
   }
 
   assert {
-    condition     = [for s in jsondecode(aws_sqs_queue_policy.given_up.policy).Statement : s.Sid] == ["EncryptedOnTheWay", "EventsOfOurRules"]
+    condition     = [for s in jsondecode(aws_sqs_queue.given_up.policy).Statement : s.Sid] == ["EncryptedOnTheWay", "EventsOfOurRules"]
     error_message = "The queue takes what our rules cannot start, and nothing that comes without TLS."
   }
 
@@ -188,7 +188,7 @@ run "small" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_event_rule.new_data) == 0 && keys(aws_iam_role.starter) == ["scheduler"] && length(jsondecode(aws_sqs_queue_policy.given_up.policy).Statement) == 1
+    condition     = length(aws_cloudwatch_event_rule.new_data) == 0 && keys(aws_iam_role.starter) == ["scheduler"] && length(jsondecode(aws_sqs_queue.given_up.policy).Statement) == 1
     error_message = "Without buckets there are no rules, and no role for them."
   }
 

@@ -57,7 +57,7 @@ def _may(resource: str, *actions: str) -> tuple[Action, ...]:
 
 # What answers from a published model reads: pointers, model and snapshot.
 PUBLISHED = (
-    *_may("documents_table", "dynamodb:GetItem", "dynamodb:Query"),
+    *_may("documents_table", "dynamodb:GetItem"),
     *_may("artifacts_bucket", "s3:GetObject", "s3:ListBucket"),
 )
 
@@ -74,14 +74,16 @@ LOG_INTO_LAKE = (
 )
 
 # Versions are read before rows are written in batches; rows of erased users are taken back.
-WRITTEN_EACH_NIGHT = tuple(
-    action
-    for table in ("stored_table", "catalog_table", "related_table", "product_features_table",
-                  "user_features_table")
-    for action in _may(
-        table, "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:DeleteItem"
-    )
-)  # fmt: skip
+OF_USERS = ("stored_table", "user_features_table")
+OF_ITEMS = ("catalog_table", "related_table", "product_features_table")
+WRITTEN_EACH_NIGHT = (
+    *(
+        action
+        for table in (*OF_USERS, *OF_ITEMS)
+        for action in _may(table, "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem")
+    ),
+    *(action for table in OF_USERS for action in _may(table, "dynamodb:DeleteItem")),
+)
 
 FUNCTIONS: dict[str, Function] = {
     "api": Function(
@@ -91,7 +93,7 @@ FUNCTIONS: dict[str, Function] = {
             *CHANGES,
             *_may("events_table", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:BatchWriteItem"),
             *_may("events_stream", "kinesis:PutRecords"),
-            *_may("documents_table", "dynamodb:PutItem", "dynamodb:DeleteItem"),
+            *_may("documents_table", "dynamodb:PutItem", "dynamodb:Query"),
             *_may("stored_table", "dynamodb:GetItem", "dynamodb:DeleteItem"),
             *_may("interests_table", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem"),
             *_may("users_table", "dynamodb:DeleteItem"),
@@ -144,7 +146,7 @@ FUNCTIONS: dict[str, Function] = {
         (
             *PUBLISHED,
             *_may("documents_table", "dynamodb:PutItem", "dynamodb:DeleteItem"),
-            *_may("documents_table", "dynamodb:BatchWriteItem"),
+            *_may("documents_table", "dynamodb:Query"),
             *WRITTEN_EACH_NIGHT,
             *LOG_INTO_LAKE,
             *_may("artifacts_bucket", "s3:PutObject", "s3:DeleteObject"),
