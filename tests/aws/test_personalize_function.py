@@ -52,7 +52,7 @@ class Cloud:
         }
         gateway, _ = api.built(load_settings(settings), Telemetry())
 
-        def ask(name: str, path: str = "", **given: Any) -> Any:
+        def ask(name: str, path: str = "", /, **given: Any) -> Any:
             headers = [] if path else [("X-Amz-Target", TARGET + name)]
             raw = json.dumps(given).encode()
             event = self._events.second("POST", f"/personalize{path}", raw, headers)

@@ -34,7 +34,6 @@ def open_control(settings: Settings, shops: Callable[[], Sequence[str]] | None =
     Raises InvalidInput (home_not_writable, aws_extra_missing, bad_setting) and what the documents
     raise.
     """
-
     known = shops_in(settings) if shops is None else shops
 
     def documents(shop: str) -> Documents:

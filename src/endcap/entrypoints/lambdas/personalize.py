@@ -89,12 +89,15 @@ class Groups:
     def _open(self, name: str) -> Shop:
         """Its changes all go into its log: the stream is that of the function's own group."""
         from endcap.app.following import Follower
+        from endcap.app.warmth import warm
         from endcap.bootstrap.functions import open_function_shop
 
         own = self._own.shop
         settings = msgspec.structs.replace(own.settings, stream="folder")
         shop, _, names = open_function_shop(settings, own.telemetry, name)
-        self._followers[name] = Follower(shop, names, time.time)
+        warm(shop.now, now_us())
+        follower = Follower(shop, names, time.time, lambda live: warm(live, now_us()))
+        self._followers[name] = follower
         return shop
 
 
