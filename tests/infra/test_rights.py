@@ -125,6 +125,8 @@ def test_nothing_is_a_wildcard_but_what_has_no_name(policies: Mapping[str, Any],
             assert wild == [
                 f"arn:aws:states:{REGION}:{ACCOUNT}:mapRun:{PREFIX}-users-distributed/users:*"
             ]
+        elif sid == "ControlExecutions":  # of a named machine; the rest is the execution's name
+            assert wild == [f"arn:aws:states:{REGION}:{ACCOUNT}:execution:{PREFIX}-control:*"]
         else:
             assert wild == []
 

@@ -118,6 +118,13 @@ def test_pages_may_send_and_read_the_same_headers_as_on_a_laptop() -> None:
     assert {method for method, _ in asked()} | {"HEAD", "OPTIONS"} == set(cors["allow_methods"])
 
 
+@pytest.mark.parametrize("path", ["/personalize", "/personalize/", "/personalize/events"])
+def test_the_personalize_api_is_among_the_others_and_closed(path: str) -> None:
+    assert not [p for p in TABLE["open"] if fits(p, path)]
+    assert not [route for route in TABLE["own"] if fits(route.split(" ")[1], path)]
+    assert TABLE["others"] == "api"
+
+
 # --- What the provider made of it ---
 
 
@@ -215,7 +222,9 @@ def test_every_path_and_method_lands_where_the_code_says(
     aws: Any, applied: Applied, gateway: str
 ) -> None:
     routes = READERS[gateway](aws, applied)
-    for (method, path), landing in wanted().items():
+    below = ("/personalize", "/personalize/events", "/personalize/recommendations")
+    personalize = {("POST", path): Landing("api", False) for path in below}
+    for (method, path), landing in {**wanted(), **personalize}.items():
         found = best(list(routes), method, path)
         assert found is not None, (method, path)
         assert routes[found] == landing, (method, path, found)

@@ -69,6 +69,7 @@ module "endcap" {
   model_name               = var.model_name
   model_url                = var.model_url
   personalize_campaign_arn = var.personalize_campaign_arn
+  control_machine_arn      = var.control_machine_arn
 
   cors_allowed_origins = var.cors_allowed_origins
   web_aliases          = var.web_aliases

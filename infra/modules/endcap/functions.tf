@@ -24,8 +24,12 @@ locals {
     events_stream   = [module.stream.stream.arn]
     ranker_endpoint = var.sagemaker_endpoint ? [module.training.endpoint_arn] : []
     campaign        = var.personalize_campaign_arn == "" ? [] : [var.personalize_campaign_arn]
+    control_machine = var.control_machine_arn == "" ? [] : [var.control_machine_arn]
     topic           = local.on["pipeline"] == 1 ? [module.pipeline[0].topic_arn] : []
-    mail_identity   = [] # runs are told by the topic
+    control_executions = (
+      var.control_machine_arn == "" ? [] : ["${replace(var.control_machine_arn, ":stateMachine:", ":execution:")}:*"]
+    )
+    mail_identity = [] # runs are told by the topic
 
     map_runs = local.on["pipeline"] == 1 ? module.pipeline[0].map_run_arns : []
   }
@@ -60,6 +64,7 @@ locals {
   # Behind the gateways: they ask for keys and tokens.
   behind = merge(
     { ENDCAP_AUTH = "gateway", ENDCAP_DEADLINE_MS = "400" },
+    var.control_machine_arn == "" ? {} : { ENDCAP_JOBS = "stepfunctions://control=${var.control_machine_arn}" },
     length(var.cors_allowed_origins) == 0 ? {} : { ENDCAP_CORS_ORIGINS = join(",", var.cors_allowed_origins) },
     var.sagemaker_endpoint ? { ENDCAP_RANKER = "sagemaker://${module.training.endpoint_name}" } : {},
   )

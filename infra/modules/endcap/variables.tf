@@ -254,6 +254,12 @@ variable "personalize_campaign_arn" {
   default     = ""
 }
 
+variable "control_machine_arn" {
+  description = "A state machine of your own that runs `endcap control-job` for the ARN that it is given: imports, training and batch jobs of the Personalize API. Empty: those are refused."
+  type        = string
+  default     = ""
+}
+
 # Who asks
 
 variable "cors_allowed_origins" {

@@ -11,7 +11,7 @@ locals {
   region    = data.aws_region.current.name
 
   # Where a shop has none of these, functions do without.
-  dispensable = ["campaign", "mail_identity", "map_runs", "ranker_endpoint", "topic"]
+  dispensable = ["campaign", "control_executions", "control_machine", "mail_identity", "map_runs", "ranker_endpoint", "topic"]
 
   object_actions = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
 

@@ -10,6 +10,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from endcap.app.intake import Intake
 from endcap.app.shop import Shop
@@ -18,6 +19,9 @@ from endcap.control.registry.groups import Group
 from endcap.control.registry.statuses import DELETE_PENDING, DELETING
 from endcap.control.registry.store import Registry
 from endcap.domain.errors import InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from endcap.app.function_intake import FunctionIntake
 
 # (shop) → what its folder is; another after it was removed and made anew; None: there is none.
 Standing = Callable[[str], Hashable]
@@ -29,7 +33,7 @@ class Opened:
     open, by whoever made it."""
 
     shop: Shop
-    intake: Intake
+    intake: Intake | FunctionIntake
     standing: Hashable = None
     kept: dict[str, object] = field(default_factory=dict)
 

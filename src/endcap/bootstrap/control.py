@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from endcap.adapters.sqlite import SqliteDocuments
@@ -25,16 +27,14 @@ NO_GROUP = "_control"
 _MARKS = ("lake/manifest/*.json", "artifacts/models/*", "log/*.log")
 
 
-def open_control(settings: Settings) -> Control:
+def open_control(settings: Settings, shops: Callable[[], Sequence[str]] | None = None) -> Control:
     """Open (and, on first use, create) the registry of the home, for the region and account of
-    the settings.
+    the settings. ``shops``: names of all shops; those in the home where it is not given.
 
     Raises InvalidInput (home_not_writable, aws_extra_missing, bad_setting) and what the documents
     raise.
     """
-
-    def shops() -> list[str]:
-        return [name for name in groups(settings.home) if is_used(folder(settings.home, name))]
+    known = shops_in(settings) if shops is None else shops
 
     def documents(shop: str) -> Documents:
         return documents_of(settings, shop, folder(settings.home, shop))
@@ -43,11 +43,20 @@ def open_control(settings: Settings) -> Control:
         documents=registry_documents(settings),
         place=Place(settings.arn_region, settings.arn_account),
         draw=hex_digits,
-        standing=ShopsStanding(shops, documents),
+        standing=ShopsStanding(known, documents),
     )
     with suppress(Conflict):  # the server's own shop: a group of the API may not remove it
         registry.documents.put(SHOP, settings.group, {"arn": ""}, expected=0)
-    return Control(registry, shops, wake_file(settings).touch, documents)
+    return Control(registry, known, wake_file(settings).touch, documents)
+
+
+def shops_in(settings: Settings) -> Callable[[], list[str]]:
+    """What tells the names of the shops that the home holds."""
+    return partial(_used, settings.home)
+
+
+def _used(home: Path) -> list[str]:
+    return [name for name in groups(home) if is_used(folder(home, name))]
 
 
 def is_used(root: Path) -> bool:

@@ -176,4 +176,7 @@ CONTROL_MESSAGES: dict[str, str] = {
     "batch_line": "{field}: {reason}; each line must be one JSON object",
     "batch_member": "{field} must be {permitted}",
     "unknown_recipe": "{field}: there is no recipe {value!r}; ListRecipes names them",
+    # The Personalize API in a function
+    "no_control_machine": "{value} needs a job, and this function begins none; set {field} to "
+    "stepfunctions://control=ARN, a state machine that runs `endcap control-job`, or ask a server",
 }

@@ -90,8 +90,8 @@ SETTINGS: dict[str, Setting] = {
     ),
     "jobs": _text(
         "subprocess",
-        "where `endcap pipeline start` runs pipelines: subprocess, or "
-        "stepfunctions://nightly=ARN,users=ARN",
+        "where long work is done (`endcap pipeline start`, and under control that of the "
+        "Personalize API): subprocess, or stepfunctions://nightly=ARN,users=ARN,control=ARN",
     ),
     "sender": _text(
         "log",
@@ -143,7 +143,7 @@ SETTINGS: dict[str, Setting] = {
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 _NAMED = r"\w+=[A-Za-z0-9_.-]{3,255}"
-_MACHINE = r"(nightly|users)=arn:aws[a-z-]*:states:[^,=]+"
+_MACHINE = r"(nightly|users|control)=arn:aws[a-z-]*:states:[^,=]+"
 _S3 = (re.compile(r"|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?"), "empty or s3://BUCKET/PREFIX")
 
 # name → (the form of a text, in words)
@@ -169,7 +169,7 @@ FORMS: dict[str, tuple[re.Pattern[str], str]] = {
     ),
     "jobs": (
         re.compile(rf"subprocess|stepfunctions://{_MACHINE}(,{_MACHINE})*", re.ASCII),
-        "subprocess or stepfunctions://nightly=ARN,users=ARN",
+        "subprocess or stepfunctions://nightly=ARN,users=ARN,control=ARN",
     ),
     "vectors": (
         re.compile(r"folder|embedded|postgres(ql)?://\S+"),

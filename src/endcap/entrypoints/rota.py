@@ -7,6 +7,7 @@ import logging
 import msgspec
 
 from endcap.app.control_work import ALONE, at_once, fail
+from endcap.bootstrap.jobs import CONTROL_JOB
 from endcap.control.registry.arns import parse
 from endcap.control.registry.groups import Group
 from endcap.control.registry.kinds import group_arn_of
@@ -18,7 +19,6 @@ from endcap.ports import Jobs, JobState
 
 log = logging.getLogger("endcap.registrar")
 
-JOB = "control-job"
 MOST_ATTEMPTS = 3
 MOST_WORDS = 300  # characters of what a vanished job said last
 
@@ -102,7 +102,7 @@ class Rota:
     def _start(self, work: Work) -> None:
         """A job that is begun and not noted down, because this process was killed in between,
         ends by itself when the other one has done the work."""
-        job = self._jobs.start(JOB, [work.arn])
+        job = self._jobs.start(CONTROL_JOB, [work.arn])
         self._registry.change_work(work.arn, lambda now: _begun(now, work, job))
 
     def _group(self, work: Work) -> str:

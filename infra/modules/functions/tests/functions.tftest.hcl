@@ -21,6 +21,8 @@ variables {
     campaign               = ["arn:aws:personalize:eu-central-1:123456789012:campaign/shop"]
     catalog_table          = ["arn:aws:dynamodb:eu-central-1:123456789012:table/endcap-test-catalog"]
     changes_table          = ["arn:aws:dynamodb:eu-central-1:123456789012:table/endcap-test-changes"]
+    control_executions     = ["arn:aws:states:eu-central-1:123456789012:execution:endcap-test-control:*"]
+    control_machine        = ["arn:aws:states:eu-central-1:123456789012:stateMachine:endcap-test-control"]
     documents_table        = ["arn:aws:dynamodb:eu-central-1:123456789012:table/endcap-test-documents"]
     events_stream          = ["arn:aws:kinesis:eu-central-1:123456789012:stream/endcap-test-events"]
     events_table           = ["arn:aws:dynamodb:eu-central-1:123456789012:table/endcap-test-events"]

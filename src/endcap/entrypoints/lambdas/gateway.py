@@ -98,6 +98,8 @@ def unpacked(event: Event, patterns: Sequence[Pattern] = ()) -> tuple[Message, b
     except KeyError as error:
         raise InvalidInput("no_http_event", field=str(error.args[0])) from None
     path = without_stage(raw, event)
+    asked = raw if is_second(event) else str(context.get("path", raw))
+    root = asked.removesuffix(path) if asked.endswith(path) else ""  # signatures hold it
     if is_decoded(event):
         path = mended(path, method, patterns)
     path = encoded(path)
@@ -106,6 +108,7 @@ def unpacked(event: Event, patterns: Sequence[Pattern] = ()) -> tuple[Message, b
         "method": method,
         "path": path,
         "raw_path": path.encode(),
+        "root_path": root,
         "query_string": query,
         "headers": headers,
     }

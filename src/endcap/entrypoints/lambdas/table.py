@@ -100,6 +100,9 @@ FUNCTIONS: dict[str, Function] = {
             *_may("user_features_table", "dynamodb:DeleteItem"),
             *_may("ranker_endpoint", "sagemaker:InvokeEndpoint"),
             *_may("campaign", "personalize:GetRecommendations"),
+            # Long work that the Personalize API asks for.
+            *_may("control_machine", "states:StartExecution"),
+            *_may("control_executions", "states:DescribeExecution", "states:StopExecution"),
         ),
         2048, 29, model=True,
         variables=("PathPrefix", "CustomerInterestTable", "PERSONALIZE_CAMPAIGN_ARN"),

@@ -143,6 +143,8 @@ class Personalize:
 
 
 def _sent(scope: Message) -> Sent:
+    """As the client signed it: ``root_path`` is the stage that a gateway took off."""
     raw = bytes(scope.get("raw_path") or scope["path"].encode())
+    raw = str(scope.get("root_path", "")).encode() + raw
     query = bytes(scope.get("query_string", b""))
     return Sent(scope["method"], raw.decode("latin-1"), query.decode("latin-1"), scope["headers"])
