@@ -93,7 +93,7 @@ FUNCTIONS: dict[str, Function] = {
             *CHANGES,
             *_may("events_table", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:BatchWriteItem"),
             *_may("events_stream", "kinesis:PutRecords"),
-            *_may("documents_table", "dynamodb:PutItem", "dynamodb:Query"),
+            *_may("documents_table", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:DeleteItem"),
             *_may("stored_table", "dynamodb:GetItem", "dynamodb:DeleteItem"),
             *_may("interests_table", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem"),
             *_may("users_table", "dynamodb:DeleteItem"),
