@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from endcap import bootstrap
 from endcap.adapters import remote_files
 from endcap.adapters.breaker import uncounted
-from endcap.bootstrap import open_shop, prepare_kernels, stores_of
+from endcap.bootstrap import kernel_cache, open_shop, prepare_kernels, stores_of
 from endcap.bootstrap.buckets import artifacts_of, lake_of
 from endcap.bootstrap.places import lease, make
 from endcap.bootstrap.rankers import ranker_of
@@ -123,18 +124,30 @@ def test_a_lease_ends_with_a_failure(tmp_path: Path) -> None:
         pass
 
 
-def test_kernels_get_a_cache_of_their_own(tmp_path: Path, monkeypatch: Any) -> None:
+def test_kernels_lie_beside_the_code_or_in_the_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
-    prepare_kernels(settings_of(tmp_path / "home"))
+    settings = settings_of(tmp_path / "home")
+    monkeypatch.setattr(bootstrap, "BESIDE", tmp_path / "code" / "__pycache__")
+    prepare_kernels(settings)
+    assert kernel_cache(settings) == tmp_path / "code" / "__pycache__"
+    assert "NUMBA_CACHE_DIR" not in os.environ  # where numba looks by itself
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(bootstrap, "BESIDE", tmp_path / "file" / "__pycache__")
+    prepare_kernels(settings)
     assert Path(os.environ["NUMBA_CACHE_DIR"]).parent == tmp_path / "home" / "cache"
     monkeypatch.setenv("NUMBA_CACHE_DIR", "mine")
-    prepare_kernels(settings_of(tmp_path / "home"))
+    prepare_kernels(settings)
     assert os.environ["NUMBA_CACHE_DIR"] == "mine"
 
 
-def test_a_home_without_a_place_for_kernels_is_no_error(tmp_path: Path, monkeypatch: Any) -> None:
+def test_kernels_without_a_place_are_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     (tmp_path / "file").touch()
+    monkeypatch.setattr(bootstrap, "BESIDE", tmp_path / "file" / "__pycache__")
     prepare_kernels(settings_of(tmp_path / "file" / "home"))
     assert "NUMBA_CACHE_DIR" not in os.environ
 

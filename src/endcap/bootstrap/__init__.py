@@ -213,13 +213,29 @@ def stores_of(settings: Settings, group: str, count: Count = uncounted) -> Store
     )
 
 
-def prepare_kernels(settings: Settings) -> None:
-    """Give numba a cache of its own for this version, before anything imports it."""
+BESIDE = Path(__file__).parents[1] / "models" / "__pycache__"
+
+
+def kernel_cache(settings: Settings) -> Path | None:
+    """Where compiled kernels are kept: where NUMBA_CACHE_DIR says; beside the code, once for all
+    homes, where that can be written to; else in the home. None: nowhere."""
     from endcap import __version__
 
-    cache = settings.home / "cache" / f"kernels-{__version__}"
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return  # the kernels then run as numpy, with a warning
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(cache))
+    given = os.environ.get("NUMBA_CACHE_DIR")
+    if given:
+        return Path(given)
+    for place in (BESIDE, settings.home / "cache" / f"kernels-{__version__}"):
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(place, os.W_OK | os.X_OK):
+            return place
+    return None  # the kernels then run as numpy, with a warning
+
+
+def prepare_kernels(settings: Settings) -> None:
+    """Tell numba where to keep what it compiles, before anything imports it."""
+    cache = kernel_cache(settings)
+    if cache is not None and cache != BESIDE:  # beside the code is where it looks by itself
+        os.environ["NUMBA_CACHE_DIR"] = str(cache)

@@ -11,10 +11,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from endcap.bootstrap import prepare_kernels
+from endcap import __version__
+from endcap.bootstrap import kernel_cache, prepare_kernels
 from endcap.settings import Settings
 
-DONE = "training-compiled"  # a file in the folder of compiled code
+DONE = f"training-compiled-{__version__}"  # a file in the folder of compiled code
 NICE = 5
 PROGRAM = "from endcap.entrypoints.compiling import main; main()"
 
@@ -33,11 +34,11 @@ class Compiler:
             return
         self._asked = True
         prepare_kernels(self._settings)
-        cache = os.environ.get("NUMBA_CACHE_DIR", "")
-        if not cache or (Path(cache) / DONE).exists():
+        cache = kernel_cache(self._settings)
+        if cache is None or (cache / DONE).exists():
             return
         self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM],
+            [sys.executable, "-c", PROGRAM, str(cache / DONE)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -58,7 +59,7 @@ def main() -> None:
     from endcap.models.warming import compile_training
 
     compile_training()
-    (Path(os.environ["NUMBA_CACHE_DIR"]) / DONE).touch()
+    Path(sys.argv[1]).touch()
     os._exit(0)
 
 
