@@ -15,7 +15,17 @@ import pytest
 
 from endcap.bootstrap import open_shop
 from endcap.bootstrap.control import open_control
-from endcap.control.registry.arns import DATASET, GROUP, IMPORT, RECIPE, SCHEMA, SOLUTION, VERSION
+from endcap.control.registry.arns import (
+    BATCH_INFERENCE,
+    DATASET,
+    GROUP,
+    IMPORT,
+    RECIPE,
+    SCHEMA,
+    SOLUTION,
+    VERSION,
+)
+from endcap.control.registry.batches import BatchInference
 from endcap.control.registry.control import Control
 from endcap.control.registry.datasets import INTERACTIONS, Dataset
 from endcap.control.registry.groups import Group
@@ -244,3 +254,42 @@ def test_work_that_kills_its_process_fails_with_a_reason(serve: Any, tmp_path: P
     again = ask(control, "two", f"file://{tmp_path}/one.csv")
     assert until(control, ImportJob, again, settled).status == ACTIVE
     assert events(home) == 200_000
+
+
+def batch(control: Control, version: str, folder: Path) -> str:
+    """Ask for answers to the users of ``asked.json``; the job's ARN."""
+    arn = control.registry.arn(BATCH_INFERENCE, "b")
+    control.registry.create(
+        BatchInference(
+            arn=arn, name="b", status=PENDING, version_arn=version,
+            input=f"file://{folder}/asked.json", output=f"file://{folder}/out",
+        )
+    )  # fmt: skip
+    control.registry.ask(Work(arn, CREATE, time.time_ns() // 1000))
+    control.wake()
+    return arn
+
+
+def test_a_batch_job_that_is_killed_answers_every_line_once(serve: Any, tmp_path: Path) -> None:
+    home, lines = tmp_path / "home", 30_000
+    serve(home, workers=1, ENDCAP_IMPORT_ROOTS=str(tmp_path), ENDCAP_SOLUTION_SEARCH_S="0")
+    control = plane(home)
+    first = ask(control, "one", write(tmp_path / "one.csv", 5000))
+    assert until(control, ImportJob, first, settled).status == ACTIVE
+    version = train(control, "00000001")
+    assert until(control, Version, version, settled, 200).status == ACTIVE
+    asked = [json.dumps({"userId": f"u{n % 997}"}) for n in range(lines)]
+    (tmp_path / "asked.json").write_text("\n".join(asked))
+    arn = batch(control, version, tmp_path)
+    staging = home / "groups" / "other" / "lake" / "staging"
+    deadline = time.monotonic() + 60
+    while not any(path.stat().st_size for path in staging.glob("batch-*/asked.json.out")):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert kill_job(arn)
+    assert not (tmp_path / "out").exists()  # nothing half-made is to be seen
+    done = until(control, BatchInference, arn, settled, 200)
+    assert (done.status, done.done, done.failed) == (ACTIVE, lines, 0)
+    answers = (tmp_path / "out" / "asked.json.out").read_text().splitlines()
+    assert [json.dumps(json.loads(line)["input"]) for line in answers] == asked
+    assert all(json.loads(line)["output"]["recommendedItems"] for line in answers)
