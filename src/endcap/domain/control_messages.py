@@ -52,7 +52,7 @@ CONTROL_MESSAGES: dict[str, str] = {
     "bad_next_token": "{field} is none that this list gave: ask with the same members as before, "
     "or without {field} for the first page",
     "not_ready": "the {kind} {value!r} is {status}; wait until it is {permitted}",
-    "dataset_type_refused": "{field} must be one of {permitted}, not {value!r}: actions are not "
+    "dataset_type_refused": "{field} must be one of {permitted}, not {value!r}; actions are not "
     "kept",
     "schema_of_other_type": "the schema {value!r} describes {kind}, not {permitted}",
     "schema_of_other_domain": "the schema {value!r} is {found}; datasets of this group need one "
