@@ -74,7 +74,7 @@ class Stack:
         began = time.monotonic()
         done = self.terraform.run(
             ENVIRONMENT, words[0], *([NO_COLOUR] if known else []), *words[1:], *more,
-            timeout_s=900, **self.aws.environment,
+            timeout_s=1800, **self.aws.environment,
         )  # fmt: skip
         took = time.monotonic() - began
         self.seconds[words[0]] = self.seconds.get(words[0], 0.0) + took
