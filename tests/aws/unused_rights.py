@@ -18,8 +18,10 @@ UNUSED: dict[str, dict[str, str]] = {
         "s3:ListBucket artifacts": ABSENT,
         "dynamodb:GetItem table/changes": LOST,
         "dynamodb:Query table/documents": (
-            "where the shop's own API keys are asked for (ENDCAP_AUTH=required), they are listed"
+            "resources of the Personalize API and, where they are asked for, the shop's own API "
+            "keys are listed"
         ),
+        "dynamodb:DeleteItem table/documents": "resources of the Personalize API are deleted",
     },
     "Submit": {"s3:ListBucket artifacts": ABSENT, "dynamodb:GetItem table/changes": LOST},
     "Firehose": {"s3:ListBucket artifacts": ABSENT},
