@@ -123,3 +123,49 @@ def functions_zip(packaging: Any, once: Callable[..., Path]) -> Path:
 def marked() -> Any:
     """``marked.py``."""
     return loaded("marked_events", HERE / "marked.py")
+
+
+@pytest.fixture(scope="session")
+def glue_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What ``make glue`` writes."""
+    out: Path = tmp_path_factory.mktemp("glue") / "files"
+    loaded("glue_packaging", HERE.parents[1] / "infra" / "glue_package.py").package(
+        out, "s3://BUCKET"
+    )
+    return out
+
+
+@pytest.fixture(scope="session")
+def aws_of_its_own() -> Any:
+    """``emulator.py: emulator``, for a module that wants one to itself."""
+    return loaded("own_emulator", HERE / "emulator.py").emulator
+
+
+@pytest.fixture(scope="session")
+def stack_kind() -> Any:
+    """``stack.py: Stack``."""
+    return loaded("terraform_stack", HERE / "stack.py").Stack
+
+
+@pytest.fixture(scope="session")
+def deployment_kind() -> Any:
+    """``deployment.py: Deployment``."""
+    return loaded("deployment", HERE / "deployment.py").Deployment
+
+
+@pytest.fixture(scope="session")
+def rights() -> Any:
+    """``rights.py``."""
+    return loaded("rights_and_calls", HERE / "rights.py")
+
+
+@pytest.fixture(scope="session")
+def reasons() -> Any:
+    """``unused_rights.py``."""
+    return loaded("unused_rights", HERE / "unused_rights.py")
+
+
+@pytest.fixture(scope="session")
+def drift() -> Any:
+    """``drift.py``."""
+    return loaded("known_drift", HERE / "drift.py")
