@@ -66,7 +66,9 @@ class Rollout:
         self.tell("terraform init")
         self.terraform.init()
         self._read()
-        self.region = self._region(self.outputs)
+        region, self.region = self.region, self._region(self.outputs)
+        if region != self.region:
+            self.tell(f"{self.place.name} stands in {self.region}")
 
     def phases(self) -> list[str]:
         """What stands afterwards. Raises InvalidInput (image_missing, phase_needs)."""
