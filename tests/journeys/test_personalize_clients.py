@@ -155,29 +155,29 @@ def test_a_second_server_answers_from_the_first(
                  ENDCAP_DEADLINE_MS="10000", **variables)  # fmt: skip
     path = "/v1/recommendations/personalized?userId=u5&k=10"
     with near.client() as http:
-        told = http.get(path).json()
-        assert told["strategy"] == "campaign"
-        assert "fallback" not in told or not told["fallback"]
+        told = http.get(path)
+        assert told.headers["endcap-strategy"] == "campaign"
+        assert "endcap-fallback" not in told.headers
         with far.client() as other:
             asked = other.post(
                 "/personalize/recommendations",
                 json={"campaignArn": arn, "userId": "u5", "numResults": 10},
             ).json()
-        assert [i["id"] for i in told["items"]] == [i["itemId"] for i in asked["itemList"]]
+        assert [i["id"] for i in told.json()["items"]] == [i["itemId"] for i in asked["itemList"]]
 
         os.killpg(far.process.pid, signal.SIGSTOP)
         try:
-            late = http.get(path).json()
+            late = http.get(path).headers
         finally:
             os.killpg(far.process.pid, signal.SIGCONT)
-        assert late["strategy"] != "campaign"
-        assert late["fallback"] == "campaign:late"
-        assert http.get(path).json()["strategy"] == "campaign"
+        assert late["endcap-strategy"] != "campaign"
+        assert late["endcap-fallback"] == "campaign:late"
+        assert http.get(path).headers["endcap-strategy"] == "campaign"
 
         far.stop()
-        gone = http.get(path).json()
-        assert gone["strategy"] != "campaign"
-        assert gone["fallback"].startswith("campaign:")
+        gone = http.get(path).headers
+        assert gone["endcap-strategy"] != "campaign"
+        assert gone["endcap-fallback"].startswith("campaign:")
         text = http.get("/metrics").text
     assert 'endcap_fallbacks_total{reason="late",stage="campaign"} 1' in text
     assert 'endcap_campaign_calls_total{outcome="answered"} 2' in text
@@ -192,8 +192,8 @@ def test_a_second_server_compares_itself_with_the_first(
                  ENDCAP_CAMPAIGN_MS="5000", **variables)  # fmt: skip
     with near.client() as http:
         for number in range(20):
-            told = http.get(f"/v1/recommendations/personalized?userId=u{number}&k=10").json()
-            assert told["strategy"] != "campaign"
+            told = http.get(f"/v1/recommendations/personalized?userId=u{number}&k=10")
+            assert told.headers["endcap-strategy"] != "campaign"
         until = time.monotonic() + 30
         wanted = 'endcap_campaign_calls_total{outcome="answered"} 20'
         while wanted not in (text := http.get("/metrics").text):
