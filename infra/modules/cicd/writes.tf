@@ -88,7 +88,7 @@ locals {
 
   write_policies = merge(local.write_named, {
     write-others   = local.write_others
-    write-networks = local.write_networks
+    write-networks = concat(local.write_networks, local.write_files) # a role takes ten policies
     write-roles    = local.write_roles
   })
 }

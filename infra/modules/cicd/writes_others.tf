@@ -130,6 +130,9 @@ locals {
       # The stage has the gateway's id.
       Resource = ["${local.arn}:apigateway:${local.region}::/restapis/*/stages/*"]
     },
+  ]
+
+  write_files = [
     {
       Sid      = "UploadProgramsAndPage"
       Effect   = "Allow"

@@ -73,6 +73,7 @@ run "the_plan_only_reads" {
         if statement.Effect == "Allow" && contains(statement.Action, "s3:GetObject")
       ]
       ])) == toset([
+      "arn:aws-us-gov:s3:::endcap-development-of-all-shops-artifacts-111122223333/code/*",
       "arn:aws-us-gov:s3:::endcap-development-of-all-shops-artifacts-111122223333/glue/*",
       "arn:aws-us-gov:s3:::shop-terraform-state/endcap/dev.tfstate",
       "arn:aws-us-gov:s3:::shop-terraform-state/endcap/dev.tfstate.tflock",
