@@ -326,6 +326,15 @@ def test_a_state_that_could_not_be_saved_comes_first(machine: Machine) -> None:
     assert "state push errored.tfstate" in err
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """What a shell runs in the background ignores SIGINT, and so would all that it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_reaches_terraform_once_and_nothing_is_broken(deployer: Machine) -> None:
     process = deployer.popen("deploy", "--env", "dev", "--phase", "core", "--yes")
     assert process.stderr is not None

@@ -65,7 +65,7 @@ def command(name: str, yes: bool, no_run: bool, as_json: bool, **given: Any) -> 
             sys.exit(INCOMPLETE if rollout.undone else 0)
         if changes is not None and not changes.nothing:
             if not yes:
-                click.confirm("apply this?", abort=True, err=True)
+                _ask()
             rollout.apply()
     finally:
         rollout.forget_plan()
@@ -121,6 +121,15 @@ def _costs(place: Environment, traffic: Traffic, phases: list[str]) -> Estimate:
         mysql=place.on("mysql"),
     )
     return estimate(traffic, phases, choices, prices())
+
+
+def _ask() -> None:
+    """Raises click.Abort, on a new line, where nobody says yes."""
+    try:
+        click.confirm("apply this?", abort=True, err=True)
+    except click.Abort:
+        click.echo(err=True)
+        raise
 
 
 def _tell(rollout: Rollout, changes: Changes | None, costs: Estimate, as_json: bool) -> None:
